@@ -1,0 +1,111 @@
+"""Time and new ids as objects, so that whole runs can be repeated.
+
+An *instant* is an int: microseconds since 1970-01-01 UTC. A *span* is an int of microseconds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+from opportune.errors import BadInput
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+_SPAN = re.compile(r"^\s*(\d+)\s*([smhdw])\s*$")
+
+
+class Clock(Protocol):
+    """Where `now` and new ids come from; fakes are in `opportune.testing`."""
+
+    def now(self) -> int:
+        """Return the present instant."""
+
+    def new_id(self) -> str:
+        """Return an id never given before: 26 characters, sorting by time."""
+
+
+class SystemClock:
+    """The machine's clock, never running backwards within a process."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def now(self) -> int:
+        self._last = max(self._last, time.time_ns() // 1000)
+        return self._last
+
+    def new_id(self) -> str:
+        return ulid(self.now(), os.urandom(10))
+
+
+_BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def ulid(at: int, entropy: bytes) -> str:
+    """Return a ULID: 48 bits of milliseconds and 80 of entropy in Crockford base 32.
+
+    >>> ulid(0, bytes(10))
+    '00000000000000000000000000'
+    """
+    n = (at // 1000) << 80 | int.from_bytes(entropy, "big")
+    return "".join(_BASE32[n >> shift & 31] for shift in range(125, -1, -5))
+
+
+def parse_span(text: str) -> int:
+    """Return the microseconds in a span such as `15m`, `1h`, `7d` or `2w`.
+
+    >>> parse_span("7d") == 7 * DAY
+    True
+    """
+    found = _SPAN.match(str(text))
+    if not found or int(found[1]) == 0:
+        raise BadInput(f"{text!r} is not a span of time; write a whole number and a unit, such as 15m, 1h, 7d or 2w")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def format_span(span: int) -> str:
+    """Return the shortest text that `parse_span` reads back.
+
+    >>> format_span(7 * DAY), format_span(90 * MINUTE)
+    ('7d', '90m')
+    """
+    for unit in ("d", "h", "m"):
+        if span % _UNITS[unit] == 0:
+            return f"{span // _UNITS[unit]}{unit}"
+    return f"{span // SECOND}s"
+
+
+def parse_instant(text: str) -> int:
+    """Return the instant of an ISO 8601 text; without an offset it is UTC.
+
+    >>> parse_instant("1970-01-01T00:00:01Z")
+    1000000
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise BadInput(f"{text!r} is not a time; write ISO 8601, such as 2026-01-31T12:00:00Z") from None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return int((moment - _EPOCH).total_seconds()) * SECOND + moment.microsecond
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def format_instant(at: int) -> str:
+    """Return an instant as ISO 8601 in UTC.
+
+    >>> format_instant(1_000_000)
+    '1970-01-01T00:00:01Z'
+    """
+    seconds, micros = divmod(at, SECOND)
+    text = datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros).isoformat()
+    return text.replace("+00:00", "Z")

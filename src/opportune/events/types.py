@@ -1,0 +1,191 @@
+"""The facts that rooms hand each other: frozen, few, and everything else is derived from them.
+
+`Event` is what happened at a customer (Segment's six types). The other types are the facts of the ledger: what the hub
+decided, what became of it, and what people changed. All instants are microseconds since 1970 in UTC (`clock`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+EventType = Literal["identify", "track", "page", "screen", "group", "alias"]
+Properties = dict[str, Any]
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag_field="fact", kw_only=True):
+    """A fact that happened at a customer.
+
+    `at` is the corrected timestamp, never later than `received_at`. `user_id` and `anonymous_id` are None when absent
+    or meaningless (`identity.meaningless`). `page` and `screen` calls carry `event` = `Page Viewed` / `Screen Viewed`.
+    """
+
+    type: EventType
+    message_id: str
+    at: int
+    received_at: int
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    previous_id: str | None = None
+    group_id: str | None = None
+    event: str | None = None
+    name: str | None = None
+    category: str | None = None
+    properties: Properties = {}
+    traits: Properties = {}
+    context: Properties = {}
+    integrations: Properties = {}
+    source: str = "default"
+    original_at: int | None = None
+    sent_at: int | None = None
+
+
+class Fact(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="fact", kw_only=True):
+    """The root of the ledger's facts. `at` is when it happened; the ledger's sequence number is the order."""
+
+    at: int
+
+
+class DecisionMade(Fact, frozen=True, tag="decision"):
+    """One request was answered. `record` holds everything that a replay needs, sealed with the customer's key."""
+
+    decision_id: str
+    subject: str
+    catalog: str
+    model: int
+    record: bytes
+    peek: bool = False
+
+
+class Released(Fact, frozen=True, tag="released"):
+    """A reservation ended without a contact: not delivered, lapsed, or withdrawn."""
+
+    decision_id: str
+    action: str
+    reason: str
+
+
+class Impression(Fact, frozen=True, tag="impression"):
+    """An action was really seen (pull), or delivered (push). `late` when its reservation had already lapsed."""
+
+    decision_id: str
+    action: str
+    late: bool = False
+
+
+class Outcome(Fact, frozen=True, tag="outcome"):
+    """What the customer did about an action; idempotent by (decision, action, outcome)."""
+
+    decision_id: str
+    action: str
+    outcome: str
+    value: float | None = None
+
+
+class WindowClosed(Fact, frozen=True, tag="window_closed"):
+    """The outcome window of a seen action ended with no answer."""
+
+    decision_id: str
+    action: str
+
+
+class Credited(Fact, frozen=True, tag="credited"):
+    """A goal event was matched to an action, with the rule that matched it."""
+
+    decision_id: str
+    action: str
+    event: str
+    message_id: str
+    rule: str
+
+
+class Uncredited(Fact, frozen=True, tag="uncredited"):
+    """An undo event took a credit back."""
+
+    decision_id: str
+    action: str
+    message_id: str
+    cause: str
+
+
+class SituationChanged(Fact, frozen=True, tag="situation"):
+    """A customer entered or left a situation. `cause` is the messageId of the event, or `time`."""
+
+    subject: str
+    situation: str
+    entered: bool
+    cause: str
+
+
+class Joined(Fact, frozen=True, tag="joined"):
+    """An anonymous identity was joined to a known customer (`undone` when taken apart again)."""
+
+    subject: str
+    node: str
+    cause: str
+    undone: bool = False
+
+
+class Proposed(Fact, frozen=True, tag="proposed"):
+    """An `alias` of two known customers, set aside for an admin."""
+
+    subject: str
+    other: str
+    cause: str
+
+
+class Published(Fact, frozen=True, tag="published"):
+    """A catalog went live."""
+
+    catalog: str
+    author: str = ""
+    campaigns: dict[str, str] = {}
+
+
+class Checkpoint(Fact, frozen=True, tag="checkpoint"):
+    """The live model as a blob, and the last ledger fact that it has learned."""
+
+    blob: str
+    learned: int
+
+
+class Rebuilt(Fact, frozen=True, tag="rebuilt"):
+    """A model rebuilt from the ledger took over."""
+
+    blob: str
+    learned: int
+    reason: str = ""
+
+
+class CampaignStage(Fact, frozen=True, tag="campaign"):
+    """A campaign reached a stage: proposed, approved, live, first_outcome, evaluated."""
+
+    campaign: str
+    stage: str
+    by: str = ""
+
+
+class ForgottenCustomer(Fact, frozen=True, tag="forgotten"):
+    """A customer's data were destroyed."""
+
+    subject: str
+
+
+LedgerFact = (
+    DecisionMade
+    | Released
+    | Impression
+    | Outcome
+    | WindowClosed
+    | Credited
+    | Uncredited
+    | SituationChanged
+    | Joined
+    | Proposed
+    | Published
+    | Checkpoint
+    | Rebuilt
+    | CampaignStage
+    | ForgottenCustomer
+)
