@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from opportune.errors import BadInput
@@ -94,7 +94,7 @@ def parse_instant(text: str) -> int:
     except ValueError:
         raise BadInput(f"{text!r} is not a time; write ISO 8601, such as 2026-01-31T12:00:00Z") from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return int((moment - _EPOCH).total_seconds()) * SECOND + moment.microsecond
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

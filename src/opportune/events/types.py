@@ -41,21 +41,27 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag_fi
     sent_at: int | None = None
 
 
-class Fact(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="fact", kw_only=True):
-    """The root of the ledger's facts. `at` is when it happened; the ledger's sequence number is the order."""
+class Fact(msgspec.Struct, frozen=True, array_like=True, tag_field="fact"):
+    """The root of the ledger's facts. `at` is when it happened; the ledger's sequence number is the order.
+
+    Facts are kept as arrays, because there are many: a field may be added at the end with a default, never moved.
+    """
 
     at: int
 
 
 class DecisionMade(Fact, frozen=True, tag="decision"):
-    """One request was answered. `record` holds everything that a replay needs, sealed with the customer's key."""
+    """One request was answered.
+
+    `catalog` and `model` are sequence numbers in the ledger: of the `Published` fact that was live, and of the last
+    fact that the model had learned. `record` holds the rest that a replay needs, sealed with the customer's key.
+    """
 
     decision_id: str
     subject: str
-    catalog: str
+    catalog: int
     model: int
     record: bytes
-    peek: bool = False
 
 
 class Released(Fact, frozen=True, tag="released"):
@@ -67,10 +73,11 @@ class Released(Fact, frozen=True, tag="released"):
 
 
 class Impression(Fact, frozen=True, tag="impression"):
-    """An action was really seen (pull), or delivered (push). `late` when its reservation had already lapsed."""
+    """An action was really seen, or `delivered` by a push channel. `late` when its reservation had already lapsed."""
 
     decision_id: str
     action: str
+    delivered: bool = False
     late: bool = False
 
 
@@ -84,7 +91,7 @@ class Outcome(Fact, frozen=True, tag="outcome"):
 
 
 class WindowClosed(Fact, frozen=True, tag="window_closed"):
-    """The outcome window of a seen action ended with no answer."""
+    """The outcome window of an action that reached its customer ended; without an answer it counts as negative."""
 
     decision_id: str
     action: str
@@ -107,6 +114,21 @@ class Uncredited(Fact, frozen=True, tag="uncredited"):
     action: str
     message_id: str
     cause: str
+
+
+class Labeled(Fact, frozen=True, tag="labeled"):
+    """What the model learns of an action: its label now, and the one that it replaces (None: there is none).
+
+    `propensity` is the prediction that the decision stored. A `ghost` was not made: its label says whether the goal
+    was reached without a contact, which is what the baseline learns.
+    """
+
+    decision_id: str
+    action: str
+    label: bool | None
+    before: bool | None
+    propensity: float
+    ghost: bool = False
 
 
 class SituationChanged(Fact, frozen=True, tag="situation"):
@@ -180,6 +202,7 @@ LedgerFact = (
     | WindowClosed
     | Credited
     | Uncredited
+    | Labeled
     | SituationChanged
     | Joined
     | Proposed

@@ -1,0 +1,1 @@
+"""IMPROVE: the fold of ledger facts into the model."""

@@ -1,0 +1,1 @@
+"""THE RECORD: what was decided, what became of it, and everything that a replay needs."""

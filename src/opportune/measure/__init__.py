@@ -1,0 +1,1 @@
+"""KNOW: pure statistics over what the ledger holds. Reads, and writes nothing."""

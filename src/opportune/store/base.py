@@ -79,7 +79,21 @@ class Store(Protocol):
         """The blobs."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Group writes: all become durable when the block ends, none if it raises. Nested blocks join the outer one."""
+        """Group writes: all become durable when the block ends, none if it raises. Nested blocks join the outer one.
+
+        A nested block that raises takes back its own writes; whoever catches the exception goes on with the outer one.
+        """
+
+    def settle(self, compact: bool = False) -> None:
+        """Make deletions physical; call it outside of a transaction.
+
+        Afterwards no erased payload of a log is in any file of the store. Rows deleted from tables are overwritten
+        too, but a back end may have left a copy of a row where its file was re-arranged: keep personal data sealed
+        (`store.vault`), and settle with `compact` now and then, which rewrites everything and leaves nothing.
+        """
+
+    def backup(self, path: str) -> None:
+        """Write a consistent copy to a file while the store is in use, whole or not at all; it replaces an older one."""
 
     def close(self) -> None:
         """Let go of the store; a second call does nothing."""

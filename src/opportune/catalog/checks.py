@@ -1,0 +1,234 @@
+"""What must hold between the sections. Each check takes the draft and reports; `CHECKS` is all of them."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from opportune.catalog.action_sections import RESERVED_ISSUES
+from opportune.catalog.draft import BUILT_INS, Draft
+from opportune.catalog.fields import nearest
+from opportune.catalog.source import Node, Spot
+from opportune.catalog.types import STAGED, Action, Pause
+from opportune.rules import Expression, parse
+from opportune.rules.contradiction import contradiction
+
+CONDITIONS = (*STAGED, "helps")
+OFFER_KEYS = ("offer", "coupon", "discount", "price")
+"""Keys that the content of a service action may not have, at any depth: a service message may not carry an offer."""
+
+
+def names_are_distinct(draft: Draft) -> None:
+    """Traits, features and context share one space of names, in which SQL knows no upper and lower case."""
+    first: dict[str, tuple[str, Spot]] = {}
+    built_in = () if draft.free_names else tuple(n.name for n in BUILT_INS)
+    for section, one in (("traits", "trait"), ("features", "feature"), ("context", "context name")):
+        for name, node in draft.nodes.get(section, {}).items():
+            spot, low = node.get("name").spot, name.lower()
+            if low in built_in or (low.startswith("contacts_") and not draft.free_names):
+                draft.report.error(spot, f"{one} `{name}` has a name that every condition can read", "rename it")
+            elif low in first:
+                other, where = first[low]
+                draft.report.error(spot, f"{one} `{name}` is also a {other}, at {where}", "rename one of them")
+            else:
+                first[low] = (one, spot)
+
+
+def conditions_can_hold(draft: Draft) -> None:
+    """No condition may be a contradiction, alone or together with the others of its action."""
+    for name, node in draft.nodes.get("features", {}).items():
+        where = next((f.where for f in draft.parts["features"] if f.name == name), None)
+        _can_hold(draft, where, node.get("where").spot)
+    for situation in draft.parts["situations"]:
+        _can_hold(draft, situation.when, draft.spot("situations", situation.name, "when"))
+    for weight in draft.parts["context_weights"]:
+        _can_hold(draft, weight.when, draft.spot("context_weights", weight.on, "when"))
+    for action in draft.parts["actions"]:
+        held = {key: getattr(action, key) for key in CONDITIONS if getattr(action, key) is not None}
+        alone = [_can_hold(draft, held[key], draft.spot("actions", action.name, key)) for key in held]
+        if all(alone) and len(held) > 1 and (reason := contradiction(list(held.values()))):
+            what = f"action `{action.name}` can never be reached: {reason}"
+            cure = f"loosen one of {', '.join(f'`{key}`' for key in held)}"
+            draft.report.error(draft.spot("actions", action.name, "name"), what, cure)
+        elif all(alone):
+            _never_silenced_for_good(draft, action, tuple(held.values()))
+
+
+def _can_hold(draft: Draft, condition: Expression | None, spot: Spot) -> bool:
+    reason = contradiction([condition]) if condition is not None else None
+    if reason:
+        draft.report.error(spot, f"this condition can never be true: {reason}", "change or remove it")
+    return not reason
+
+
+def _never_silenced_for_good(draft: Draft, action: Action, held: tuple[Expression, ...]) -> None:
+    """An action whose conditions imply a situation that silences it can never be reached."""
+    for situation in draft.parts["situations"]:
+        if not any(_covers(scope, action) for scope in situation.silences):
+            continue
+        outside = _parsed(draft, f"NOT ({situation.when.text})"), _parsed(draft, f"({situation.when.text}) IS NULL")
+        if all(side is not None and contradiction([*held, side]) for side in outside):
+            what = f"action `{action.name}` can never be reached: situation `{situation.name}` silences it whenever"
+            cure = f"change its conditions, or `silences` at {draft.spot('situations', situation.name, 'silences')}"
+            draft.report.error(draft.spot("actions", action.name, "name"), f"{what} its conditions hold", cure)
+
+
+def _parsed(draft: Draft, text: str) -> Expression | None:
+    return parse(text, draft.conditions.names)
+
+
+def treatments_can_be_placed(draft: Draft) -> None:
+    """Each glob of a treatment must meet a declared placement of its own channel."""
+    placements = draft.parts["placements"]
+    for action in draft.parts["actions"]:
+        node = draft.nodes["actions"].get(action.name)
+        if node is None:
+            continue
+        if not action.treatments:
+            what = f"action `{action.name}` can never be reached: it has no treatment"
+            draft.report.error(node.get("name").spot, what, "add one under `treatments:`")
+        for index, treatment in enumerate(action.treatments):
+            own = [p.name for p in placements if p.channel == treatment.channel]
+            at = node.get("treatments", index)
+            for glob in treatment.placements:
+                if any(fnmatch.fnmatchcase(name, glob) for name in own):
+                    continue
+                spot = _word(at, "placements", glob)
+                others = [p for p in placements if fnmatch.fnmatchcase(p.name, glob)]
+                what = f"`{glob}` of treatment `{treatment.name}` matches no placement of channel `{treatment.channel}`"
+                if others and glob != "*":
+                    cure = f"`{others[0].name}` is of channel `{others[0].channel}`"
+                else:
+                    cure = nearest(glob, own) if own else f"declare a placement of channel `{treatment.channel}`"
+                draft.report.error(spot, what, cure)
+
+
+def placements_can_be_filled(draft: Draft) -> None:
+    """A placement for which no action has a treatment always answers with silence."""
+    treatments = {(t.channel, t.placements) for a in draft.parts["actions"] for t in a.treatments}
+    for placement in draft.parts["placements"]:
+        globs = [glob for channel, globs in treatments if channel == placement.channel for glob in globs]
+        if treatments and not any(fnmatch.fnmatchcase(placement.name, glob) for glob in globs):
+            what = f"no action has a treatment for placement `{placement.name}`"
+            draft.report.warn(draft.spot("placements", placement.name), what, "add one, or remove the placement")
+
+
+def actions_have_time(draft: Draft) -> None:
+    """`from` must come before `until`."""
+    for action in draft.parts["actions"]:
+        if action.starts is not None and action.ends is not None and action.starts >= action.ends:
+            what = f"action `{action.name}` can never be reached: `from` is not before `until`"
+            draft.report.error(draft.spot("actions", action.name, "until"), what, "end it after it starts")
+
+
+def scopes_exist(draft: Draft) -> None:
+    """What a rule, lever or situation is about must exist."""
+    actions: tuple[Action, ...] = draft.parts["actions"]
+    issues = {a.issue for a in actions}
+    members = {"all", *issues, *(f"{a.issue}/{a.group}" for a in actions), *(f"action/{a.name}" for a in actions)}
+    channels = {f"channel/{c.name}" for c in draft.parts["channels"]}
+    counted = {*members, *channels, *RESERVED_ISSUES}
+    for what, scope, known, spot in _scopes(draft, issues, members, counted):
+        if scope not in known:
+            close = nearest(scope, known)
+            cure = close if close.startswith("did") else nearest("", {name for name in known if "/" not in name})
+            draft.report.error(spot, f"unknown scope `{scope}` in {what}", cure)
+
+
+def _scopes(
+    draft: Draft, issues: set[str], members: set[str], counted: set[str]
+) -> Iterator[tuple[str, str, set[str], Spot]]:
+    for rule in draft.parts["contact"]:
+        yield f"contact rule `{rule.name}`", rule.on, counted, draft.spot("contact", rule.name, "on")
+    for situation in draft.parts["situations"]:
+        node = draft.nodes["situations"].get(situation.name, Node(None, Spot("")))
+        for scope in situation.silences:
+            yield f"situation `{situation.name}`", scope, members, _word(node, "silences", scope)
+        for scope in situation.raises:
+            yield f"situation `{situation.name}`", scope, members, _key(node.get("raises"), scope)
+    for scope in draft.parts["levers"]:
+        groups = {m for m in members if not m.startswith("action/")} - {"all"}
+        yield "`levers`", scope, groups, _key(draft.nodes["levers"][""], scope)
+    for weight in draft.parts["context_weights"]:
+        yield "`context_weights`", weight.on, members, draft.spot("context_weights", weight.on, "on")
+
+
+def pauses_can_begin(draft: Draft) -> None:
+    """The outcome that starts a pause must be one of some action."""
+    actions: tuple[Action, ...] = draft.parts["actions"]
+    known = {word for a in actions for word in (*a.outcomes.positive, *a.outcomes.negative)}
+    for rule in draft.parts["contact"]:
+        if isinstance(rule, Pause) and rule.after and rule.after not in known:
+            what = f"contact rule `{rule.name}` waits for `{rule.after}`, which no action has as an outcome"
+            draft.report.error(draft.spot("contact", rule.name, "after"), what, nearest(rule.after, known))
+
+
+def service_carries_no_offer(draft: Draft) -> None:
+    """A service message serves: no offer in its content, no lever of its own, and only it may be urgent."""
+    for action in draft.parts["actions"]:
+        if action.kind == "marketing":
+            if action.urgent:
+                cure = "only `kind: service` may pass quiet hours; remove `urgent`"
+                draft.report.error(draft.spot("actions", action.name, "urgent"), "marketing cannot be urgent", cure)
+            continue
+        for index, treatment in enumerate(action.treatments):
+            for path in _offers(treatment.content):
+                spot = draft.spot("actions", action.name, "treatments", index, "content", *path)
+                what = f"service action `{action.name}` carries an offer: `{path[-1]}`"
+                draft.report.error(spot, what, "make it `kind: marketing`, or take the offer out")
+
+
+def _offers(content: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    pairs: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(content, dict):
+        pairs = content.items()
+    elif isinstance(content, list):
+        pairs = enumerate(content)
+    for key, value in pairs:
+        if isinstance(key, str) and key.lower() in OFFER_KEYS:
+            yield (*path, key)
+        yield from _offers(value, (*path, key))
+
+
+def actions_are_accounted_for(draft: Draft) -> None:
+    """Warn where nobody owns an action, no campaign pays for it, or nobody said what the customer gains."""
+    if not draft.parts["actions"]:
+        draft.report.warn(Spot(draft.home), "there is no action", "the hub would stay silent")
+    for action in draft.parts["actions"]:
+        spot = draft.spot("actions", action.name, "name")
+        for key, cure in (("campaign", "name the work that pays for it"), ("owner", "name who answers for it")):
+            if not getattr(action, key):
+                draft.report.warn(spot, f"action `{action.name}` has no `{key}`", cure)
+        if action.kind == "marketing" and not action.benefit:
+            nor, cure = (" and no `helps`", ", and when that is true") if action.helps is None else ("", "")
+            what = f"action `{action.name}` has no `benefit`{nor}"
+            draft.report.warn(spot, what, f"say what the customer gains{cure}")
+
+
+CHECKS = (
+    names_are_distinct,
+    conditions_can_hold,
+    treatments_can_be_placed,
+    placements_can_be_filled,
+    actions_have_time,
+    scopes_exist,
+    pauses_can_begin,
+    service_carries_no_offer,
+    actions_are_accounted_for,
+)
+
+
+def _covers(scope: str, action: Action) -> bool:
+    return scope in ("all", action.issue, f"{action.issue}/{action.group}", f"action/{action.name}")
+
+
+def _word(node: Node, key: str, word: str) -> Spot:
+    """Return where a word stands in the list under a key."""
+    inner = node.get(key)
+    items = inner.value if isinstance(inner.value, list) else [inner]
+    return next((item.spot for item in items if item.text == word), inner.spot)
+
+
+def _key(node: Node, key: str) -> Spot:
+    return node.keys.get(key, node.spot)

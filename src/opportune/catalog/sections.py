@@ -1,0 +1,75 @@
+"""The top-level keys of the catalog, in the order in which they are read. A new key is one line here."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from opportune.catalog import action_sections as actions
+from opportune.catalog import policy_sections as policy
+from opportune.catalog import profile_sections as profile
+from opportune.catalog.draft import Draft, Section
+from opportune.catalog.fields import nearest
+from opportune.catalog.source import Node, Spot
+from opportune.catalog.types import Catalog
+
+DEFAULT_CURRENCY = "EUR"
+DEFAULT_TIME_ZONE = "UTC"
+
+
+def read_currency(draft: Draft, node: Node | None) -> str:
+    if node is None or node.value is None:
+        cure = "add `currency:`, three letters of ISO 4217"
+        draft.report.warn(Spot(draft.home), f"no `currency`; {DEFAULT_CURRENCY} is assumed", cure)
+        return DEFAULT_CURRENCY
+    if not re.fullmatch(r"[A-Z]{3}", node.text):
+        draft.report.error(node.spot, f"`{node.text}` is not a currency", "three capital letters of ISO 4217, as EUR")
+    return node.text
+
+
+def read_time_zone(draft: Draft, node: Node | None) -> str:
+    if node is None or node.value is None:
+        cure = "add `time_zone:`, such as Europe/Berlin"
+        draft.report.warn(Spot(draft.home), f"no `time_zone`; {DEFAULT_TIME_ZONE} is assumed", cure)
+        return DEFAULT_TIME_ZONE
+    try:
+        draft.zone = ZoneInfo(node.text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zones = available_timezones()
+        shown = nearest(node.text, zones)
+        cure = shown if "did" in shown else "write a name of the IANA database, such as Europe/Berlin"
+        draft.report.error(node.spot, f"unknown time zone `{node.text}`", cure)
+    return node.text
+
+
+def _write_currency(catalog: Catalog) -> Any:
+    return catalog.currency
+
+
+def _write_time_zone(catalog: Catalog) -> Any:
+    return catalog.time_zone
+
+
+DECLARING = (
+    Section("currency", "scalar", read_currency, _write_currency),
+    Section("time_zone", "scalar", read_time_zone, _write_time_zone),
+    Section("traits", "list", profile.read_traits, profile.write_traits),
+    Section("features", "list", profile.read_features, profile.write_features),
+    Section("context", "list", profile.read_context, profile.write_context),
+    Section("channels", "list", policy.read_channels, policy.write_channels),
+)
+"""The sections that declare the names which conditions read."""
+
+READING = (
+    Section("placements", "list", policy.read_placements, policy.write_placements),
+    Section("actions", "list", actions.read_actions, actions.write_actions),
+    Section("situations", "list", profile.read_situations, profile.write_situations),
+    Section("contact", "list", policy.read_contact, policy.write_contact),
+    Section("levers", "mapping", policy.read_levers, policy.write_levers),
+    Section("context_weights", "list", policy.read_context_weights, policy.write_context_weights),
+    Section("model", "mapping", policy.read_model, policy.write_model),
+)
+"""The sections that may read those names."""
+
+SECTIONS = DECLARING + READING

@@ -1,0 +1,120 @@
+"""The board: the candidates of one placement, what each step found, and where each one fell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from opportune.catalog.situated import situated
+from opportune.decide.plan import Ints, Place, Plan
+from opportune.decide.types import Answer, Chosen, Ghost, Request, Snapshot, Stage
+from opportune.rules import Row
+from opportune.rules.program import Truth
+
+
+@dataclass(slots=True)
+class Scores:
+    """P, C, V, L and priority of the candidates still in, in the order of `index` (positions in the plan).
+
+    `family`, `a`, `b` are the posterior of P as `Posterior` has it, `worth` is C x V x L, and
+    priority = (p - base) x worth. `reach` is the share of decisions in which a new action takes part.
+    """
+
+    index: Ints
+    family: str
+    p: npt.NDArray[np.float64]
+    a: npt.NDArray[np.float64]
+    b: npt.NDArray[np.float64]
+    base: npt.NDArray[np.float64]
+    baseline: npt.NDArray[np.float64]
+    c: npt.NDArray[np.float64]
+    v: npt.NDArray[np.float64]
+    l: npt.NDArray[np.float64]  # noqa: E741 - the field's own letter
+    worth: npt.NDArray[np.float64]
+    priority: npt.NDArray[np.float64]
+    reach: npt.NDArray[np.float64]
+    service: npt.NDArray[np.bool_]
+    price: float
+
+    def table(self) -> npt.NDArray[np.float64]:
+        """Return a, b, base, worth and reach as the rows of one array, for the kernels."""
+        return np.stack((self.a, self.b, self.base, self.worth, self.reach))
+
+
+@dataclass(slots=True)
+class Board:
+    """One placement of one request on its way through the steps.
+
+    `stage` holds one `Stage` per action of the plan (0: still in). `reasons` are filled by the steps that drop by
+    something other than a condition of the action, and told only when someone asks for an explanation.
+    """
+
+    request: Request
+    snapshot: Snapshot
+    plan: Plan
+    place: Place
+    number: int
+    row: Row
+    truth: Truth
+    stage: npt.NDArray[np.uint8]
+    arm: str = ""
+    taken: tuple[str, ...] = ()
+    percent: npt.NDArray[np.float64] | None = None
+    scores: Scores | None = None
+    chosen: list[Chosen] = field(default_factory=list)
+    silence: str | None = None
+    ghost: Ghost | None = None
+    chances: npt.NDArray[np.float64] | None = None
+    silence_probability: float = 0.0
+    discarded: float = 0.0
+    pushed: bool = False
+    reasons: dict[Stage, Callable[[int], str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def open(
+        cls, request: Request, snapshot: Snapshot, placement: str, number: int, before: Sequence[Board] = ()
+    ) -> Board:
+        """Return the board of one placement, every action on it; `before` are the boards of earlier placements."""
+        plan = snapshot.plan
+        place = plan.place(placement)
+        zone = plan.catalog.time_zone
+        row = situated(plan.layout, snapshot.row, request.context, place.channel.name, place.name, request.at, zone)
+        taken = tuple(c.action for board in before for c in board.chosen)
+        return cls(request, snapshot, plan, place, number, row, plan.program.start(row), plan.marks.copy(), taken=taken)
+
+    def require(self, conditions: Ints, stage: Stage) -> Board:
+        """Drop the candidates whose condition (an index per action, -1: none) is not TRUE."""
+        self.plan.program.drop(self.truth, conditions, self.stage, stage)
+        return self
+
+    def drop(self, positions: Ints, stage: Stage) -> None:
+        """Drop the candidates at these positions, if they are still in."""
+        here = self.stage[positions]
+        here[here == 0] = stage
+        self.stage[positions] = here
+
+    def left(self) -> Ints:
+        """Return the positions of the candidates still in."""
+        return np.flatnonzero(self.stage == 0).astype(np.int32)
+
+    def answer(self) -> Answer:
+        """Return what became of this placement."""
+        return Answer(
+            placement=self.place.name,
+            chosen=tuple(self.chosen),
+            silence=self.silence,
+            ghost=self.ghost,
+            price=self.scores.price if self.scores else 0.0,
+            candidates=len(self.scores.index) if self.scores else 0,
+            silence_probability=self.silence_probability,
+            discarded=self.discarded,
+            pushed=self.pushed,
+            notes=tuple(self.notes),
+            stages=self.stage.tobytes(),
+            scores=self.scores,
+            chances=self.chances,
+        )

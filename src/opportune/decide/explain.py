@@ -1,0 +1,177 @@
+"""Why this and not that: in plain words, and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from opportune.decide.board import Board
+from opportune.decide.change import smallest_change
+from opportune.decide.pipeline import STEPS
+from opportune.decide.stages.score import inputs
+from opportune.decide.types import Chosen, Decision, Request, Snapshot, Stage
+from opportune.errors import BadRequest
+from opportune.rules import Expression, Value
+from opportune.rules.why import failures
+
+MOVERS = 5
+"""How many of the predictors that moved P most are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """A predictor that moved P: its name, the bin that the customer is in, and its share of the logit."""
+
+    name: str
+    bin: str
+    logit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Won:
+    """An action that was chosen, the predictors that moved its P most, and the sentence that says so."""
+
+    chosen: Chosen
+    moved_by: tuple[Mover, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An action that was not chosen, the stage at which it fell, and the reason in words."""
+
+    action: str
+    placement: str
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One decision explained: what won, what lost and where, silence, and what each factor would have changed."""
+
+    won: tuple[Won, ...]
+    lost: tuple[Lost, ...]
+    silence: str | None
+    notes: tuple[str, ...]
+    pushed: bool
+
+    def __str__(self) -> str:
+        lines = [w.sentence for w in self.won] or [f"Silence: {self.silence}."]
+        lines += [f"  {x.action} ({x.placement}) fell at {x.stage}: {x.reason}" for x in self.lost]
+        return "\n".join([*lines, *self.notes])
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why one action did not win. `change` is the smallest change that would have made it win, verified; or None.
+
+    `change` maps names of traits and features to their new values, or `lever` or `value` to what it would have to be.
+    """
+
+    action: str
+    placement: str
+    stage: str
+    reason: str
+    change: Mapping[str, Value] | None
+    sentence: str
+
+
+def explain(decision: Decision, snapshot: Snapshot) -> Explanation:
+    """Return the explanation of a decision that was just made, or replayed, from this snapshot."""
+    boards = _boards(decision.request, snapshot)
+    won, lost = [], []
+    for board in boards:
+        for chosen in board.chosen:
+            won.append(_won(board, chosen))
+        named = {c.action for c in board.chosen}
+        for i, action in enumerate(board.plan.actions):
+            if action.name not in named:
+                lost.append(Lost(action.name, board.place.name, _stage(board, i).name.lower(), _reason(board, i)))
+    notes = tuple(note for board in boards for note in board.notes)
+    return Explanation(tuple(won), tuple(lost), decision.silence, notes, any(board.pushed for board in boards))
+
+
+def why(decision: Decision, snapshot: Snapshot, action: str, placement: str | None = None) -> Why:
+    """Return why an action did not win in a placement (the first by default), and what would have changed that.
+
+    The change is the smallest found: fewest attributes first, then smallest moves, over the failed predicates whose
+    traits and features are `mutable`; then its lever and its value, within bounds. Each is verified by deciding again
+    with the same seed and model.
+    """
+    plan, request = snapshot.plan, decision.request
+    placement = placement or request.placements[0]
+    plan.action(action)
+    if placement not in request.placements:
+        raise BadRequest(f"the decision was not about {placement!r} but about {', '.join(request.placements)}")
+    if any(c.action == action and c.placement == placement for c in decision.chosen):
+        return Why(action, placement, "in", "it was chosen", {}, f"{action} was chosen.")
+    board = _boards(request, snapshot)[request.placements.index(placement)]
+    i = plan.position[action]
+    stage, reason = _stage(board, i), _reason(board, i)
+    change = smallest_change(request, snapshot, action, board.plan.layout.values(board.row))
+    told = f"{action} fell at {stage.name.lower()}: {reason}. "
+    if change:
+        told += f"It would have won with {' and '.join(f'{n} = {_told(v)}' for n, v in change.items())}."
+    else:
+        told += "None found within the mutable traits and features, a lever up to 100 and ten times its value."
+    return Why(action, placement, stage.name.lower(), reason, change, told)
+
+
+def _told(value: Value) -> str:
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def _boards(request: Request, snapshot: Snapshot) -> list[Board]:
+    boards: list[Board] = []
+    for number, placement in enumerate(request.placements):
+        board = Board.open(request, snapshot, placement, number, boards)
+        for step in STEPS:
+            board = step(board)
+        boards.append(board)
+    return boards
+
+
+def _won(board: Board, c: Chosen) -> Won:
+    position = board.plan.position[c.action]
+    shares = board.snapshot.model.contributions(inputs(board), position)
+    movers = tuple(Mover(name, bin_, float(logit)) for name, bin_, logit in shares[:MOVERS])
+    action = board.plan.actions[position]
+    because = ", ".join(f"{m.name} {m.bin} ({m.logit:+.2f})" for m in movers[:3] if m.logit)
+    sentence = (
+        f"{action.path} won in {c.placement} at rank {c.rank}: priority {c.priority:.4g} = P {c.propensity:.4g} "
+        f"x C {c.context_weight:.3g} x V {c.value:.4g} x L {c.lever:.3g}, chosen with probability {c.probability:.3g}"
+    )
+    return Won(c, movers, sentence + (f"; P is moved by {because}." if because else "."))
+
+
+def _stage(board: Board, i: int) -> Stage:
+    return Stage(int(board.stage[i])) if board.stage[i] else Stage.ARBITRATE
+
+
+def _reason(board: Board, i: int) -> str:
+    stage, action = _stage(board, i), board.plan.actions[i]
+    if stage in (Stage.ELIGIBLE, Stage.APPLICABLE, Stage.SUITABLE):
+        values = board.plan.layout.values(board.row)
+        return "; ".join(f.sentence for e in _conditions(board, i, stage) for f in failures(e, values))
+    if stage is Stage.ARBITRATE and board.scores is not None:
+        s = board.scores
+        j = int(np.searchsorted(s.index, i))
+        if j < len(s.index) and s.index[j] == i:
+            best = board.chosen[0] if board.chosen else None
+            than = f"{best.action} with {best.priority:.4g}" if best else f"silence at {s.price:.4g}"
+            return f"its priority {s.priority[j]:.4g} lost to {than}"
+    told = board.reasons[stage](i) if stage in board.reasons else ""
+    return told or f"{action.name} fell here"
+
+
+def _conditions(board: Board, i: int, stage: Stage) -> list[Expression]:
+    action = board.plan.actions[i]
+    found = {
+        Stage.ELIGIBLE: (action.eligible,),
+        Stage.APPLICABLE: (action.applicable,),
+        Stage.SUITABLE: (action.suitable, action.helps),
+    }[stage]
+    return [e for e in found if e is not None]

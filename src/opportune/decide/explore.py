@@ -1,0 +1,166 @@
+"""How a winner is drawn, and with what probability: one policy per name.
+
+Among the candidates left, the winner is the one whose drawn priority X = (P - base) x worth is highest; a marketing
+action needs X above the price of the placement, or silence wins. Service actions do not pay the price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+import numpy.typing as npt
+
+from opportune.decide import selection
+from opportune.decide.board import Scores
+from opportune.decide.chance import FAMILIES, uniform
+from opportune.errors import BadInput
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """The probability of each candidate and of silence at one rank, and the mass that the computation left out."""
+
+    each: Floats
+    silence: float
+    discarded: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explorer:
+    """`choose` returns (winner or -1, its drawn priority); `chances` the probabilities of that very draw."""
+
+    choose: Callable[[Scores, Mask, int, int, int], tuple[int, float]]
+    chances: Callable[[Scores, Mask, int], Chances]
+
+
+def explorer(name: str, epsilon: float = 0.1) -> Explorer:
+    """Return the policy of that name; raise `BadInput` with the nearest name if there is none."""
+    try:
+        return _REGISTRY[name](epsilon)
+    except KeyError:
+        near = get_close_matches(name, _REGISTRY, 1)
+        raise BadInput(
+            f"there is no way to explore called {name!r}; " + (f"did you mean {near[0]}?" if near else "")
+            + f" There are {', '.join(sorted(_REGISTRY))}"
+        ) from None
+
+
+def greedy(epsilon: float) -> Explorer:
+    """The highest mean priority, always."""
+    del epsilon
+
+    def chances(s: Scores, left: Mask, answers: int) -> Chances:
+        return _point(s, _best(s, left))
+
+    return Explorer(lambda s, left, seed, stream, answers: _worth(s, _best(s, left)), chances)
+
+
+def epsilon_greedy(epsilon: float) -> Explorer:
+    """The highest mean priority with 1 - epsilon, else any candidate with equal chance."""
+
+    def chances(s: Scores, left: Mask, answers: int) -> Chances:
+        best = _best(s, left)
+        each = np.where(left, epsilon / left.sum(), 0.0)
+        if best >= 0:
+            each[best] += 1 - epsilon
+        return Chances(each, 1 - epsilon if best < 0 else 0.0, 0.0)
+
+    return _by_chances(chances)
+
+
+def squarecb(epsilon: float) -> Explorer:
+    """Inverse gap weighting on priority scaled to [0, 1] by the best: 1 / (K + gamma gap), the best gets the rest.
+
+    gamma = 10 n^0.5 after n answers (Foster and Rakhlin 2020; the settings of Vowpal Wabbit). Silence is one of the K.
+    """
+    del epsilon
+
+    def chances(s: Scores, left: Mask, answers: int) -> Chances:
+        floor = s.price if not s.service[left].any() else -np.inf
+        priority = np.where(left & (s.service | (s.priority > s.price)), s.priority, np.nan)
+        options = np.append(priority, floor if floor >= 0 else np.nan)
+        here = ~np.isnan(options)
+        top = np.nanmax(options)
+        best = int(np.nanargmax(options))
+        gap = (top - options) / top if top > 0 else np.zeros(len(options))
+        each = np.where(here, 1 / (here.sum() + 10 * np.sqrt(max(answers, 1)) * gap), 0.0)
+        each[best] = 0.0
+        each[best] = 1 - each.sum()
+        return Chances(each[:-1], float(each[-1]), 0.0)
+
+    return _by_chances(chances)
+
+
+def uniform_random(epsilon: float) -> Explorer:
+    """Any candidate with equal chance 1/K: the standing random arm."""
+    del epsilon
+
+    def chances(s: Scores, left: Mask, answers: int) -> Chances:
+        return Chances(np.where(left, 1 / left.sum(), 0.0), 0.0, 0.0)
+
+    return _by_chances(chances)
+
+
+def thompson(epsilon: float) -> Explorer:
+    """Each candidate's P drawn from its own posterior (Thompson 1933); new actions take part with their `reach`."""
+    del epsilon
+
+    def choose(s: Scores, left: Mask, seed: int, stream: int, answers: int) -> tuple[int, float]:
+        return selection.draw(FAMILIES[s.family], s.table(), s.index, left, s.service, s.price, seed, stream)
+
+    def chances(s: Scores, left: Mask, answers: int) -> Chances:
+        if s.family == "certain":
+            return _point(s, _best(s, left))
+        each, silence, discarded = selection.probabilities(FAMILIES[s.family], s.table(), left, s.service, s.price)
+        return Chances(each, silence, discarded)
+
+    return Explorer(choose, chances)
+
+
+_REGISTRY: dict[str, Callable[[float], Explorer]] = {
+    "thompson": thompson,
+    "greedy": greedy,
+    "epsilon": epsilon_greedy,
+    "squarecb": squarecb,
+    "random": uniform_random,
+}
+
+
+def _best(s: Scores, left: Mask) -> int:
+    """Return the candidate with the highest mean priority, the first of equals; -1 if silence is worth more."""
+    priority = np.where(left & (s.service | (s.priority > s.price)), s.priority, -np.inf)
+    best = int(np.argmax(priority))
+    return best if priority[best] > -np.inf else -1
+
+
+def _worth(s: Scores, i: int) -> tuple[int, float]:
+    return i, float(s.priority[i]) if i >= 0 else s.price
+
+
+def _point(s: Scores, best: int) -> Chances:
+    each = np.zeros(len(s.index))
+    if best >= 0:
+        each[best] = 1.0
+    return Chances(each, float(best < 0), 0.0)
+
+
+def _by_chances(chances: Callable[[Scores, Mask, int], Chances]) -> Explorer:
+    """Draw by inverting the cumulated probabilities: what is drawn is what is recorded."""
+
+    def choose(s: Scores, left: Mask, seed: int, stream: int, answers: int) -> tuple[int, float]:
+        found = chances(s, left, answers)
+        u = uniform(np.uint64(seed), stream, 0)
+        ladder = np.cumsum(found.each)
+        if u >= ladder[-1]:
+            if found.silence > 0:
+                return -1, s.price
+            return _worth(s, int(np.flatnonzero(found.each)[-1]))
+        return _worth(s, int(np.searchsorted(ladder, u, side="right")))
+
+    return Explorer(choose, chances)

@@ -1,0 +1,175 @@
+"""A catalog, compiled for deciding: every condition in one program, every action a position in a few arrays."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from opportune.catalog.types import Action, Catalog, Channel
+from opportune.errors import BadRequest
+from opportune.ledger.record import inputs_of, keys_of
+from opportune.profiles.contacts import ContactPlan
+from opportune.rules import Expression, Kind, Layout, Row
+from opportune.rules.program import Program, constants
+
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
+FOREVER = np.iinfo(np.int64).max
+LEVER_BOUNDS = (-50.0, 100.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A placement with the treatment of each action in it (-1: none)."""
+
+    name: str
+    channel: Channel
+    price: float | Expression
+    treatment: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Silencer:
+    """A situation: the condition that makes it true, the actions it silences, the percent it adds to each lever."""
+
+    name: str
+    condition: int
+    silenced: Ints
+    raised: Floats
+
+
+class Plan:
+    """The compiled catalog. Positions of actions are those of `catalog.actions`.
+
+    `eligible`, `applicable`, `suitable` and `helps` hold the index of a condition in `program` per action, or -1.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.actions = catalog.actions
+        self.position = {a.name: i for i, a in enumerate(catalog.actions)}
+        self._conditions: dict[Expression, int] = {}
+        n = len(catalog.actions)
+        self.eligible = self._indexes(a.eligible for a in catalog.actions)
+        self.applicable = self._indexes(a.applicable for a in catalog.actions)
+        self.suitable = self._indexes(a.suitable for a in catalog.actions)
+        self.helps = self._indexes(a.helps for a in catalog.actions)
+        self.weights = [(self._index(w.when), self._members(w.on), w.percent) for w in catalog.context_weights]
+        self.situations = tuple(
+            Silencer(
+                s.name,
+                self._index(s.when),
+                np.unique(np.concatenate([np.zeros(0, np.int32), *map(self._members, s.silences)])).astype(np.int32),
+                self._percents(s.raises.items()),
+            )
+            for s in catalog.situations
+        )
+        self.expressions = tuple(self._conditions)
+        valued = [a.value for a in catalog.actions if isinstance(a.value, Expression)]
+        priced = [p.price for p in catalog.placements if isinstance(p.price, Expression)]
+        self.layout = Layout(catalog.names, constants([*self.expressions, *valued, *priced]))
+        self.program = Program(self.layout, self.expressions)
+        exact = {name for e in (*self.expressions, *valued, *priced) for name in e.names}
+        self.exact = np.array([n.name in exact or n.kind is Kind.TIME for n in catalog.names], np.bool_)
+        self.starts = np.array([a.starts if a.starts is not None else -FOREVER for a in catalog.actions], np.int64)
+        self.ends = np.array([a.ends if a.ends is not None else FOREVER for a in catalog.actions], np.int64)
+        self.marketing = np.array([a.kind == "marketing" for a in catalog.actions], np.bool_)
+        self.urgent = np.array([a.kind == "service" and a.urgent for a in catalog.actions], np.bool_)
+        self.value = np.array([a.value if not isinstance(a.value, Expression) else np.nan for a in catalog.actions])
+        self.valued = tuple((i, a.value) for i, a in enumerate(catalog.actions) if isinstance(a.value, Expression))
+        self.percent = self._percents(catalog.levers.items()) + np.array([a.lever for a in catalog.actions])
+        self.contact = ContactPlan.of(catalog)
+        self.channels = {c.name: c for c in catalog.channels}
+        self.places = {p.name: self._place(p.name, p.channel, p.price) for p in catalog.placements}
+        self._scopes: dict[str, Ints] = {}
+        self.keys, self.inputs = keys_of(catalog), inputs_of(catalog)
+        self.number_slots = np.array([self.layout.slot[n] for n in self.inputs.numbers], np.int32)
+        self.text_slots = tuple(self.layout.slot[n] for n in self.inputs.texts)
+        self.context = frozenset(n.name for n in catalog.context)
+        self.marks = np.zeros(n, np.uint8)
+
+    def place(self, name: str) -> Place:
+        """Return a placement; raise `BadRequest` naming those there are."""
+        try:
+            return self.places[name]
+        except KeyError:
+            raise BadRequest(
+                f"there is no placement {name!r}; the catalog has {', '.join(sorted(self.places)) or 'none'}"
+            ) from None
+
+    def action(self, name: str) -> Action:
+        """Return an action; raise `BadRequest` if the catalog has none of that name."""
+        if name not in self.position:
+            raise BadRequest(f"there is no action {name!r} in the catalog; `opportune check` lists its mistakes")
+        return self.actions[self.position[name]]
+
+    def scope(self, scope: str) -> Ints:
+        """Return the positions of the actions that a scope is about, whatever their channel."""
+        if scope not in self._scopes:
+            self._scopes[scope] = self._members(scope)
+        return self._scopes[scope]
+
+    def number(self, expression: Expression, row: Row) -> float | None:
+        """Return the value of a number expression for a row; None is NULL."""
+        value = expression.evaluate({name: self.layout.get(row, name) for name in expression.names})
+        return None if value is None else float(value)
+
+    def price(self, place: Place, row: Row) -> float:
+        """Return what a contact in a placement must be worth; a price that is NULL or negative is 0."""
+        if not isinstance(place.price, Expression):
+            return place.price
+        return max(self.number(place.price, row) or 0.0, 0.0)
+
+    def value_of(self, position: int, row: Row) -> float:
+        """Return V of an action for a row; a value that is NULL is 0."""
+        value = self.actions[position].value
+        return value if not isinstance(value, Expression) else self.number(value, row) or 0.0
+
+    def with_lever(self, position: int, lever: float) -> Plan:
+        """Return this plan with another lever (percent) on one action."""
+        plan = copy(self)
+        plan.percent = self.percent.copy()
+        plan.percent[position] += lever - self.actions[position].lever
+        return plan
+
+    def with_value(self, position: int, value: float) -> Plan:
+        """Return this plan with another value of one action."""
+        plan = copy(self)
+        plan.value = self.value.copy()
+        plan.value[position] = value
+        plan.valued = tuple((i, e) for i, e in self.valued if i != position)
+        return plan
+
+    def _members(self, scope: str) -> Ints:
+        def belongs(a: Action) -> bool:
+            return scope in ("all", a.issue, f"{a.issue}/{a.group}", f"action/{a.name}", a.name)
+
+        return np.array([i for i, a in enumerate(self.actions) if belongs(a)], np.int32)
+
+    def _percents(self, levers: Iterable[tuple[str, float]]) -> Floats:
+        total = np.zeros(len(self.actions))
+        for scope, percent in levers:
+            total[self._members(scope)] += percent
+        return total
+
+    def _index(self, expression: Expression) -> int:
+        return self._conditions.setdefault(expression, len(self._conditions))
+
+    def _indexes(self, expressions: Iterable[Expression | None]) -> Ints:
+        return np.array([-1 if e is None else self._index(e) for e in expressions], np.int32)
+
+    def _place(self, name: str, channel: str, price: float | Expression) -> Place:
+        def first(a: Action) -> int:
+            fits = (
+                i
+                for i, t in enumerate(a.treatments)
+                if t.channel == channel and any(fnmatch.fnmatchcase(name, glob) for glob in t.placements)
+            )
+            return next(fits, -1)
+
+        return Place(name, self.channels[channel], price, np.array([first(a) for a in self.actions], np.int32))

@@ -1,0 +1,150 @@
+"""Thompson sampling as kernels: the draw, and the probability of each candidate to win it.
+
+The candidates' priorities X_j = (P_j - base_j) worth_j are independent with distribution functions F_j. A new action
+takes part with probability `reach`, and a marketing action only where X_j exceeds the price, so with
+F'_j(x) = 1 - reach + reach F_j(max(x, price))  (no max for service actions):
+
+    P(i wins) = integral of prod_{j != i} F'_j(x) dF'_i(x),     P(silence) = prod_j F'_j(-inf)
+
+taken on a common grid whose points are dense where the maximum lies. Between two points each log F'_j is taken as
+linear in one parameter, so that a cell's mass G1 - G0 of the maximum (G = prod_j F'_j) is shared in proportion to
+log F'_i(x1) - log F'_i(x0): the shares add up to the whole by construction. Candidates whose 1 - 1e-7
+quantile is below another's 1e-7 quantile are left out; what they and the sum leave out is `discarded`.
+"""
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from opportune.decide.chance import cdf, quantile, uniform
+
+A, B, BASE, WORTH, REACH = range(5)
+COARSE, FINE = 17, 32
+TAIL = 1e-7
+FLOOR = 1e-12
+
+
+@njit(cache=True, nogil=True)
+def draw(family, table, index, left, service, price, seed, stream):
+    """Return (position of the winner or -1 for silence, its drawn priority).
+
+    `table` has the rows a, b, base, worth, reach; `index` the candidates' stable numbers, which the draws depend on.
+    """
+    winner, best = -1, price
+    for j in range(len(index)):
+        if not left[j]:
+            continue
+        if table[REACH, j] < 1.0 and uniform(seed, stream + 2048, index[j]) >= table[REACH, j]:
+            continue
+        p = quantile(family, table[A, j], table[B, j], uniform(seed, stream, index[j]))
+        x = (p - table[BASE, j]) * table[WORTH, j]
+        if winner < 0:
+            if service[j] or x > price:
+                winner, best = j, x
+        elif x > best and (service[j] or x > price):
+            winner, best = j, x
+    return winner, best
+
+
+@njit(cache=True, nogil=True)
+def _f(family, table, j, service, price, x):
+    """F'_j(x)."""
+    if not service[j] and x < price:
+        x = price
+    inner = cdf(family, table[A, j], table[B, j], x / table[WORTH, j] + table[BASE, j])
+    return 1.0 - table[REACH, j] + table[REACH, j] * inner
+
+
+@njit(cache=True, nogil=True)
+def probabilities(family, table, left, service, price):
+    """Return (probability of each candidate, of silence, discarded mass); candidates and silence sum to 1."""
+    n = table.shape[1]
+    each = np.zeros(n)
+    kept, silence, discarded, low, high = _candidates(family, table, left, service, price)
+    points = _grid(family, table, kept, service, price, low, high)
+    m = len(kept)
+    now, before = np.empty(m), np.empty(m)
+    total_before = 0.0
+    for g in range(len(points)):
+        total = 0.0
+        for i in range(m):
+            now[i] = math.log(max(_f(family, table, kept[i], service, price, points[g]), 1e-300))
+            total += now[i]
+        if g > 0 and total > total_before:
+            mass = (math.exp(total) - math.exp(total_before)) / (total - total_before)
+            for i in range(m):
+                each[kept[i]] += (now[i] - before[i]) * mass
+        total_before = total
+        now, before = before, now
+    found, wanted = each.sum(), 1.0 - silence
+    if found > 0.0:
+        discarded += abs(wanted - found)
+        each *= wanted / found
+    return each, silence, discarded
+
+
+@njit(cache=True, nogil=True)
+def _candidates(family, table, left, service, price):
+    """Return (positions that can win, P(silence), mass left out, lowest and highest point of the maximum)."""
+    n = table.shape[1]
+    bottom, top = np.empty(n), np.empty(n)
+    sure, reached, high = -np.inf, np.inf, -np.inf
+    silence, any_service = 1.0, False
+    for j in range(n):
+        if left[j]:
+            worth = table[WORTH, j]
+            bottom[j] = (quantile(family, table[A, j], table[B, j], TAIL) - table[BASE, j]) * worth
+            top[j] = (quantile(family, table[A, j], table[B, j], 1 - TAIL) - table[BASE, j]) * worth
+            high = max(high, top[j])
+            if service[j]:
+                any_service = True
+                reached = min(reached, bottom[j])
+                silence *= 1.0 - table[REACH, j]
+            else:
+                silence *= _f(family, table, j, service, price, price)
+            if table[REACH, j] >= 1.0 and (service[j] or bottom[j] > price):
+                sure = max(sure, bottom[j])
+    if not any_service:
+        low = max(sure, price)
+    else:
+        low = sure if sure > -np.inf else min(reached, price)
+    kept, m, discarded = np.empty(n, np.int64), 0, 0.0
+    for j in range(n):
+        if left[j]:
+            if top[j] >= low:
+                kept[m] = j
+                m += 1
+            else:
+                discarded += TAIL
+    return kept[:m], silence, discarded, low, max(high, low)
+
+
+@njit(cache=True, nogil=True)
+def _grid(family, table, kept, service, price, low, high):
+    """Return ascending points: a coarse grid, more where the maximum's distribution rises, and the price."""
+    margin = 1e-9 * max(abs(low), abs(high)) + 1e-300
+    low, high = low - margin, high + margin
+    coarse, rise = np.empty(COARSE), np.empty(COARSE)
+    for g in range(COARSE):
+        t = g / (COARSE - 1.0)
+        coarse[g] = low + (high - low) * t * t
+        s = 0.0
+        for i in range(len(kept)):
+            s += math.log(max(_f(family, table, kept[i], service, price, coarse[g]), 1e-300))
+        rise[g] = math.exp(s)
+    points = np.empty(COARSE + FINE + 1)
+    points[:COARSE] = coarse
+    g = 0
+    for k in range(FINE):
+        level = rise[0] + (rise[COARSE - 1] - rise[0]) * (k + 1) / (FINE + 1.0)
+        while g < COARSE - 2 and rise[g + 1] < level:
+            g += 1
+        step = rise[g + 1] - rise[g]
+        share = min(max((level - rise[g]) / step, 0.0), 1.0) if step > 0 else 0.5
+        points[COARSE + k] = coarse[g] + (coarse[g + 1] - coarse[g]) * share
+    points[COARSE + FINE] = min(max(price, low), high)
+    return np.sort(points)

@@ -1,0 +1,11 @@
+"""Does it fit now?"""
+
+from __future__ import annotations
+
+from opportune.decide.board import Board
+from opportune.decide.types import Stage
+
+
+def applicable(board: Board) -> Board:
+    """Drop the actions whose `applicable` condition is not TRUE for this customer."""
+    return board.require(board.plan.applicable, Stage.APPLICABLE)

@@ -1,0 +1,88 @@
+"""Which is worth most, and is it worth the attention it takes?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from opportune.decide.board import Board
+from opportune.decide.explore import Chances, explorer
+from opportune.decide.selection import FLOOR
+from opportune.decide.stages.assign import RANDOM
+from opportune.decide.types import Chosen, Ghost, Stage
+
+
+def arbitrate(board: Board) -> Board:
+    """Choose up to `limit` actions, each rank drawn afresh among those left, until silence wins.
+
+    Silence is a candidate whose priority is the placement's price. `probability` is that of the rank's draw.
+    """
+    scores, request, plan = board.scores, board.request, board.plan
+    assert scores is not None
+    settings = plan.catalog.model
+    board.reasons[Stage.ARBITRATE] = lambda i: "lost to what was worth more"
+    if not len(scores.index):
+        board.silence = "no action is left after policy, consent and contact limits"
+        return board
+    policy = explorer("random" if board.arm == RANDOM else settings.explore, settings.epsilon)
+    left = np.ones(len(scores.index), np.bool_)
+    for rank in range(min(request.limit, len(scores.index))):
+        winner, drawn = policy.choose(scores, left, request.seed, board.number * 4096 + rank, board.snapshot.answers)
+        chances = policy.chances(scores, left, board.snapshot.answers) if request.probabilities else None
+        if rank == 0 and chances:
+            board.chances = chances.each
+            board.silence_probability, board.discarded = chances.silence, chances.discarded
+        if winner < 0:
+            _silence(board, left, chances)
+            break
+        # a winner that the quadrature left out must still have a probability above zero
+        probability = max(float(chances.each[winner]), FLOOR) if chances else math.nan
+        board.chosen.append(_chosen(board, winner, rank, drawn, probability))
+        left[winner] = False
+    if board.chosen:
+        first = plan.position[board.chosen[0].action]
+        board.pushed = bool(scores.index[int(np.argmax(scores.p))] != first)
+    board.stage[board.stage == 0] = Stage.ARBITRATE
+    for c in board.chosen:
+        board.stage[plan.position[c.action]] = Stage.IN
+    return board
+
+
+def _chosen(board: Board, i: int, rank: int, drawn: float, probability: float) -> Chosen:
+    s, plan = board.scores, board.plan
+    assert s is not None
+    position = int(s.index[i])
+    action = plan.actions[position]
+    return Chosen(
+        action=action.name,
+        treatment=action.treatments[int(board.place.treatment[position])].name,
+        placement=board.place.name,
+        channel=board.place.channel.name,
+        rank=rank + 1,
+        propensity=float(s.p[i]),
+        baseline=float(s.baseline[i]),
+        context_weight=float(s.c[i]),
+        value=float(s.v[i]),
+        lever=float(s.l[i]),
+        priority=float(s.priority[i]),
+        drawn=drawn,
+        probability=probability,
+    )
+
+
+def _silence(board: Board, left: np.ndarray, chances: Chances | None) -> None:
+    s = board.scores
+    assert s is not None
+    if board.chosen:
+        return
+    best = int(np.argmax(np.where(left, s.priority, -np.inf)))
+    name = board.plan.actions[int(s.index[best])].name
+    probability = float(chances.each[best]) if chances else math.nan
+    board.silence = (
+        f"nothing is worth the attention: the best, {name}, is worth {s.priority[best]:.4g} and a contact in "
+        f"{board.place.name} must be worth {s.price:.4g}"
+    )
+    board.ghost = Ghost(
+        name, board.place.name, board.place.channel.name, float(s.p[best]), probability, "price"
+    )

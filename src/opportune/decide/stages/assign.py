@@ -1,0 +1,20 @@
+"""Which arms is this customer in? Attaches them and drops nothing: `withhold` and `arbitrate` apply them."""
+
+from __future__ import annotations
+
+from opportune.decide.board import Board
+from opportune.decide.types import hash01
+
+RANDOM = "random"
+HOLDOUT = "holdout"
+
+
+def assign(board: Board) -> Board:
+    """Attach the customer's standing arm: the same for this customer every time, and independent of all others."""
+    model = board.plan.catalog.model
+    place = hash01("opportune.arms", board.request.customer)
+    if place < model.random_share:
+        board.arm = RANDOM
+    elif place >= 1 - model.holdout_share:
+        board.arm = HOLDOUT
+    return board

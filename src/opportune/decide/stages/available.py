@@ -1,0 +1,35 @@
+"""What can be said in this placement, today?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from opportune.decide.board import Board
+from opportune.decide.types import Stage
+from opportune.clock import format_instant
+
+
+def available(board: Board) -> Board:
+    """Drop actions without a treatment for the placement, outside their dates, or taken by another placement."""
+    plan, at = board.plan, board.request.at
+    out = (board.place.treatment < 0) | (plan.starts > at) | (plan.ends <= at)
+    board.stage[out] = Stage.AVAILABLE
+    taken = [plan.position[name] for name in board.taken]
+    if taken:
+        board.drop(np.array(taken, np.int32), Stage.AVAILABLE)
+    if board.request.excluded:
+        positions = [plan.position[name] for name in board.request.excluded if name in plan.position]
+        board.drop(np.array(positions, np.int32), Stage.LIMIT)
+
+    def reason(i: int) -> str:
+        if board.place.treatment[i] < 0:
+            return f"has no treatment for the placement {board.place.name}"
+        if plan.starts[i] > at:
+            return f"starts at {format_instant(int(plan.starts[i]))}"
+        if plan.ends[i] <= at:
+            return f"ended at {format_instant(int(plan.ends[i]))}"
+        return "is already the answer of another placement in this request"
+
+    board.reasons[Stage.AVAILABLE] = reason
+    board.reasons[Stage.LIMIT] = lambda i: "another decision took its last contact while this one was made"
+    return board

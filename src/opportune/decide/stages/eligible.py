@@ -1,0 +1,11 @@
+"""May they have it?"""
+
+from __future__ import annotations
+
+from opportune.decide.board import Board
+from opportune.decide.types import Stage
+
+
+def eligible(board: Board) -> Board:
+    """Drop the actions whose `eligible` condition is not TRUE for this customer."""
+    return board.require(board.plan.eligible, Stage.ELIGIBLE)

@@ -1,0 +1,11 @@
+"""Is it right for them, and does it help?"""
+
+from __future__ import annotations
+
+from opportune.decide.board import Board
+from opportune.decide.types import Stage
+
+
+def suitable(board: Board) -> Board:
+    """Drop the actions that are not `suitable`, and those that would not help: whatever V and L, there is no contact."""
+    return board.require(board.plan.suitable, Stage.SUITABLE).require(board.plan.helps, Stage.SUITABLE)

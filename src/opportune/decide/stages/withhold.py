@@ -1,0 +1,27 @@
+"""Arms and holdouts, applied after arbitration, recording what would have been."""
+
+from __future__ import annotations
+
+from opportune.decide.board import Board
+from opportune.decide.stages.assign import HOLDOUT
+from opportune.decide.types import Ghost, Stage
+
+
+def withhold(board: Board) -> Board:
+    """Take marketing back from customers who are held out; the first action taken back is the board's ghost."""
+    if board.arm != HOLDOUT:
+        return board
+    plan = board.plan
+    held = [c for c in board.chosen if plan.marketing[plan.position[c.action]]]
+    if held:
+        board.chosen = [c for c in board.chosen if c not in held]
+        for c in held:
+            board.stage[plan.position[c.action]] = Stage.WITHHOLD
+        first = held[0]
+        board.ghost = Ghost(
+            first.action, first.placement, first.channel, first.propensity, first.probability, "holdout"
+        )
+        if not board.chosen:
+            board.silence = "the customer is held out, so that the effect of contacts can be known"
+    board.reasons[Stage.WITHHOLD] = lambda i: "the customer is held out, so that the effect of contacts can be known"
+    return board

@@ -1,0 +1,560 @@
+"""The hub: wiring only. Events in, decisions out, answers back, everything in the ledger.
+
+One hub writes a store at a time; its methods may be called from several threads, one runs at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from opportune.catalog import Catalog, load
+from opportune.catalog.types import Goal
+from opportune.clock import DAY, Clock, SystemClock
+from opportune.decide import record as records
+from opportune.decide.answer import Answered, answered
+from opportune.decide.explain import Explanation, Why, explain, why
+from opportune.decide.pipeline import decide
+from opportune.decide.plan import Plan
+from opportune.decide.types import Decision, Request, Snapshot, hash64
+from opportune.errors import BadEvent, BadRequest, NotFound
+from opportune.events import codec
+from opportune.events.intake import DeadLetters, Seen
+from opportune.events.segment import from_segment
+from opportune.events.types import (
+    Checkpoint,
+    DecisionMade,
+    Event,
+    ForgottenCustomer,
+    LedgerFact,
+    Rebuilt,
+    SituationChanged,
+)
+from opportune.ledger.ledger import Ledger
+from opportune.ledger.record import Record, encode
+from opportune.ledger.relationship import Relationship, merge
+from opportune.learn import consequences, fold
+from opportune.profiles import consent
+from opportune.profiles.contacts import Contacts
+from opportune.profiles.people import People, View
+from opportune.profiles.quiet import known_zone
+from opportune.profiles.spec import ProfileSpec
+from opportune.profiles.state import State
+from opportune.rules import Row, Value
+from opportune.store import open_store
+from opportune.store.base import Store
+from opportune.store.vault import Vault
+
+CHECKPOINT = 5000
+"""Answers learned between two checkpoints of the model."""
+
+NEAR = 20_000
+"""Customers whose values are held ready for the next decision."""
+
+NEVER = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """What a decision needs of a customer, read once; good from `since` until time alone can change it at `until`.
+
+    `allowed` says per channel why marketing and why service may not be said.
+    """
+
+    view: View
+    row: Row
+    relationship: Relationship
+    allowed: Mapping[str, tuple[str | None, str | None]]
+    since: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of some events: taken, already known by their messageId, or set aside with a reason."""
+
+    taken: int
+    duplicates: int
+    rejected: int
+
+
+class Hub:
+    """A customer decision hub on one store.
+
+    >>> from opportune.testing import tiny_catalog
+    >>> hub = Hub.of(tiny_catalog(), store="memory:")
+    >>> hub.decide("maya", placement="app.home").actions[0].action
+    'hello'
+    """
+
+    def __init__(self, store: Store, clock: Clock | None = None, author: str = "") -> None:
+        """Open the hub that a store holds; `publish` a catalog first if it holds none."""
+        self.store, self.clock = store, clock or SystemClock()
+        self.vault = Vault(store)
+        self.ledger = Ledger(store, self.vault)
+        self.events = store.log("events")
+        self.seen, self.dead_letters = Seen(store), DeadLetters(store, self.vault)
+        self._lock = threading.RLock()
+        self._rows: dict[str, Near] = {}
+        self.published = self.ledger.published()
+        self.brain = fold.live(self.ledger)
+        self._saved = self.brain.answers
+        self._taught = self.ledger.last()
+        self._live_campaigns: set[str] = set()
+        if self.published:
+            self._adopt(self.ledger.catalog(self.published))
+
+    @classmethod
+    def open(cls, folder: str | Path = ".", store: str | None = None, clock: Clock | None = None) -> Self:
+        """Open the hub of a project folder, publishing its catalog if it changed. Raises `BadCatalog`, `StoreInUse`."""
+        folder = Path(folder)
+        catalog = load(folder)
+        if store is None:
+            (folder / ".opportune").mkdir(exist_ok=True)
+            store = f"sqlite:///{folder / '.opportune' / 'hub.db'}"
+        return cls.of(catalog, store, clock)
+
+    @classmethod
+    def of(cls, catalog: Catalog, store: str = "memory:", clock: Clock | None = None) -> Self:
+        """Open a hub with a catalog on a store, publishing it if it is not the live one."""
+        hub = cls(open_store(store), clock)
+        try:
+            hub.publish(catalog)
+        except BaseException:
+            hub.close()
+            raise
+        return hub
+
+    def publish(self, catalog: Catalog, author: str = "") -> bool:
+        """Take a catalog live; return False if it already is. Features that are new are filled from stored events."""
+        with self._lock:
+            if self.published and self.ledger.catalog(self.published).hash == catalog.hash:
+                return False
+            with self._all_or_nothing():
+                before = self.ledger.last()
+                self.published = self.ledger.publish(catalog, self.clock.now(), author)
+                self._fold(self.ledger.read(before))
+            self._adopt(self.ledger.catalog(self.published))
+            return True
+
+    def ingest(self, events: Event | Mapping[str, Any] | Iterable[Event | Mapping[str, Any]]) -> Ingested:
+        """Take events in, each once; return how many were new. The very next decision sees them.
+
+        Events are `Event`s or mappings as Segment's tracking API has them. What cannot be taken is set aside with the
+        reason in `dead_letters`, and does not hold up the rest.
+        """
+        items = [events] if isinstance(events, Event | Mapping) else list(events)
+        taken = duplicates = rejected = 0
+        with self._lock, self._all_or_nothing():
+            now = self.clock.now()
+            self._close_windows(now)
+            for item in items:
+                try:
+                    event = item if isinstance(item, Event) else self._parse(item, now)
+                    node = self.people.route(event)
+                except BadEvent as why_not:
+                    self.dead_letters.add(why_not.reason, str(why_not), item, now)
+                    rejected += 1
+                    continue
+                if not self.seen.first(event.source, event.message_id, now):
+                    duplicates += 1
+                    continue
+                self._take(event, node)
+                taken += 1
+        return Ingested(taken, duplicates, rejected)
+
+    def decide(
+        self,
+        customer: str | None = None,
+        placement: str | None = None,
+        placements: Sequence[str] = (),
+        context: Mapping[str, Value] | None = None,
+        limit: int = 1,
+        anonymous: str | None = None,
+        peek: bool = False,
+        request_id: str | None = None,
+    ) -> Answered:
+        """Return the next best actions for a customer, or silence.
+
+        Commits: the decision is recorded and its contacts are reserved. A `peek` answers the same way and leaves
+        nothing behind. The same `request_id` within a day gets the first answer again.
+        """
+        wanted = (placement, *placements) if placement else tuple(placements)
+        if not wanted:
+            raise BadRequest(f"name a placement to decide for: {', '.join(sorted(self.plan.places))}")
+        if limit < 1:
+            raise BadRequest(f"limit is {limit}; ask for at least 1 action")
+        if customer is None and anonymous is None:
+            raise BadRequest("name a customer: a user id, or `anonymous`")
+        with self._lock:
+            now = self.clock.now()
+            if request_id and not peek and (known := self.ledger.answered(request_id, now)):
+                return self._again(known)
+            view = self.people.resolve(customer, anonymous, create=not peek)
+            who = customer or anonymous or ""
+            if peek:
+                seed = hash64("peek", who, *wanted, str(now // DAY))
+                decision, _ = self._choose(view, who, wanted, now, seed, context or {}, limit, frozenset())
+                return answered(self.plan, decision, None, view.customer if view else who)
+            assert view is not None
+            with self._all_or_nothing():
+                self._close_windows(now)
+                return self._commit(view, wanted, now, context or {}, limit, request_id)
+
+    def respond(
+        self, decision_id: str, action: str, outcome: str, value: float | None = None, at: int | None = None
+    ) -> bool:
+        """Take what became of an action; return whether it was news.
+
+        `outcome` is one of the action's own, or `impression`, `delivered` or `released` (not delivered).
+        """
+        with self._lock, self._all_or_nothing():
+            now = self.clock.now()
+            self._close_windows(now)
+            view = self.people.view(self.ledger.episodes(decision_id).subject)
+            if view is None:
+                raise NotFound(f"the customer of decision {decision_id} was forgotten")
+            at = now if at is None else min(at, now)
+            facts = consequences.answer(
+                self.ledger, self.plan.contact, decision_id, action, outcome, at, value, view.nodes
+            )
+            self._learn(facts)
+            if facts:
+                self._reach(action, "first_outcome", at)
+            self._rows.pop(view.subject, None)
+            return bool(facts)
+
+    def explain(self, decision_id: str) -> Explanation:
+        """Return what won and why, and what each other action fell to, by deciding again as it was."""
+        with self._lock:
+            return explain(*self._replayed(decision_id)[:2])
+
+    def why(self, decision_id: str, action: str) -> Why:
+        """Return what one action fell to and the smallest change that would have made it win, verified."""
+        with self._lock:
+            decision, snapshot, _ = self._replayed(decision_id)
+            return why(decision, snapshot, action)
+
+    def replay(self, decision_id: str) -> bool:
+        """Decide again as it was, from the ledger alone; return whether the answer is the same to the bit."""
+        with self._lock:
+            decision, snapshot, kept = self._replayed(decision_id)
+            return encode(records.to_record(decision, snapshot, kept.flow)) == encode(kept)
+
+    def profile(self, customer: str) -> dict[str, Any]:
+        """Return what is known of a customer: ids, traits and features, consents, situations. Raises `NotFound`."""
+        with self._lock:
+            view = self.people.view(customer)
+            if view is None:
+                raise NotFound(f"there is no customer {customer!r}")
+            now = self.clock.now()
+            relationship = self._near(view, now).relationship
+            return {
+                "customerId": view.customer,
+                "subject": view.subject,
+                "nodes": list(view.nodes),
+                "values": dict(view.values(now)),
+                "contacts": self.plan.contact.counts(relationship.contacts, now)[0],
+                "consents": {f"{p}/{c}": said.status for (p, c), said in view.consents().items()},
+                "situations": list(self.ledger.relationship(view.subject).situations),
+            }
+
+    def unjoin(self, node: str) -> None:
+        """Undo a join: profile, consents and contacts become as if it had never been."""
+        with self._lock, self._all_or_nothing():
+            self._append([self.people.unjoin(node, self.clock.now())])
+            self._rows.clear()
+
+    def forget(self, customer: str) -> None:
+        """Destroy a customer's data everywhere: profile, events, contacts, and the keys of what the ledger sealed."""
+        with self._lock:
+            now = self.clock.now()
+            with self._all_or_nothing():
+                view = self.people.view(customer)
+                if view is None:
+                    raise NotFound(f"there is no customer {customer!r}")
+                self.dead_letters.forget(view.ids)
+                gone = self.people.forget(customer)
+                self.ledger.forget(gone)
+                self._append([ForgottenCustomer(now, subject) for subject in gone])
+                self._rows.clear()
+            self.store.settle()
+
+    def tick(self) -> None:
+        """Let time pass: end the outcome windows that are over. Every other call does this first."""
+        with self._lock, self._all_or_nothing():
+            self._close_windows(self.clock.now())
+
+    def rebuild(self, reason: str = "") -> bytes:
+        """Learn anew from the ledger alone, by decision time and with final labels; return the new model's bytes."""
+        with self._lock:
+            brain = fold.rebuild(self.ledger)
+            data = brain.snapshot()
+            with self._all_or_nothing():
+                blob = self.ledger.blobs.put(data)
+                self._append([Rebuilt(self.clock.now(), blob, self.ledger.last(), reason)])
+            return data
+
+    def close(self) -> None:
+        """Write what is in memory and let go of the store."""
+        with self._lock:
+            if self.published:
+                self.people.save()
+            self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _adopt(self, catalog: Catalog) -> None:
+        spec = ProfileSpec.of(catalog)
+        if self.published and hasattr(self, "people"):
+            self.people.adopt(spec, self.events)
+        else:
+            self.people = People(self.store, self.vault, spec)
+            self.people.catch_up(self.events)
+        self.plan = Plan(catalog)
+        goals = {a.name: a.outcomes.goal for a in catalog.actions if a.outcomes.goal}
+        self._goals: dict[str, dict[str, Goal]] = {}
+        for name, goal in goals.items():
+            for event in {goal.event, goal.undo or goal.event}:
+                self._goals.setdefault(event, {})[name] = goal
+        self._longest = max((goal.within for goal in goals.values()), default=0)
+        self._stirring = stirring(catalog)
+        self._rows.clear()
+
+    def _parse(self, item: Mapping[str, Any], now: int) -> Event:
+        return from_segment(item, received_at=now, new_id=self.clock.new_id)
+
+    def _take(self, event: Event, node: str) -> None:
+        sequence = self.events.append([(node, self.vault.seal(node, codec.encode(event)))])
+        facts = self.people.take(event, sequence)
+        if facts:
+            self._rows.clear()
+            self._append(facts)
+        goals = self._goals.get(event.event or "")
+        stirs = event.event in self._stirring or event.type == "identify"
+        view = self.people.view(node) if goals or stirs else None
+        if view is None:
+            return
+        if goals:
+            self._learn(consequences.reached(self.ledger, goals, event, view.nodes, self._longest))
+        if stirs:
+            self._stir(view, event.received_at, event.message_id)
+
+    def _stir(self, view: View, now: int, cause: str) -> None:
+        """Record the situations that the customer entered or left, with the cause."""
+        if not self.plan.situations:
+            return
+        program, row = self.plan.program, self._near(view, now).row
+        truth = program.start(row)
+        holding = [s.name for s in self.plan.situations if program.test(truth, s.condition)]
+        mine = self.ledger.relationship(view.subject)
+        if holding != mine.situations:
+            changed = sorted(set(holding) ^ set(mine.situations))
+            self._append([SituationChanged(now, view.subject, name, name in holding, cause) for name in changed])
+            mine.situations = holding
+            self.ledger.put_relationship(view.subject, mine)
+
+    def _near(self, view: View, now: int) -> Near:
+        """Return what a decision needs of a customer, read once until an event or time can change it."""
+        near = self._rows.get(view.subject)
+        if near is None or near.view is not view or now >= near.until or now < near.since:
+            relationship = merge([self.ledger.relationship(node) for node in view.nodes])
+            counts, counted_until = self.plan.contact.counts(relationship.contacts, now)
+            row = self.plan.layout.row({**view.values(now), **counts})
+            until = min(view.until(now), counted_until if counted_until is not None else NEVER)
+            consents = view.consents()
+            allowed = {
+                c.name: (consent.why_not(consents, c, "marketing"), consent.why_not(consents, c, "service"))
+                for c in self.plan.channels.values()
+            }
+            near = Near(view, row, relationship, allowed, now, until)
+            if len(self._rows) >= NEAR:
+                self._rows.clear()
+            self._rows[view.subject] = near
+        return near
+
+    def _choose(
+        self,
+        view: View | None,
+        who: str,
+        placements: Sequence[str],
+        now: int,
+        seed: int,
+        context: Mapping[str, Value],
+        limit: int,
+        excluded: frozenset[str] = frozenset(),
+    ) -> tuple[Decision, Snapshot]:
+        plan = self.plan
+        places = [plan.place(name) for name in placements]
+        if view is None:
+            view = View("", who, State(), (), self.people.spec)
+        near = self._near(view, now) if view.nodes else self._nobody(view, now)
+        refusals = plan.contact.blocked(near.relationship.contacts, now)
+        if plan.contact.quiets:
+            zone = known_zone(near.view.values(now).get("time_zone"), plan.catalog.time_zone)
+            quiet = (plan.contact.quiet(place.channel, now, zone) for place in places)
+            refusals = list(dict.fromkeys([*refusals, *(refusal for found in quiet for refusal in found)]))
+        declared = {name: value for name, value in context.items() if name in plan.context}
+        request = Request(view.customer or who, tuple(placements), now, seed, limit, declared, excluded)
+        brain = self.brain
+        snapshot = Snapshot(
+            plan, brain.model, brain.baseline, near.row, near.allowed, tuple(refusals), brain.answers,
+            brain.baseline_positives,
+        )  # fmt: skip
+        return decide(request, snapshot), snapshot
+
+    def _commit(
+        self, view: View, placements: Sequence[str], now: int, context: Mapping[str, Value], limit: int,
+        request_id: str | None,
+    ) -> Answered:  # fmt: skip
+        """Decide, reserve and record in one transaction; what finds no room is removed and the choice drawn anew."""
+        decision_id = self.clock.new_id()
+        seed, excluded = hash64(decision_id), frozenset[str]()
+        self._stir(view, now, "time")
+        model = self.ledger.last()
+        while True:
+            decision, snapshot = self._choose(view, "", placements, now, seed, context, limit, excluded)
+            full = self._reserve(view, decision, decision_id, now)
+            if not full:
+                break
+            excluded |= full
+        kept = records.to_record(decision, snapshot)
+        sealed = self.vault.seal(view.subject, encode(kept))
+        made = DecisionMade(now, decision_id, view.subject, self.published, model, sealed)
+        rows = records.episodes(decision, view.subject, self.published)
+        self.ledger.commit(made, kept, rows, request_id)
+        for episode in rows.each:
+            action = self.plan.action(episode.action)
+            if episode.ghost:
+                consequences.withheld(self.ledger, decision_id, view.subject, action, now)
+            elif action.campaign not in self._live_campaigns:
+                self._reach(episode.action, "live", now)
+                self._live_campaigns.add(action.campaign)
+        return answered(self.plan, decision, decision_id, view.customer)
+
+    def _reserve(self, view: View, decision: Decision, decision_id: str, now: int) -> frozenset[str]:
+        """Keep room for every contact of a decision; return the actions that found none, in which case nothing is kept.
+
+        Held-out customers have ghost contacts, so that what they would have got stays within the same caps.
+        """
+        ghosts = [a.ghost for a in decision.answers if a.ghost and a.ghost.reason == "holdout"]
+        wanted = [(c.action, c.channel) for c in decision.chosen] + [(g.action, g.channel) for g in ghosts]
+        if not wanted:
+            return frozenset()
+        plan, mine = self.plan, self.ledger.relationship(view.subject)
+        everywhere = merge([self.ledger.relationship(node) for node in view.nodes]).contacts
+        trial = everywhere if everywhere is not mine.contacts else mine.contacts
+        zone = known_zone(view.values(now).get("time_zone"), plan.catalog.time_zone)
+        for name, channel in wanted:
+            action, way = plan.action(name), plan.channels[channel]
+            refusal = plan.contact.reserve(trial, decision_id, action, way, now, zone)
+            if refusal:
+                for made, _ in wanted:
+                    plan.contact.release(trial, decision_id, made)
+                scope = "all" if refusal.scope.startswith("channel/") else refusal.scope
+                kept = {made for made, _ in wanted[: wanted.index((name, channel))]}
+                return frozenset(plan.actions[i].name for i in plan.scope(scope)) - kept
+            if trial is not mine.contacts:
+                plan.contact.reserve(mine.contacts, decision_id, action, way, now, zone)
+        for ghost in ghosts:
+            if plan.channels[ghost.channel].push:
+                action = plan.action(ghost.action)
+                plan.contact.confirm(mine.contacts, decision_id, action, plan.channels[ghost.channel], now)
+        self.ledger.put_relationship(view.subject, mine)
+        self._rows.pop(view.subject, None)
+        return frozenset()
+
+    def _replayed(self, decision_id: str) -> tuple[Decision, Snapshot, Record]:
+        made, kept = self.ledger.decision(decision_id)
+        brain = self.brain if made.model >= self._taught else fold.live(self.ledger, made.model)
+        plan = self.plan if made.catalog == self.published else Plan(self.ledger.catalog(made.catalog))
+        decision, snapshot = records.replay(kept, plan, brain.model, brain.baseline)
+        return decision, snapshot, kept
+
+    def _again(self, decision_id: str) -> Answered:
+        made, kept = self.ledger.decision(decision_id)
+        plan = self.plan if made.catalog == self.published else Plan(self.ledger.catalog(made.catalog))
+        decision, _, _ = self._replayed(decision_id)
+        view = self.people.view(made.subject)
+        return answered(plan, decision, decision_id, view.customer if view else kept.customer)
+
+    def _nobody(self, view: View, now: int) -> Near:
+        """Return what is known of a customer of whom nothing is known."""
+        row = self.plan.layout.row({**view.values(now), **self.plan.contact.counts(Contacts(), now)[0]})
+        allowed = {
+            c.name: (consent.why_not({}, c, "marketing"), consent.why_not({}, c, "service"))
+            for c in self.plan.channels.values()
+        }
+        return Near(view, row, Relationship(Contacts()), allowed, now, NEVER)
+
+    def _close_windows(self, now: int) -> None:
+        waiting = self.ledger.next_due()
+        if waiting is None or waiting > now:
+            return
+        for end, decision_id, action in self.ledger.due(now):
+            self._learn(consequences.close(self.ledger, decision_id, action, end))
+
+    def _reach(self, action: str, stage: str, at: int) -> None:
+        if action in self.plan.position:
+            self.ledger.reach(self.plan.action(action).campaign, stage, at)
+
+    def _learn(self, facts: Sequence[LedgerFact]) -> None:
+        """Append facts and fold them into the brain, saving it now and then."""
+        if not facts:
+            return
+        last = self._append(facts)
+        if self.brain.answers >= self._saved + CHECKPOINT:
+            self._saved = self.brain.answers
+            blob = self.ledger.blobs.put(self.brain.snapshot())
+            self._append([Checkpoint(self.clock.now(), blob, last)])
+
+    def _append(self, facts: Sequence[LedgerFact]) -> int:
+        last = self.ledger.append(facts)
+        self._fold(enumerate(facts, last - len(facts) + 1))
+        return last
+
+    def _fold(self, facts: Iterable[tuple[int, LedgerFact]]) -> None:
+        for sequence, fact in facts:
+            if isinstance(fact, fold.TEACHING):
+                self.brain = fold.fold(self.brain, self.ledger, sequence, fact)
+                self._taught = sequence
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Run a transaction; if it fails, memory goes back to what the store holds."""
+        changed = False
+        try:
+            with self.store.transaction():
+                before = self.ledger.last(), self.events.last()
+                try:
+                    yield
+                except BaseException:
+                    changed = before != (self.ledger.last(), self.events.last())
+                    raise
+        except BaseException:
+            self._rows.clear()
+            self.ledger.clear()
+            if changed:
+                self.published = self.ledger.published()
+                self.brain = fold.live(self.ledger)
+                self._taught = self.ledger.last()
+                if self.published:
+                    self.people.reset(self.events)
+            raise
+
+
+def stirring(catalog: Catalog) -> frozenset[str]:
+    """Return the names of the events that can move a customer in or out of a situation."""
+    read = {name for s in catalog.situations for name in s.when.names}
+    return frozenset(f.event for f in catalog.features if f.name in read)

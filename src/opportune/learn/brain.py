@@ -1,0 +1,92 @@
+"""What the hub has learned: the model of P, the baseline of goals reached without contact, and how well both predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from opportune.events.types import Labeled
+from opportune.predictors import open_predictor
+from opportune.predictors.base import ActionKey, Inputs, Values
+from opportune.predictors.metrics import Metrics
+
+
+class _State(msgspec.Struct, array_like=True, frozen=True):
+    predictor: str
+    model: bytes
+    baseline: bytes
+    metrics: bytes
+    answers: int
+    inputs: tuple[tuple[str, ...], tuple[str, ...]]
+    actions: tuple[tuple[str, str, str], ...]
+
+
+class Brain:
+    """Two predictors aligned to one catalog, and the metrics of what they said before they were told.
+
+    `answers` is the number of labels learned. All that changes it are `align` and `learn`: equal calls in equal order
+    give equal bytes.
+    """
+
+    def __init__(self, predictor: str) -> None:
+        self.predictor = predictor
+        self.model = open_predictor(predictor)
+        self.baseline = open_predictor(predictor)
+        self.metrics = Metrics()
+        self.answers = 0
+        self.inputs = Inputs((), ())
+        self.actions: tuple[ActionKey, ...] = ()
+        self._position: dict[str, int] = {}
+
+    def align(self, inputs: Inputs, actions: Sequence[ActionKey]) -> None:
+        """Make room for the inputs and actions of a catalog; what was learned of those already known is kept."""
+        if (inputs, tuple(actions)) == (self.inputs, self.actions):
+            return
+        self.inputs, self.actions = inputs, tuple(actions)
+        self._position = {a.name: i for i, a in enumerate(actions)}
+        self.model.align(inputs, actions)
+        self.baseline.align(inputs, actions)
+
+    def learn(self, values: Values, fact: Labeled, decided: int) -> None:
+        """Learn a label, taking back the one that it replaces. An action that is no longer known is left out."""
+        action = self._position.get(fact.action)
+        if action is None or fact.label == fact.before:
+            return
+        predictor = self.baseline if fact.ghost else self.model
+        if fact.before is not None:
+            predictor.learn_one(values, action, fact.before, -1.0, decided)
+            if not fact.ghost:
+                self.metrics.add(fact.action, fact.propensity, fact.before, -1)
+        if fact.label is not None:
+            predictor.learn_one(values, action, fact.label, 1.0, decided)
+            if not fact.ghost:
+                self.metrics.add(fact.action, fact.propensity, fact.label)
+        if not fact.ghost:
+            self.answers += (fact.label is not None) - (fact.before is not None)
+
+    @property
+    def baseline_positives(self) -> float:
+        """The number of goals that were reached without a contact."""
+        return float(self.baseline.positives().sum()) if self.actions else 0.0
+
+    def snapshot(self) -> bytes:
+        """Return everything learned as bytes; equal brains give equal bytes."""
+        actions = tuple((a.name, a.issue, a.group) for a in self.actions)
+        inputs = (self.inputs.numbers, self.inputs.texts)
+        parts = (self.model.snapshot(), self.baseline.snapshot(), self.metrics.snapshot())
+        return msgspec.msgpack.encode(_State(self.predictor, *parts, self.answers, inputs, actions))
+
+    @classmethod
+    def restore(cls, data: bytes) -> Brain:
+        """Return the brain that `snapshot` described."""
+        state = msgspec.msgpack.decode(data, type=_State)
+        brain = cls(state.predictor)
+        brain.model.restore(state.model)
+        brain.baseline.restore(state.baseline)
+        brain.metrics = Metrics.restore(state.metrics)
+        brain.answers = state.answers
+        brain.inputs = Inputs(*state.inputs)
+        brain.actions = tuple(ActionKey(*a) for a in state.actions)
+        brain._position = {a.name: i for i, a in enumerate(brain.actions)}
+        return brain

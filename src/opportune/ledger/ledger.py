@@ -1,0 +1,236 @@
+"""The append-only record, and what is kept beside it so that no question needs a walk through it.
+
+Beside the log of facts: `episodes` (what became of each decision), `relationships` (contacts and open goals per
+customer node), `due` (ends of outcome windows), `requests` (answers to be repeated), `campaigns` (stages reached).
+All of these can be rebuilt from the log; all are written in the transaction of the fact that changes them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import TypeVar
+
+from opportune.catalog import from_bytes, to_bytes
+from opportune.catalog.types import Catalog
+from opportune.clock import DAY
+from opportune.errors import NotFound
+from opportune.events import codec
+from opportune.events.types import CampaignStage, Checkpoint, DecisionMade, LedgerFact, Published, Rebuilt
+from opportune.ledger import episodes, record, relationship
+from opportune.ledger.episodes import Episodes
+from opportune.ledger.record import Record
+from opportune.ledger.relationship import Relationship
+from opportune.profiles.contacts import Contacts
+from opportune.rules import Layout
+from opportune.store.base import Store
+from opportune.store.vault import Vault
+
+REMEMBER = DAY
+"""How long a request id gives the first answer again."""
+
+_V = TypeVar("_V")
+
+
+class Ledger:
+    """The ledger of one store. Every method that writes joins the caller's transaction."""
+
+    def __init__(self, store: Store, vault: Vault, cache: int = 20_000) -> None:
+        self.store, self.vault, self.blobs = store, vault, store.blobs
+        self._log = store.log("ledger")
+        self._episodes, self._due = store.table("episodes"), store.table("due")
+        self._relationships, self._requests = store.table("relationships"), store.table("requests")
+        self._campaigns, self._saved = store.table("campaigns"), store.table("saved")
+        self._live = store.table("live")
+        self._cache = cache
+        self._decisions: OrderedDict[str, tuple[DecisionMade, Record]] = OrderedDict()
+        self._near: OrderedDict[str, Relationship] = OrderedDict()
+        self._catalogs: dict[int, tuple[Catalog, Layout, dict[str, int]]] = {}
+
+    def last(self) -> int:
+        """Return the sequence number of the last fact."""
+        return self._log.last()
+
+    def append(self, facts: Sequence[LedgerFact]) -> int:
+        """Add facts in order; return the sequence number of the last one."""
+        last = self._log.append([("", codec.encode(fact)) for fact in facts])
+        for sequence, fact in zip(range(last - len(facts) + 1, last + 1), facts):
+            if isinstance(fact, Checkpoint | Rebuilt):
+                learned = fact.learned if isinstance(fact, Checkpoint) else sequence
+                self._saved.put([(f"{learned:016x}", fact.blob.encode())])
+        return last
+
+    def read(self, after: int = 0, until: int | None = None) -> Iterator[tuple[int, LedgerFact]]:
+        """Yield (sequence, fact) in order, after one sequence number and up to another."""
+        for sequence, _, payload in self._log.read(after):
+            if until is not None and sequence > until:
+                return
+            yield sequence, codec.decode_fact(payload)
+
+    def saved(self, until: int) -> tuple[int, str] | None:
+        """Return (last fact folded, blob) of the latest saved brain at or before a sequence number."""
+        best = None
+        for key, blob in self._saved.scan():
+            if int(key, 16) > until:
+                break
+            best = int(key, 16), blob.decode()
+        return best
+
+    def publish(self, catalog: Catalog, at: int, author: str) -> int:
+        """Make a catalog the live one, stamp what that means for its campaigns; return the fact's sequence number."""
+        blob = self.blobs.put(to_bytes(catalog))
+        campaigns = {a.campaign: a.owner for a in catalog.actions if a.campaign}
+        sequence = self.append([Published(at, blob, author, campaigns)])
+        self._live.put([("published", str(sequence).encode())])
+        for campaign in sorted(campaigns):
+            for stage in ("proposed", "approved"):
+                self.reach(campaign, stage, at, author)
+        return sequence
+
+    def reach(self, campaign: str, stage: str, at: int, by: str = "") -> bool:
+        """Stamp the first time that a campaign reaches a stage; return whether this was it."""
+        key = f"{campaign}\x1f{stage}"
+        if not campaign or self._campaigns.get(key) is not None:
+            return False
+        self._campaigns.put([(key, str(at).encode())])
+        self.append([CampaignStage(at, campaign, stage, by)])
+        return True
+
+    def published(self) -> int:
+        """Return the sequence number of the catalog that is live; 0 if there is none."""
+        row = self._live.get("published")
+        return int(row) if row else 0
+
+    def catalog(self, sequence: int) -> Catalog:
+        """Return the catalog that was published as that fact."""
+        return self._known(sequence)[0]
+
+    def layout(self, sequence: int) -> Layout:
+        """Return the layout of the names of that catalog."""
+        return self._known(sequence)[1]
+
+    def position(self, sequence: int, action: str) -> int:
+        """Return the position of an action in that catalog; -1 if it has none of that name."""
+        return self._known(sequence)[2].get(action, -1)
+
+    def commit(self, made: DecisionMade, kept: Record, rows: Episodes, request: str | None = None) -> int:
+        """Add a decision with what may become of it; return its sequence number."""
+        sequence = self.append([made])
+        rows.sequence = sequence
+        self.put_episodes(made.decision_id, rows)
+        if request:
+            self._requests.put([(_hashed(request), f"{made.at}\x1f{made.decision_id}".encode())])
+        self._remember(self._decisions, made.decision_id, (made, kept))
+        return sequence
+
+    def answered(self, request: str, at: int) -> str | None:
+        """Return the decision that answered a request id within a day; None if there is none."""
+        row = self._requests.get(_hashed(request))
+        if row is None:
+            return None
+        made, decision_id = row.decode().split("\x1f")
+        return decision_id if int(made) > at - REMEMBER else None
+
+    def decision(self, decision_id: str) -> tuple[DecisionMade, Record]:
+        """Return a decision and its record; raise `NotFound`, or `Forgotten` if its customer was."""
+        found = self._decisions.get(decision_id)
+        if found is None:
+            row = self._log.get(self.episodes(decision_id).sequence)
+            fact = codec.decode_fact(row[1]) if row else None
+            if not isinstance(fact, DecisionMade):
+                raise NotFound(f"decision {decision_id} is not in the ledger")
+            found = fact, record.decode(self.vault.open(fact.subject, fact.record))
+            self._remember(self._decisions, decision_id, found)
+        return found
+
+    def decided_at(self, decision_id: str) -> int:
+        """Return when a decision was made."""
+        return self.episodes(decision_id).at
+
+    def episodes(self, decision_id: str) -> Episodes:
+        """Return what became of a decision; raise `NotFound` if there is none of that id."""
+        row = self._episodes.get(decision_id)
+        if row is None:
+            raise NotFound(f"there is no decision {decision_id!r}; a peek leaves none behind")
+        return episodes.decode(row)
+
+    def put_episodes(self, decision_id: str, rows: Episodes) -> None:
+        """Keep what became of a decision."""
+        self._episodes.put([(decision_id, episodes.encode(rows))])
+
+    def joined(self) -> Iterator[tuple[str, Episodes]]:
+        """Yield every decision with its impressions, outcomes and labels, in the order of the ids, which is that of time."""
+        for decision_id, row in self._episodes.scan():
+            yield decision_id, episodes.decode(row)
+
+    def relationship(self, subject: str) -> Relationship:
+        """Return what we said to a node of a customer; the caller may change it and must then `put` it."""
+        found = self._near.get(subject)
+        if found is None:
+            row = self._relationships.get(subject)
+            found = relationship.decode(row) if row else Relationship(Contacts())
+            self._remember(self._near, subject, found)
+        return found
+
+    def put_relationship(self, subject: str, changed: Relationship) -> None:
+        """Keep a changed relationship."""
+        self._relationships.put([(subject, relationship.encode(changed))])
+        self._remember(self._near, subject, changed)
+
+    def wait(self, at: int, decision_id: str, action: str) -> None:
+        """Note that the outcome window of an action ends at an instant."""
+        self._due.put([(f"{at:016x}\x1f{decision_id}\x1f{action}", b"")])
+
+    def due(self, at: int) -> list[tuple[int, str, str]]:
+        """Take out and return the (end, decision, action) of the windows that ended by an instant, earliest first."""
+        found = []
+        for key, _ in self._due.scan():
+            end, decision_id, action = key.split("\x1f")
+            if int(end, 16) > at:
+                break
+            found.append((int(end, 16), decision_id, action))
+        self._due.delete([f"{end:016x}\x1f{d}\x1f{a}" for end, d, a in found])
+        return found
+
+    def next_due(self) -> int | None:
+        """Return the earliest end of an outcome window; None if nothing waits."""
+        first = next(self._due.scan(), None)
+        return int(first[0].split("\x1f")[0], 16) if first else None
+
+    def forget(self, subjects: Sequence[str]) -> None:
+        """Drop what is kept of a customer outside the sealed log; their decisions can no longer be read."""
+        self._relationships.delete(list(subjects))
+        for subject in subjects:
+            self._near.pop(subject, None)
+        gone = [d for d, (made, _) in self._decisions.items() if made.subject in subjects]
+        for decision_id in gone:
+            del self._decisions[decision_id]
+
+    def clear(self) -> None:
+        """Empty the caches, as after a transaction that was rolled back."""
+        self._decisions.clear()
+        self._near.clear()
+
+    def _known(self, sequence: int) -> tuple[Catalog, Layout, dict[str, int]]:
+        if sequence not in self._catalogs:
+            row = self._log.get(sequence)
+            fact = codec.decode_fact(row[1]) if row else None
+            if not isinstance(fact, Published):
+                raise NotFound(f"fact {sequence} of the ledger is not a published catalog")
+            catalog = from_bytes(self.blobs.get(fact.catalog))
+            positions = {a.name: i for i, a in enumerate(catalog.actions)}
+            self._catalogs[sequence] = catalog, Layout(catalog.names), positions
+            while len(self._catalogs) > 32:
+                del self._catalogs[next(iter(self._catalogs))]
+        return self._catalogs[sequence]
+
+    def _remember(self, cache: OrderedDict[str, _V], key: str, value: _V) -> None:
+        cache[key] = value
+        cache.move_to_end(key)
+        if len(cache) > self._cache:
+            cache.popitem(last=False)
+
+
+def _hashed(request: str) -> str:
+    return blake2b(request.encode(), digest_size=16).hexdigest()

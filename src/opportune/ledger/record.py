@@ -1,0 +1,145 @@
+"""The record of one decision: what was asked, the values read, where each action fell, and the leaders in full."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from opportune.catalog.situated import situated
+from opportune.catalog.types import Catalog
+from opportune.ledger.compact import pack_numbers, unpack_numbers
+from opportune.predictors.base import ActionKey, Inputs, Values
+from opportune.profiles.contacts import Refusal
+from opportune.rules import Kind, Layout, Row, Value
+
+
+class Leader(msgspec.Struct, frozen=True, array_like=True):
+    """An action that was chosen, or came close: its posterior, P, C, V, L, its draw and its probability.
+
+    `rank` counts from 1; 0 did not win. `action` is its position in the catalog.
+    """
+
+    action: int
+    rank: int
+    propensity: float
+    baseline: float
+    context_weight: float
+    value: float
+    lever: float
+    priority: float
+    drawn: float
+    probability: float
+    a: float
+    b: float
+
+
+class Ghost(msgspec.Struct, frozen=True, array_like=True):
+    """The action that would have been made: position, P, probability, and why it was not (`price` or `holdout`)."""
+
+    action: int
+    propensity: float
+    probability: float
+    reason: str
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """What one placement got; `stages` is packed by `compact.pack_stages`."""
+
+    placement: str
+    channel: str
+    leaders: tuple[Leader, ...]
+    silence: str | None
+    ghost: Ghost | None
+    price: float
+    candidates: int
+    silence_probability: float
+    discarded: float
+    pushed: bool
+    stages: bytes
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """Everything that a decision depended on, with the catalog and the model that its fact names, and its answer."""
+
+    customer: str
+    at: int
+    seed: int
+    placements: tuple[str, ...]
+    limit: int
+    context: dict[str, Value]
+    excluded: tuple[str, ...]
+    numbers: bytes
+    texts: tuple[str | None, ...]
+    consent: dict[str, tuple[str | None, str | None]]
+    refusals: tuple[Refusal, ...]
+    answers: int
+    baseline_positives: float
+    arm: str
+    places: tuple[Place, ...]
+    flow: str = ""
+
+    def row(self, layout: Layout) -> Row:
+        """Return the customer's row as it was, in the layout of the decision's catalog."""
+        return unpack_row(layout, self.numbers, self.texts)
+
+    def situated(self, layout: Layout, place: Place, time_zone: str) -> Row:
+        """Return the row of one placement: the customer's, with context, channel, placement and time."""
+        row = self.row(layout)
+        return situated(layout, row, self.context, place.channel, place.placement, self.at, time_zone)
+
+
+def pack_row(layout: Layout, row: Row, exact: npt.NDArray[np.bool_]) -> tuple[bytes, tuple[str | None, ...]]:
+    """Return the compact form of a row: its numbers as bytes, and its texts in the order of the text slots."""
+    return pack_numbers(row.numbers, exact), tuple(row.texts[i] for i in text_slots(layout))
+
+
+def unpack_row(layout: Layout, numbers: bytes, texts: tuple[str | None, ...]) -> Row:
+    """Return the row that `pack_row` packed, for the same layout."""
+    row = Row(unpack_numbers(numbers, len(layout)), [None] * len(layout))
+    for slot, text in zip(text_slots(layout), texts, strict=True):
+        row.texts[slot] = text
+        row.numbers[slot] = np.nan if text is None else layout.codes.get(text, -1)
+    return row
+
+
+def text_slots(layout: Layout) -> list[int]:
+    """Return the slots of the names that are texts."""
+    return [i for i, n in enumerate(layout.names) if n.kind is Kind.TEXT]
+
+
+def values_of(row: Row, layout: Layout, inputs: Inputs) -> Values:
+    """Return what a predictor sees of a row; an input that the layout does not have is missing."""
+    numbers = [row.numbers[layout.slot[n]] if n in layout.slot else np.nan for n in inputs.numbers]
+    texts = [row.texts[layout.slot[n]] if n in layout.slot else None for n in inputs.texts]
+    return Values(np.array(numbers, np.float32), texts)
+
+
+def inputs_of(catalog: Catalog) -> Inputs:
+    """Return the names that the predictors of a catalog may look at: all but times, or those that it lists."""
+    wanted = catalog.model.predictors
+    names = [n for n in catalog.names if n.kind is not Kind.TIME and (wanted is None or n.name in wanted)]
+    texts = tuple(n.name for n in names if n.kind is Kind.TEXT)
+    return Inputs(tuple(n.name for n in names if n.kind is not Kind.TEXT), texts)
+
+
+def keys_of(catalog: Catalog) -> tuple[ActionKey, ...]:
+    """Return the actions of a catalog as predictors pool them, in the order of the catalog."""
+    return tuple(ActionKey(a.name, a.issue, a.group) for a in catalog.actions)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Record)
+
+
+def encode(record: Record) -> bytes:
+    """Return the record as bytes."""
+    return _encoder.encode(record)
+
+
+def decode(data: bytes) -> Record:
+    """Return the record of these bytes."""
+    record: Any = _decoder.decode(data)
+    return record  # type: ignore[no-any-return]

@@ -1,0 +1,67 @@
+"""What we have said to a customer and what they may still do about it: contacts, actions that wait for a goal, goals."""
+
+from __future__ import annotations
+
+import msgspec
+
+from opportune.clock import DAY
+from opportune.profiles.contacts import Contacts
+from opportune.profiles.history import merge as merge_contacts
+
+MOST = 500
+SLACK = 45 * DAY
+
+
+class Waiting(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """An action that reached the customer (or a ghost that did not) and whose goal may still come."""
+
+    at: int
+    decision_id: str
+    action: str
+    seen: bool
+    ghost: bool
+    within: int
+
+
+class Reached(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """A goal event, or one that takes a goal back."""
+
+    at: int
+    message_id: str
+    event: str
+
+
+class Relationship(msgspec.Struct, array_like=True):
+    """One node of a customer. Bounded: the newest 500 of each, and nothing that can no longer matter."""
+
+    contacts: Contacts
+    waiting: list[Waiting] = []
+    goals: list[Reached] = []
+    situations: list[str] = []
+
+    def wait(self, entry: Waiting) -> None:
+        """Note an action; a later word about the same action of the same decision replaces an earlier one."""
+        others = [w for w in self.waiting if (w.decision_id, w.action) != (entry.decision_id, entry.action)]
+        self.waiting = sorted([*others, entry])[-MOST:]
+
+    def reach(self, goal: Reached, longest: int) -> None:
+        """Note a goal event, and drop what lies further back than any goal reaches."""
+        self.goals = sorted({*self.goals, goal})[-MOST:]
+        since = goal.at - longest - SLACK
+        self.goals = [g for g in self.goals if g.at >= since]
+        self.waiting = [w for w in self.waiting if w.at + w.within + SLACK >= goal.at]
+
+
+def merge(relationships: list[Relationship]) -> Relationship:
+    """Return the union, as the customer to whom all these nodes belong."""
+    if len(relationships) == 1:
+        return relationships[0]
+    return Relationship(
+        merge_contacts([r.contacts for r in relationships]),
+        sorted({w for r in relationships for w in r.waiting}),
+        sorted({g for r in relationships for g in r.goals}),
+    )
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Relationship).decode

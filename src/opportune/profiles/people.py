@@ -1,0 +1,299 @@
+"""The people of a store: the stateful door through which the hub folds events and reads profiles.
+
+States live in a bounded cache and are written behind; a row holds the sequence number that it reflects, so `catch_up`
+folds what the rows lack from the log of events. That log has (node, sealed `codec` bytes of the event) rows. Links are
+written at once: take events inside the transaction that appends them, and `reset` if it fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
+
+import msgspec
+
+from opportune.errors import BadEvent, Forgotten, NotFound
+from opportune.events import codec
+from opportune.events.types import Event, Joined, LedgerFact, Proposed
+from opportune.profiles.consent import Consent, Key
+from opportune.profiles.fold import consents, fold, values
+from opportune.profiles.identity import Identities, meaningless
+from opportune.profiles.merge import merge
+from opportune.profiles.recent import Recent
+from opportune.profiles.spec import ProfileSpec
+from opportune.profiles.state import State, dump, load
+from opportune.rules import Value
+from opportune.store.base import Log, Store
+from opportune.store.vault import Vault
+
+
+@dataclass(slots=True)
+class View:
+    """A person as they are now: good until the next event is taken.
+
+    `subject` is the pseudonym of the root, `customer` the user id (of an unknown visitor the anonymous id), `nodes` the
+    identities that `state` is merged of, the root first.
+    """
+
+    subject: str
+    customer: str
+    state: State
+    nodes: tuple[str, ...]
+    spec: ProfileSpec
+    _read: dict[str, Value] = field(default_factory=dict)
+    _from: int = 0
+    _until: int = -1
+
+    def values(self, now: int) -> Mapping[str, Value]:
+        """Return every declared trait and feature at an instant; read once until time alone can change one."""
+        if not self._from <= now < self._until:
+            self._read, self._until = values(self.state, self.spec, now)
+            self._from = now
+        return self._read
+
+    def until(self, now: int) -> int:
+        """Return the instant until which `values(now)` stay if no event comes."""
+        self.values(now)
+        return self._until
+
+    def consents(self) -> dict[Key, Consent]:
+        """Return the last word on consent per (purpose, channel)."""
+        return consents(self.state)
+
+
+class People:
+    """Who everybody is: events in, views out. One at a time, in the order of the log."""
+
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        spec: ProfileSpec,
+        cache_size: int = 20_000,
+        blocked: frozenset[str] = frozenset(),
+    ) -> None:
+        """`cache_size` bounds the states held in memory; `blocked` adds to the ids that name nobody."""
+        self.spec = spec
+        self.identities = Identities(store, vault, cache_size, blocked)
+        self._store, self._vault = store, vault
+        self._rows, self._marks = store.table("profiles"), store.table("profile_marks")
+        self._states = Recent[str, State](cache_size)
+        self._views = Recent[str, View](cache_size)
+        self._dirty: set[str] = set()
+        self._seq = 0
+
+    def route(self, event: Event) -> str:
+        """Return the node that an event belongs to, the key of its row in the log; call it right before `take`.
+
+        Raises `BadEvent` for an event that names nobody.
+        """
+        user_id, anonymous_id = self._ids(event.user_id, event.anonymous_id)
+        if user_id is not None:
+            node = self.identities.user(user_id, create=True)
+        elif anonymous_id is not None:
+            node = self.identities.anonymous(anonymous_id, create=True)
+        else:
+            raise BadEvent("nobody", f"event {event.message_id} names nobody: send a userId or an anonymousId")
+        assert node is not None
+        return node
+
+    def take(self, event: Event, seq: int) -> list[LedgerFact]:
+        """Take in the event with that sequence number; return the joins and proposals that it causes."""
+        node = self.route(event)
+        self._fold(node, event, seq)
+        self._seq = seq
+        self._views.drop(self.identities.root(node))
+        if event.type == "identify":
+            return self._join(event, event.anonymous_id)
+        if event.type == "alias":
+            return self._alias(event)
+        return []
+
+    def resolve(self, user_id: str | None, anonymous_id: str | None, create: bool = False) -> View | None:
+        """Return the person of a user id, else of an anonymous id; None if unknown and none is to be made."""
+        user_id, anonymous_id = self._ids(user_id, anonymous_id)
+        if user_id is not None:
+            node = self.identities.user(user_id, create)
+        else:
+            node = None if anonymous_id is None else self.identities.anonymous(anonymous_id, create)
+        if node is None:
+            return None
+        state = self._state(node)
+        if not state.id:
+            state.id, state.user = user_id or anonymous_id or "", user_id is not None
+        return self._view(self.identities.root(node))
+
+    def view(self, customer: str) -> View | None:
+        """Return the person of a user id, an anonymous id or the pseudonym of any of their nodes; None if unknown."""
+        if self._states.get(customer) is not None or self._rows.get(customer) is not None:
+            return self._view(self.identities.root(customer))
+        return self.resolve(customer, None) or self.resolve(None, customer)
+
+    def everyone(self) -> Iterator[View]:
+        """Yield the view of every person, by pseudonym; saves first. Those forgotten are left out."""
+        self.save()
+        linked = self.identities.linked()
+        for node, _ in self._rows.scan():
+            if node not in linked:
+                try:
+                    yield self._view(node)
+                except Forgotten:
+                    continue
+
+    def unjoin(self, node: str, at: int, cause: str = "admin") -> Joined:
+        """Undo a join: the person is as if it had never been, and so is the visitor. `BadRequest` if there is none."""
+        root = self.identities.unlink(node)
+        self._views.drop(root)
+        self._views.drop(node)
+        return Joined(at=at, subject=root, node=node, cause=cause, undone=True)
+
+    def forget(self, customer: str) -> tuple[str, ...]:
+        """Destroy the rows, links and keys of a person; return the pseudonyms that no longer stand for anyone.
+
+        The root comes first. Raises `NotFound` for one who is not known.
+        """
+        view = self.view(customer)
+        if view is None:
+            raise NotFound("no such customer: give a user id, an anonymous id or a pseudonym from a profile")
+        with self._store.transaction():
+            self._rows.delete(list(view.nodes))
+            gone = self.identities.forget(view.nodes)
+            for subject in gone:
+                self._vault.destroy(subject)
+        for node in view.nodes:
+            self._states.drop(node)
+            self._dirty.discard(node)
+        self._views.drop(view.subject)
+        return gone
+
+    def save(self) -> int:
+        """Write the rows that changed, and how far they reflect the log; return how many there were."""
+        rows = []
+        for node in sorted(self._dirty):
+            state = self._states.get(node)
+            assert state is not None
+            rows.append((node, self._vault.seal(node, dump(state))))
+        with self._store.transaction():
+            self._rows.put(rows)
+            self._marks.put([("seq", str(self._seq).encode())])
+        self._dirty.clear()
+        return len(rows)
+
+    def catch_up(self, log: Log) -> int:
+        """Fold what the log has and the rows lack, fill features that the rows never had, and save.
+
+        Call it at start, before the first event. Return how many events were folded. Payloads that were erased or
+        whose key was destroyed are left out.
+        """
+        self._seq = int(self._marks.get("seq") or b"0")
+        folded = 0
+        for seq, node, event in self._events(log, self._seq):
+            if seq > self._state(node).seq:
+                self._fold(node, event, seq)
+                folded += 1
+        self._seq = log.last()
+        self._views.clear()
+        filled = set(msgspec.json.decode(self._marks.get("features") or b"[]", type=list[str]))
+        if self.spec.fingerprints != filled:
+            self._fill(log, self.spec.fingerprints - filled)
+        self.save()
+        self._marks.put([("features", msgspec.json.encode(sorted(self.spec.fingerprints)))])
+        return folded
+
+    def adopt(self, spec: ProfileSpec, log: Log) -> None:
+        """Go on with the traits and features of another catalog: fill the new ones from the log, drop the old ones."""
+        self.save()
+        self.spec = spec
+        self._states.clear()
+        self.catch_up(log)
+
+    def reset(self, log: Log) -> None:
+        """Go back to what the store holds, after a transaction with taken events in it failed."""
+        for cache in (self._states, self._views, self.identities, self._dirty):
+            cache.clear()
+        self.catch_up(log)
+
+    def _fold(self, node: str, event: Event, seq: int) -> None:
+        state = self._state(node)
+        if not state.id:
+            user_id, anonymous_id = self._ids(event.user_id, event.anonymous_id)
+            state.id, state.user = user_id or anonymous_id or "", user_id is not None
+        fold(state, event, seq, self.spec)
+        self._dirty.add(node)
+
+    def _join(self, event: Event, anonymous_id: str | None) -> list[LedgerFact]:
+        user_id, anonymous_id = self._ids(event.user_id, anonymous_id)
+        if user_id is None or anonymous_id is None:
+            return []
+        user = self.identities.user(user_id, create=True)
+        assert user is not None
+        node = self.identities.join(user, anonymous_id)
+        if node is None:
+            return []
+        state = self._state(node)
+        if not state.id:
+            state.id = anonymous_id
+            self._dirty.add(node)
+        self._views.drop(user)
+        self._views.drop(node)
+        return [Joined(at=event.received_at, subject=user, node=node, cause=event.message_id)]
+
+    def _alias(self, event: Event) -> list[LedgerFact]:
+        user_id, previous = self._ids(event.user_id, event.previous_id)
+        if user_id is None or previous is None or previous == user_id:
+            return []
+        user, other = self.identities.user(user_id, create=True), self.identities.user(previous, create=False)
+        if other is None:
+            return self._join(event, previous)
+        assert user is not None
+        return [Proposed(at=event.received_at, subject=user, other=other, cause=event.message_id)]
+
+    def _ids(self, user_id: str | None, anonymous_id: str | None) -> tuple[str | None, str | None]:
+        blocked = self.identities.blocked
+        return (
+            None if meaningless(user_id, blocked) else user_id,
+            None if meaningless(anonymous_id, blocked) else anonymous_id,
+        )
+
+    def _state(self, node: str) -> State:
+        state = self._states.get(node)
+        if state is None:
+            row = self._rows.get(node)
+            state = State() if row is None else load(self._vault.open(node, row))
+            for fingerprint in state.features.keys() - self.spec.fingerprints:
+                del state.features[fingerprint]
+            self._hold(node, state)
+        return state
+
+    def _hold(self, node: str, state: State) -> None:
+        evicted = self._states.put(node, state)
+        if evicted is not None and evicted[0] in self._dirty:
+            gone, old = evicted
+            self._rows.put([(gone, self._vault.seal(gone, dump(old)))])
+            self._dirty.discard(gone)
+
+    def _view(self, root: str) -> View:
+        view = self._views.get(root)
+        if view is None:
+            nodes = self.identities.nodes(root)
+            state = merge([self._state(node) for node in nodes], self.spec)
+            view = View(root, state.id, state, nodes, self.spec)
+            self._views.put(root, view)
+        return view
+
+    def _events(self, log: Log, after: int = 0) -> Iterator[tuple[int, str, Event]]:
+        for seq, node, payload in log.read(after):
+            if payload:
+                try:
+                    yield seq, node, codec.decode(self._vault.open(node, payload))
+                except Forgotten:
+                    continue
+
+    def _fill(self, log: Log, fingerprints: Set[str]) -> None:
+        """Compute what features hold from the whole log, in place of whatever the rows have."""
+        from opportune.profiles.duck import backfill
+
+        events = ((node, seq, event) for seq, node, event in self._events(log))
+        for node, held in backfill(events, self.spec, fingerprints):
+            self._state(node).features.update(held)
+            self._dirty.add(node)

@@ -1,0 +1,132 @@
+"""The file of a SQLite store: how it is opened, locked, copied, and what its errors mean."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from opportune.errors import BadInput, BrokenStore, StoreInUse
+
+APPLICATION = int.from_bytes(b"OPPO", "big")
+SCHEMA = 1
+"""The version of the layout of tables that this release writes; it is the file's `user_version`."""
+
+_CURES = {
+    sqlite3.SQLITE_FULL: "the disk is full; free some space and do it again",
+    sqlite3.SQLITE_READONLY: "it may only be read; give this user write permission on the file and its folder",
+    sqlite3.SQLITE_PERM: "it may not be opened; give this user permission on the file and its folder",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that its folder exists and that this user may write there",
+    sqlite3.SQLITE_BUSY: "another program holds it; close that program and do it again",
+    sqlite3.SQLITE_LOCKED: "another program holds it; close that program and do it again",
+    sqlite3.SQLITE_CORRUPT: "it is damaged; restore a copy made by `opportune backup`",
+    sqlite3.SQLITE_NOTADB: "it is not a SQLite file; name another file, or restore a copy made by `opportune backup`",
+    sqlite3.SQLITE_IOERR: "the disk refuses to read or write; check the disk and its space, then open the store again",
+    sqlite3.SQLITE_TOOBIG: "one value is larger than SQLite takes (1 GB); store less at once",
+}
+
+
+def broken(error: sqlite3.Error, path: Path) -> BrokenStore:
+    """Return what a SQLite error means for this file, with the cure."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return BrokenStore(f"{path}: {_CURES.get(code, 'the store failed')} ({error})")
+
+
+def make_private(path: Path) -> None:
+    """Make the file if it is absent, readable by its owner alone (SQLite gives its -wal file the same mode)."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise BrokenStore(
+            f"{path}: {error.strerror}; give this user write permission on the file and its folder, or name another"
+        ) from error
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection with the settings of a store; raise `BrokenStore` where this is no store of ours."""
+    try:
+        connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA temp_store = MEMORY")
+            _check_version(connection, path)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+            connection.execute("PRAGMA cache_size = -65536")
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise broken(error, path) from error
+    return connection
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application == 0 and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")
+    elif application != APPLICATION:
+        raise BrokenStore(f"{path} is a SQLite file of another program; name another file for the store")
+    elif version > SCHEMA:
+        raise BrokenStore(
+            f"{path} was written by a newer Opportune (layout {version}, this one reads up to {SCHEMA}); "
+            "install that release, or restore a copy made before"
+        )
+
+
+def write_copy(path: Path, target: Path) -> None:
+    """Write what is committed in the store at `path` to `target`, without its free space, whole or not at all."""
+    if target.exists() and target.samefile(path):
+        raise BadInput(f"{target} is the store itself; name another file for the copy")
+    part = target.with_name(target.name + ".part")
+    try:
+        make_private(part)
+        os.truncate(part, 0)
+        source = sqlite3.connect(path, timeout=5, isolation_level=None)
+        try:
+            source.execute("VACUUM INTO ?", (str(part),))
+        finally:
+            source.close()
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.replace(target)
+    except (sqlite3.Error, OSError) as error:
+        part.unlink(missing_ok=True)
+        raise BrokenStore(f"{path} could not be copied to {target}: {error}; check its space and permissions") from error
+
+
+class WriterLock:
+    """The right to write a store: an flock on a file beside it, which names its holder.
+
+    The kernel takes the lock back when its process ends in any way, so a file that a dead process left is no obstacle.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(path.name + ".lock")
+        try:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise BrokenStore(f"{self._path}: {error.strerror}; let this user write in its folder") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(self._file, 200, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._file)
+            raise StoreInUse(
+                f"{path} is being written by process {holder}; stop that process first, or send it your requests"
+            ) from None
+        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{os.getpid()} since {started}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let another process write."""
+        os.ftruncate(self._file, 0)
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        os.close(self._file)
