@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
+
 from opportune.catalog import Catalog, load
 from opportune.catalog.types import Goal
 from opportune.clock import DAY, Clock, SystemClock
@@ -24,8 +26,9 @@ from opportune.decide.plan import Plan
 from opportune.decide.types import Decision, Request, Snapshot, hash64
 from opportune.errors import BadEvent, BadRequest, NotFound
 from opportune.events import codec
-from opportune.events.intake import DeadLetters, Seen
-from opportune.events.segment import from_segment
+from opportune.events.dead_letters import DeadLetters, Letter
+from opportune.events.intake import Intake, Rejected
+from opportune.events.seen import Seen
 from opportune.events.types import (
     Checkpoint,
     DecisionMade,
@@ -98,7 +101,7 @@ class Hub:
         self.vault = Vault(store)
         self.ledger = Ledger(store, self.vault)
         self.events = store.log("events")
-        self.seen, self.dead_letters = Seen(store), DeadLetters(store, self.vault)
+        self.seen, self.dead_letters = Seen(store), DeadLetters(store, self.vault, self.clock.new_id)
         self._lock = threading.RLock()
         self._rows: dict[str, Near] = {}
         self.published = self.ledger.published()
@@ -111,13 +114,22 @@ class Hub:
 
     @classmethod
     def open(cls, folder: str | Path = ".", store: str | None = None, clock: Clock | None = None) -> Self:
-        """Open the hub of a project folder, publishing its catalog if it changed. Raises `BadCatalog`, `StoreInUse`."""
+        """Open the hub of a project folder. Raises `BadCatalog`, `StoreInUse`.
+
+        The catalog that is live stays so: changed files are taken live by `publish`. The first time, they are.
+        """
         folder = Path(folder)
-        catalog = load(folder)
         if store is None:
-            (folder / ".opportune").mkdir(exist_ok=True)
+            (folder / ".opportune").mkdir(mode=0o700, exist_ok=True)
             store = f"sqlite:///{folder / '.opportune' / 'hub.db'}"
-        return cls.of(catalog, store, clock)
+        hub = cls(open_store(store), clock)
+        try:
+            if not hub.published:
+                hub.publish(load(folder))
+        except BaseException:
+            hub.close()
+            raise
+        return hub
 
     @classmethod
     def of(cls, catalog: Catalog, store: str = "memory:", clock: Clock | None = None) -> Self:
@@ -149,24 +161,28 @@ class Hub:
         reason in `dead_letters`, and does not hold up the rest.
         """
         items = [events] if isinstance(events, Event | Mapping) else list(events)
-        taken = duplicates = rejected = 0
         with self._lock, self._all_or_nothing():
             now = self.clock.now()
             self._close_windows(now)
-            for item in items:
+            parsed, rejected = self._parse(items, now)
+            nodes: list[tuple[Event, str]] = []
+            for event in parsed:
                 try:
-                    event = item if isinstance(item, Event) else self._parse(item, now)
-                    node = self.people.route(event)
+                    nodes.append((event, self.people.route(event)))
                 except BadEvent as why_not:
-                    self.dead_letters.add(why_not.reason, str(why_not), item, now)
-                    rejected += 1
-                    continue
-                if not self.seen.first(event.source, event.message_id, now):
-                    duplicates += 1
-                    continue
-                self._take(event, node)
-                taken += 1
-        return Ingested(taken, duplicates, rejected)
+                    rejected.append(Rejected(why_not.reason, str(why_not), msgspec.to_builtins(event)))
+            fresh = {id(event) for event in self.seen.fresh(event for event, _ in nodes)}
+            for event, node in nodes:
+                if id(event) in fresh:
+                    self._take(event, node)
+            if rejected:
+                self.dead_letters.add(rejected, source="default", received_at=now)
+        return Ingested(len(fresh), len(nodes) - len(fresh), len(rejected))
+
+    def retry(self) -> tuple[int, int]:
+        """Take the events that were set aside in again; return how many were taken and how many are left."""
+        with self._lock, self._all_or_nothing():
+            return self.dead_letters.replay(self._again_taken)
 
     def decide(
         self,
@@ -198,9 +214,7 @@ class Hub:
             view = self.people.resolve(customer, anonymous, create=not peek)
             who = customer or anonymous or ""
             if peek:
-                seed = hash64("peek", who, *wanted, str(now // DAY))
-                decision, _ = self._choose(view, who, wanted, now, seed, context or {}, limit, frozenset())
-                return answered(self.plan, decision, None, view.customer if view else who)
+                return answered(self.plan, self._peek(view, who, wanted, context, limit)[0], None, who)
             assert view is not None
             with self._all_or_nothing():
                 self._close_windows(now)
@@ -233,6 +247,13 @@ class Hub:
         """Return what won and why, and what each other action fell to, by deciding again as it was."""
         with self._lock:
             return explain(*self._replayed(decision_id)[:2])
+
+    def explain_peek(
+        self, customer: str, placements: Sequence[str], context: Mapping[str, Value] | None = None, limit: int = 1
+    ) -> Explanation:
+        """Return the explanation of what a peek answers now."""
+        with self._lock:
+            return explain(*self._peek(self.people.resolve(customer, None), customer, placements, context, limit))
 
     def why(self, decision_id: str, action: str) -> Why:
         """Return what one action fell to and the smallest change that would have made it win, verified."""
@@ -278,7 +299,8 @@ class Hub:
                 view = self.people.view(customer)
                 if view is None:
                     raise NotFound(f"there is no customer {customer!r}")
-                self.dead_letters.forget(view.ids)
+                self.dead_letters.forget(self.people.ids(view))
+                fold.preserve(self.ledger, view.nodes)
                 gone = self.people.forget(customer)
                 self.ledger.forget(gone)
                 self._append([ForgottenCustomer(now, subject) for subject in gone])
@@ -332,8 +354,22 @@ class Hub:
         self._stirring = stirring(catalog)
         self._rows.clear()
 
-    def _parse(self, item: Mapping[str, Any], now: int) -> Event:
-        return from_segment(item, received_at=now, new_id=self.clock.new_id)
+    def _parse(self, items: Sequence[Event | Mapping[str, Any]], now: int) -> tuple[list[Event], list[Rejected]]:
+        intake = Intake(self.clock.new_id)
+        events: list[Event] = []
+        rejected: list[Rejected] = []
+        for item in items:
+            good, bad = ([item], []) if isinstance(item, Event) else intake.take([item], received_at=now)
+            events += good
+            rejected += bad
+        return events, rejected
+
+    def _again_taken(self, letter: Letter) -> None:
+        events, rejected = Intake(self.clock.new_id, letter.source).take([letter.raw], received_at=letter.received_at)
+        if rejected:
+            raise BadEvent(rejected[0].reason, rejected[0].message)
+        for event in self.seen.fresh(events):
+            self._take(event, self.people.route(event))
 
     def _take(self, event: Event, node: str) -> None:
         sequence = self.events.append([(node, self.vault.seal(node, codec.encode(event)))])
@@ -369,7 +405,8 @@ class Hub:
         """Return what a decision needs of a customer, read once until an event or time can change it."""
         near = self._rows.get(view.subject)
         if near is None or near.view is not view or now >= near.until or now < near.since:
-            relationship = merge([self.ledger.relationship(node) for node in view.nodes])
+            nodes = [self.ledger.relationship(node) for node in view.nodes]
+            relationship = merge(nodes) if nodes else Relationship(Contacts())
             counts, counted_until = self.plan.contact.counts(relationship.contacts, now)
             row = self.plan.layout.row({**view.values(now), **counts})
             until = min(view.until(now), counted_until if counted_until is not None else NEVER)
@@ -381,37 +418,41 @@ class Hub:
             near = Near(view, row, relationship, allowed, now, until)
             if len(self._rows) >= NEAR:
                 self._rows.clear()
-            self._rows[view.subject] = near
+            if nodes:
+                self._rows[view.subject] = near
         return near
 
-    def _choose(
+    def snapshot(
         self,
-        view: View | None,
-        who: str,
+        view: View,
         placements: Sequence[str],
-        now: int,
         seed: int,
-        context: Mapping[str, Value],
-        limit: int,
+        context: Mapping[str, Value] | None = None,
+        limit: int = 1,
         excluded: frozenset[str] = frozenset(),
-    ) -> tuple[Decision, Snapshot]:
-        plan = self.plan
+    ) -> tuple[Snapshot, Request]:
+        """Return everything that a decision about a customer would look at now, and the request that asks for it."""
+        plan, brain, now = self.plan, self.brain, self.clock.now()
         places = [plan.place(name) for name in placements]
-        if view is None:
-            view = View("", who, State(), (), self.people.spec)
-        near = self._near(view, now) if view.nodes else self._nobody(view, now)
+        near = self._near(view, now)
         refusals = plan.contact.blocked(near.relationship.contacts, now)
         if plan.contact.quiets:
-            zone = known_zone(near.view.values(now).get("time_zone"), plan.catalog.time_zone)
+            zone = known_zone(view.values(now).get("time_zone"), plan.catalog.time_zone)
             quiet = (plan.contact.quiet(place.channel, now, zone) for place in places)
             refusals = list(dict.fromkeys([*refusals, *(refusal for found in quiet for refusal in found)]))
-        declared = {name: value for name, value in context.items() if name in plan.context}
-        request = Request(view.customer or who, tuple(placements), now, seed, limit, declared, excluded)
-        brain = self.brain
-        snapshot = Snapshot(
+        declared = {name: value for name, value in (context or {}).items() if name in plan.context}
+        return Snapshot(
             plan, brain.model, brain.baseline, near.row, near.allowed, tuple(refusals), brain.answers,
             brain.baseline_positives,
-        )  # fmt: skip
+        ), Request(view.customer, tuple(placements), now, seed, limit, declared, excluded)  # fmt: skip
+
+    def _peek(
+        self, view: View | None, who: str, placements: Sequence[str], context: Mapping[str, Value] | None, limit: int
+    ) -> tuple[Decision, Snapshot]:
+        """Decide without a trace; the seed changes once a day, so that an answer changes only when its inputs do."""
+        view = view or View("", who, State(), (), self.people.spec)
+        seed = hash64("peek", view.customer, *placements, str(self.clock.now() // DAY))
+        snapshot, request = self.snapshot(view, placements, seed, context, limit)
         return decide(request, snapshot), snapshot
 
     def _commit(
@@ -424,7 +465,8 @@ class Hub:
         self._stir(view, now, "time")
         model = self.ledger.last()
         while True:
-            decision, snapshot = self._choose(view, "", placements, now, seed, context, limit, excluded)
+            snapshot, request = self.snapshot(view, placements, seed, context, limit, excluded)
+            decision = decide(request, snapshot)
             full = self._reserve(view, decision, decision_id, now)
             if not full:
                 break
@@ -488,15 +530,6 @@ class Hub:
         decision, _, _ = self._replayed(decision_id)
         view = self.people.view(made.subject)
         return answered(plan, decision, decision_id, view.customer if view else kept.customer)
-
-    def _nobody(self, view: View, now: int) -> Near:
-        """Return what is known of a customer of whom nothing is known."""
-        row = self.plan.layout.row({**view.values(now), **self.plan.contact.counts(Contacts(), now)[0]})
-        allowed = {
-            c.name: (consent.why_not({}, c, "marketing"), consent.why_not({}, c, "service"))
-            for c in self.plan.channels.values()
-        }
-        return Near(view, row, Relationship(Contacts()), allowed, now, NEVER)
 
     def _close_windows(self, now: int) -> None:
         waiting = self.ledger.next_due()

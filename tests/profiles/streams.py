@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from opportune.catalog.types import Feature, Trait
@@ -12,6 +13,9 @@ from opportune.clock import DAY, HOUR, MINUTE, SECOND, parse_instant
 from opportune.events.types import Event
 from opportune.profiles.spec import ProfileSpec
 from opportune.rules import Kind, parse
+
+few = settings(max_examples=settings().max_examples // 4)
+"""For tests that open a database or a store per example."""
 
 ZONE = "Europe/Berlin"
 CHANGES = [parse_instant("2026-03-29T01:00:00Z"), parse_instant("2026-10-25T01:00:00Z")]
@@ -62,7 +66,7 @@ class Taken:
 
 
 numbers = st.one_of(
-    st.sampled_from([0, -0.0, 1, 10, 19.99, 0.0000005, 0.0000015, -3.25, 1e12, 1.1e12, -1e12, 2**60, 10**400, 1e-320]),
+    st.sampled_from([0, -0.0, 1, 10, 19.99, 0.0000005, 0.0000015, -3.25, 1e12, 1.1e12, -1e12, 2**60, 1e-320]),
     st.floats(-1e6, 1e6),
     st.integers(-100, 100),
     st.integers(-10**8, 10**8).map(lambda n: (n + 0.5) / 1e6),
@@ -97,9 +101,12 @@ def orders(draw: st.DrawFn) -> dict[str, Any]:
 
 traits = st.dictionaries(
     st.sampled_from(["plan", "age", "vip", "born", "address", "other"]),
-    st.one_of(st.sampled_from(["gold", "12", "2026-01-01T00:00:00Z", None, True, 40, {"city": "Ulm"}, {"city": 3}, [1]]), numbers),
+    st.one_of(
+        st.sampled_from(["gold", "12", "2026-01-01T00:00:00Z", None, True, 40, {"city": "Ulm"}, {"city": 3}, [1]]),
+        numbers,
+    ),
     max_size=3,
-).map(lambda d: {k: v for k, v in d.items() if v != 10**400})
+)
 statuses = st.sampled_from(["granted", "refused", "withdrawn", "maybe", ["granted"]])
 channels = st.sampled_from(["email", "sms", "all"])
 
@@ -112,7 +119,7 @@ def events(draw: st.DrawFn, number: int, received_at: int) -> Event:
     if draw(st.integers(0, 5)) == 0:
         base["context"] = draw(st.one_of(
             st.builds(lambda t: {"traits": t}, traits),
-            st.builds(lambda c, b: {"consent": {"categoryPreferences": {c: b}}}, channels, st.one_of(st.booleans(), junk)),
+            st.builds(lambda c, said: {"consent": {"categoryPreferences": {c: said}}}, channels, st.booleans() | junk),
             st.just({"consent": None, "traits": []}),
         ))
     match draw(st.sampled_from("oooooppppsict")):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import streams
 from hypothesis import given
 from hypothesis import strategies as st
-from streams import SPEC, Taken, instants
+from streams import SPEC, Taken, few, instants
 
 from opportune.clock import DAY
 from opportune.profiles.duck import backfill, compute
@@ -44,9 +43,10 @@ rows = streams.streams()
 FEATURES = [a.name for a in SPEC.accumulators]
 
 
-@given(rows, st.lists(instants, min_size=1, max_size=3))
-def test_online_features_are_those_of_duckdb_to_the_bit(stream: list[Taken], moments: list[int]) -> None:
-    for now in [*moments, max(moments) + 8 * DAY][-2:]:
+@few
+@given(streams.streams(nodes=4, most=80), instants)
+def test_online_features_are_those_of_duckdb_to_the_bit(stream: list[Taken], moment: int) -> None:
+    for now in (moment, after(stream, moment)):
         seen = [taken for taken in stream if taken.event.received_at <= now]
         states = folded(seen)
         duck = compute(((t.node, t.seq, t.event) for t in stream), SPEC, now)
@@ -87,8 +87,6 @@ def test_values_stay_until_they_say(stream: list[Taken], now: int, later: int) -
         assert until > now
         for moment in (min(now + later, until - 1), until - 1):
             assert bits(values(state, SPEC, moment)[0]) == bits(found)
-        if until < now + 1000 * DAY:
-            assert bits(values(state, SPEC, until)[0]) != bits(found) or until - now <= 14 * DAY
 
 
 @given(rows, instants)
@@ -100,6 +98,7 @@ def test_a_state_is_what_its_bytes_say(stream: list[Taken], now: int) -> None:
         assert known(again, now) == known(state, now)
 
 
+@few
 @given(rows, instants)
 def test_backfilled_features_are_folded_ones(stream: list[Taken], now: int) -> None:
     now = after(stream, now)
@@ -110,7 +109,3 @@ def test_backfilled_features_are_folded_ones(stream: list[Taken], now: int) -> N
         assert known(load(dump(other)), now) == known(state, now)
         for fingerprint, held in other.features.items():
             assert type(held) is type(state.features[fingerprint])
-
-
-def test_nan_is_no_value() -> None:
-    assert not math.isnan(0.0)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from opportune.catalog.draft import Draft, slim
+from opportune.catalog.draft import Draft, entries, slim
 from opportune.catalog.fields import Fields
+from opportune.catalog.node import Node
 from opportune.catalog.policy_sections import amount
 from opportune.catalog.profile_sections import LEVER_BOUNDS
-from opportune.catalog.source import Node
 from opportune.catalog.types import Action, Catalog, Goal, Outcomes, Treatment
 from opportune.clock import DAY, format_instant, format_span
 
@@ -22,8 +22,7 @@ NOT_OUTCOMES = {
 
 def read_actions(draft: Draft, node: Node | None) -> tuple[Action, ...]:
     """Return the actions sorted by issue, group and name, whatever the order of the files."""
-    items = node.value if node is not None and isinstance(node.value, list) else []
-    return tuple(sorted((_action(draft, item) for item in items), key=lambda a: (a.issue, a.group, a.name)))
+    return tuple(sorted((_action(draft, item) for item in entries(node)), key=lambda a: (a.issue, a.group, a.name)))
 
 
 def _action(draft: Draft, item: Node) -> Action:

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from opportune.catalog.checks import CHECKS
-from opportune.catalog.draft import BUILT_INS, PREDICTORS, Draft
+from opportune.catalog.draft import PREDICTORS, Draft
 from opportune.catalog.fields import Conditions, Report, nearest
+from opportune.catalog.node import Node, from_python
 from opportune.catalog.sections import DECLARING, READING, SECTIONS
-from opportune.catalog.source import Node, from_python, parse_yaml, read_folder
+from opportune.catalog.situated import BUILT_INS
+from opportune.catalog.source import parse_yaml, read_folder
 from opportune.catalog.types import Catalog
 from opportune.clock import parse_span
 from opportune.errors import BadCatalog, BadInput, Problem
@@ -41,8 +43,8 @@ def check(folder: Path | str, predictors: Sequence[str] = PREDICTORS) -> list[Pr
 def from_data(data: Mapping[str, Any], predictors: Sequence[str] = PREDICTORS, free_names: bool = False) -> Catalog:
     """Return the catalog of plain data in the shape of the YAML files.
 
-    A problem names the path of the field where a file would have its name. `free_names` takes any text as a name, as
-    the columns and values of a data set have them; a declared name then hides a built-in one. Raises `BadCatalog`.
+    A problem names the path of the field where a file would have its name. `free_names` takes any text without a `/` as
+    a name, as the columns and values of a data set have them. Raises `BadCatalog`.
     """
     problems: list[Problem] = []
     tree = from_python(data, "", problems)
@@ -179,14 +181,11 @@ def _read_contacts(draft: Draft) -> set[str]:
     texts += [p.price for p in parts["placements"]]
     texts += [x for a in parts["actions"] for x in (a.value, a.helps, a.eligible, a.applicable, a.suitable)]
     read = {name for e in texts if isinstance(e, Expression) for name in e.names} | set(parts["model"].predictors or ())
-    own = {n.name for section in ("traits", "features", "context") for n in parts[section]}
-    return {name for name in read - own if _CONTACTS.fullmatch(name)}
+    return {name for name in read if _CONTACTS.fullmatch(name)}
 
 
 def _names(draft: Draft, contacts: Iterable[str]) -> tuple[Name, ...]:
     """Return the names that conditions may read: traits, features, context, contact counts, built-ins."""
     parts = draft.parts
     declared = [Name(x.name, x.kind) for key in ("traits", "features", "context") for x in parts[key]]
-    taken = {n.name for n in declared}
-    counts = [Name(name, Kind.NUMBER) for name in sorted(set(contacts) - taken)]
-    return (*declared, *counts, *(n for n in BUILT_INS if n.name not in taken))
+    return (*declared, *(Name(name, Kind.NUMBER) for name in sorted(contacts)), *BUILT_INS)

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from opportune.catalog.action_sections import RESERVED_ISSUES
-from opportune.catalog.draft import BUILT_INS, Draft
+from opportune.catalog.draft import Draft
 from opportune.catalog.fields import nearest
-from opportune.catalog.source import Node, Spot
-from opportune.catalog.types import STAGED, Action, Pause
-from opportune.rules import Expression, parse
-from opportune.rules.contradiction import contradiction
+from opportune.catalog.node import Node, Spot
+from opportune.catalog.reach import conditions_can_hold
+from opportune.catalog.situated import BUILT_INS
+from opportune.catalog.types import Action, Pause
 
-CONDITIONS = (*STAGED, "helps")
 OFFER_KEYS = ("offer", "coupon", "discount", "price")
 """Keys that the content of a service action may not have, at any depth: a service message may not carry an offer."""
 
@@ -22,60 +21,17 @@ OFFER_KEYS = ("offer", "coupon", "discount", "price")
 def names_are_distinct(draft: Draft) -> None:
     """Traits, features and context share one space of names, in which SQL knows no upper and lower case."""
     first: dict[str, tuple[str, Spot]] = {}
-    built_in = () if draft.free_names else tuple(n.name for n in BUILT_INS)
-    for section, one in (("traits", "trait"), ("features", "feature"), ("context", "context name")):
+    built_in = {n.name for n in BUILT_INS}
+    for section, one in (("traits", "trait"), ("features", "feature"), ("context", "context value")):
         for name, node in draft.nodes.get(section, {}).items():
             spot, low = node.get("name").spot, name.lower()
-            if low in built_in or (low.startswith("contacts_") and not draft.free_names):
-                draft.report.error(spot, f"{one} `{name}` has a name that every condition can read", "rename it")
+            if low in built_in or low.startswith("contacts_"):
+                draft.report.error(spot, f"{one} `{name}` has a name that is built in", "rename it")
             elif low in first:
                 other, where = first[low]
                 draft.report.error(spot, f"{one} `{name}` is also a {other}, at {where}", "rename one of them")
             else:
                 first[low] = (one, spot)
-
-
-def conditions_can_hold(draft: Draft) -> None:
-    """No condition may be a contradiction, alone or together with the others of its action."""
-    for name, node in draft.nodes.get("features", {}).items():
-        where = next((f.where for f in draft.parts["features"] if f.name == name), None)
-        _can_hold(draft, where, node.get("where").spot)
-    for situation in draft.parts["situations"]:
-        _can_hold(draft, situation.when, draft.spot("situations", situation.name, "when"))
-    for weight in draft.parts["context_weights"]:
-        _can_hold(draft, weight.when, draft.spot("context_weights", weight.on, "when"))
-    for action in draft.parts["actions"]:
-        held = {key: getattr(action, key) for key in CONDITIONS if getattr(action, key) is not None}
-        alone = [_can_hold(draft, held[key], draft.spot("actions", action.name, key)) for key in held]
-        if all(alone) and len(held) > 1 and (reason := contradiction(list(held.values()))):
-            what = f"action `{action.name}` can never be reached: {reason}"
-            cure = f"loosen one of {', '.join(f'`{key}`' for key in held)}"
-            draft.report.error(draft.spot("actions", action.name, "name"), what, cure)
-        elif all(alone):
-            _never_silenced_for_good(draft, action, tuple(held.values()))
-
-
-def _can_hold(draft: Draft, condition: Expression | None, spot: Spot) -> bool:
-    reason = contradiction([condition]) if condition is not None else None
-    if reason:
-        draft.report.error(spot, f"this condition can never be true: {reason}", "change or remove it")
-    return not reason
-
-
-def _never_silenced_for_good(draft: Draft, action: Action, held: tuple[Expression, ...]) -> None:
-    """An action whose conditions imply a situation that silences it can never be reached."""
-    for situation in draft.parts["situations"]:
-        if not any(_covers(scope, action) for scope in situation.silences):
-            continue
-        outside = _parsed(draft, f"NOT ({situation.when.text})"), _parsed(draft, f"({situation.when.text}) IS NULL")
-        if all(side is not None and contradiction([*held, side]) for side in outside):
-            what = f"action `{action.name}` can never be reached: situation `{situation.name}` silences it whenever"
-            cure = f"change its conditions, or `silences` at {draft.spot('situations', situation.name, 'silences')}"
-            draft.report.error(draft.spot("actions", action.name, "name"), f"{what} its conditions hold", cure)
-
-
-def _parsed(draft: Draft, text: str) -> Expression | None:
-    return parse(text, draft.conditions.names)
 
 
 def treatments_can_be_placed(draft: Draft) -> None:
@@ -89,10 +45,10 @@ def treatments_can_be_placed(draft: Draft) -> None:
             what = f"action `{action.name}` can never be reached: it has no treatment"
             draft.report.error(node.get("name").spot, what, "add one under `treatments:`")
         for index, treatment in enumerate(action.treatments):
-            own = [p.name for p in placements if p.channel == treatment.channel]
+            own = [p.name for p in placements if p.channel in (treatment.channel, "")]
             at = node.get("treatments", index)
             for glob in treatment.placements:
-                if any(fnmatch.fnmatchcase(name, glob) for name in own):
+                if not treatment.channel or any(fnmatch.fnmatchcase(name, glob) for name in own):
                     continue
                 spot = _word(at, "placements", glob)
                 others = [p for p in placements if fnmatch.fnmatchcase(p.name, glob)]
@@ -217,10 +173,6 @@ CHECKS = (
     service_carries_no_offer,
     actions_are_accounted_for,
 )
-
-
-def _covers(scope: str, action: Action) -> bool:
-    return scope in ("all", action.issue, f"{action.issue}/{action.group}", f"action/{action.name}")
 
 
 def _word(node: Node, key: str, word: str) -> Spot:

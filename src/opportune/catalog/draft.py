@@ -8,21 +8,10 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from opportune.catalog.fields import IDENTIFIER, MAX_NAME, NAME, Conditions, Fields, Report
-from opportune.catalog.source import Node, Spot
+from opportune.catalog.node import Node, Spot
 from opportune.catalog.types import Catalog
-from opportune.rules import Kind, Name
 
 PREDICTORS = ("bayes", "naive_bayes")
-
-BUILT_INS = (
-    Name("channel", Kind.TEXT),
-    Name("placement", Kind.TEXT),
-    Name("hour", Kind.NUMBER),
-    Name("weekday", Kind.NUMBER),
-    Name("now", Kind.TIME),
-)
-"""What every condition may read: of the request, and of the clock in the hub's time zone (weekday 1 is Monday)."""
-
 
 @dataclass(slots=True)
 class Draft:
@@ -67,7 +56,7 @@ class Draft:
             self.report.error(spot, f"the {one} name `{name[:MAX_NAME]}` is too long or has a `/`", "choose another")
         elif not self.free_names and not (IDENTIFIER if readable else NAME).fullmatch(name):
             cure = "letters, digits and _" if readable else "letters, digits and _ . -"
-            self.report.error(spot, f"`{name}` cannot name a {one}", f"use {cure}, starting with a letter")
+            self.report.error(spot, f"`{name}` cannot name this {one}", f"use {cure}, starting with a letter")
 
     def spot(self, section: str, name: str, *path: str | int) -> Spot:
         """Return where a named thing, or a field of it, was written."""
@@ -77,17 +66,22 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One top-level key of the catalog.
+    """One top-level key of the catalog, and the field of `Catalog` of the same name.
 
     `shape` is how files are merged: lists are joined, mappings united, scalars must agree. `read` gives the value of
-    the field `part` of the `Catalog` (default: the key); `write` gives it back as plain data, None where it is empty or
-    the default, so that a key that is new in a later version does not change the hash of a catalog without it.
+    the field; `write` gives it back as plain data without what is the default, so that a key that is new in a later
+    version does not change the hash of a catalog that does not use it.
     """
 
     key: str
     shape: Literal["list", "mapping", "scalar"]
     read: Callable[[Draft, Node | None], Any]
     write: Callable[[Catalog], Any]
+
+
+def entries(node: Node | None) -> list[Node]:
+    """Return the entries of a section that is a list; none if it is absent."""
+    return node.value if node is not None and isinstance(node.value, list) else []
 
 
 def slim(**data: Any) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from opportune.catalog.build import build, read_texts, to_data
+from opportune.catalog.build import build, from_data, read_texts, to_data
 from opportune.catalog.draft import PREDICTORS
+from opportune.catalog.node import Node
 from opportune.catalog.overlay import Entry, apply, resolve
-from opportune.catalog.source import Node, parse_yaml, read_folder
+from opportune.catalog.source import parse_yaml, read_folder
 from opportune.catalog.source import resolve as meaning
+from opportune.catalog.types import Catalog
 from opportune.errors import BadCatalog, BadInput, Problem
 
 
@@ -26,14 +28,13 @@ def export(folder: Path | str, entries: Sequence[Entry], predictors: Sequence[st
     """
     problems: list[Problem] = []
     before = read_folder(Path(folder), problems)
-    wanted, found = _expected(before, entries, predictors)
+    if problems:
+        raise BadCatalog(problems)
+    wanted = to_data(from_data(apply(to_data(_catalog(before, predictors)), entries), predictors))
     after = dict(before)
     for e in entries:
         _edit(after, e)
-    catalog, problems = build(read_texts(after, found), found, predictors)
-    if catalog is None:
-        raise BadCatalog([p for p in problems if not p.warning])
-    if to_data(catalog) != wanted:
+    if to_data(_catalog(after, predictors)) != wanted:
         raise BadInput("the overlay could not be written into the files without changing something else; edit by hand")
     changed = [path for path in before if before[path] != after[path]]
     for path in changed:
@@ -41,16 +42,12 @@ def export(folder: Path | str, entries: Sequence[Entry], predictors: Sequence[st
     return changed
 
 
-def _expected(
-    texts: Mapping[str, str], entries: Sequence[Entry], predictors: Sequence[str]
-) -> tuple[dict[str, Any], list[Problem]]:
-    from opportune.catalog.build import from_data
-
+def _catalog(texts: Mapping[str, str], predictors: Sequence[str]) -> Catalog:
     problems: list[Problem] = []
     catalog, found = build(read_texts(texts, problems), problems, predictors)
     if catalog is None:
         raise BadCatalog([p for p in found if not p.warning])
-    return to_data(from_data(apply(to_data(catalog), entries), predictors)), []
+    return catalog
 
 
 def _edit(texts: dict[str, str], e: Entry) -> None:
@@ -147,12 +144,24 @@ def scalar(value: Any) -> str:
         return str(int(value))
     if not isinstance(value, str):
         return json.dumps(value)
-    return value if _is_plain(value) else json.dumps(value, ensure_ascii=False)
+    return value if _is_plain(value) else _quoted(value)
 
 
 def _flow(item: Any) -> str:
-    text = scalar(item)
-    return json.dumps(item, ensure_ascii=False) if isinstance(item, str) and set(text) & set(",[]{}") else text
+    return _quoted(item) if isinstance(item, str) and set(item) & set(",[]{}") else scalar(item)
+
+
+def _quoted(text: str) -> str:
+    """Return a text in double quotes, with escapes for whatever cannot be seen."""
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return f"\\u{ord(character):04x}" if character <= "\uffff" else f"\\U{ord(character):08x}"
 
 
 def _is_plain(text: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from opportune.catalog.source import Node, Spot
+from opportune.catalog.node import Node, Spot
 from opportune.clock import parse_instant, parse_span
 from opportune.errors import BadCondition, BadInput, Problem
 from opportune.rules import Expression, Kind, parse
@@ -115,12 +115,13 @@ class Fields:
         return node.text.strip()
 
     def choice(self, key: str, known: Sequence[str], default: str = "", required: bool = False) -> str:
+        """Return one of the known words; after a mistake the nearest of them, or the default."""
         node = self.find(key, required)
         if node is None:
             return default
         if node.text not in known:
             self.report.error(node.spot, f"unknown {key} `{node.text}` in {self.what}", nearest(node.text, known))
-            return default or known[0]
+            return next(iter(difflib.get_close_matches(node.text, known, n=1)), default)
         return node.text
 
     def flag(self, key: str, default: bool = False) -> bool:

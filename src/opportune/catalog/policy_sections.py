@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from opportune.catalog.draft import Draft, slim
+from opportune.catalog.draft import Draft, entries, slim
 from opportune.catalog.fields import Fields, nearest
+from opportune.catalog.node import Node
 from opportune.catalog.profile_sections import LEVER_BOUNDS
-from opportune.catalog.source import Node
 from opportune.catalog.types import (
     Cap,
     Catalog,
@@ -37,7 +37,7 @@ _QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\s*-\s*(?:([01]\d|2[0-3]):([0-5]\
 
 def read_channels(draft: Draft, node: Node | None) -> tuple[Channel, ...]:
     channels = {name: Channel(name, push) for name, push in CHANNELS.items()}
-    for item in _items(node):
+    for item in entries(node):
         fields, name = draft.named("channels", "channel", item, readable=True)
         if "push" not in fields.values and name not in CHANNELS:
             cure = "add `push: true` if it reaches out, `push: false` if the customer comes to it"
@@ -54,7 +54,7 @@ def write_channels(catalog: Catalog) -> Any:
 def read_placements(draft: Draft, node: Node | None) -> tuple[Placement, ...]:
     placements = []
     channels = [c.name for c in draft.parts["channels"]]
-    for item in _items(node):
+    for item in entries(node):
         fields, name = draft.named("placements", "placement", item)
         channel = fields.choice("channel", channels, required=True)
         placements.append(Placement(name, channel, fields.amount("price", 0.0, draft.conditions)))
@@ -75,7 +75,7 @@ def amount(value: float | Expression) -> float | str:
 
 
 def read_contact(draft: Draft, node: Node | None) -> tuple[ContactRule, ...]:
-    rules = [rule for item in _items(node) if (rule := _rule(draft, item)) is not None]
+    rules = [rule for item in entries(node) if (rule := _rule(draft, item)) is not None]
     return tuple(sorted(rules, key=lambda r: r.name))
 
 
@@ -149,7 +149,7 @@ def write_levers(catalog: Catalog) -> Any:
 
 def read_context_weights(draft: Draft, node: Node | None) -> tuple[ContextWeight, ...]:
     weights = []
-    for item in _items(node):
+    for item in entries(node):
         fields = Fields(item, draft.report, "this context weight")
         on = fields.text("on", required=True)
         when = fields.condition("when", draft.conditions, required=True)
@@ -222,7 +222,3 @@ def write_model(catalog: Catalog) -> Any:
     if "hold" in data:
         data["hold"] = format_span(model.hold)
     return data
-
-
-def _items(node: Node | None) -> list[Node]:
-    return node.value if node is not None and isinstance(node.value, list) else []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from opportune.catalog.draft import Draft, slim
+from opportune.catalog.draft import Draft, entries, slim
 from opportune.catalog.fields import Fields, nearest
-from opportune.catalog.source import Node
+from opportune.catalog.node import Node
 from opportune.catalog.types import Catalog, Feature, Situation, Trait
 from opportune.clock import DAY, format_span
 from opportune.rules import Kind, Name
@@ -31,9 +31,9 @@ _CALL = re.compile(r"\s*([A-Za-z_]+)\s*(?:\(\s*(.*?)\s*\))?\s*", re.DOTALL)
 
 def read_traits(draft: Draft, node: Node | None) -> tuple[Trait, ...]:
     traits = []
-    for item in _items(node):
+    for item in entries(node):
         fields, name = draft.named("traits", "trait", item, readable=True)
-        kind = Kind(fields.choice("type", KINDS, required=True))
+        kind = Kind(fields.choice("type", KINDS, "number", required=True))
         traits.append(Trait(name, kind, fields.flag("mutable")))
         fields.close()
     return tuple(sorted(traits, key=lambda t: t.name))
@@ -45,9 +45,9 @@ def write_traits(catalog: Catalog) -> Any:
 
 def read_context(draft: Draft, node: Node | None) -> tuple[Name, ...]:
     names = []
-    for item in _items(node):
-        fields, name = draft.named("context", "context name", item, readable=True)
-        names.append(Name(name, Kind(fields.choice("type", KINDS, required=True))))
+    for item in entries(node):
+        fields, name = draft.named("context", "context value", item, readable=True)
+        names.append(Name(name, Kind(fields.choice("type", KINDS, "number", required=True))))
         fields.close()
     return tuple(sorted(names, key=lambda n: n.name))
 
@@ -57,7 +57,7 @@ def write_context(catalog: Catalog) -> Any:
 
 
 def read_features(draft: Draft, node: Node | None) -> tuple[Feature, ...]:
-    return tuple(sorted((_feature(draft, item) for item in _items(node)), key=lambda f: f.name))
+    return tuple(sorted((_feature(draft, item) for item in entries(node)), key=lambda f: f.name))
 
 
 def _feature(draft: Draft, item: Node) -> Feature:
@@ -134,7 +134,7 @@ def write_features(catalog: Catalog) -> Any:
 
 def read_situations(draft: Draft, node: Node | None) -> tuple[Situation, ...]:
     situations = []
-    for item in _items(node):
+    for item in entries(node):
         fields, name = draft.named("situations", "situation", item)
         when = fields.condition("when", draft.conditions, required=True)
         silences = tuple(sorted(fields.words("silences")))
@@ -155,7 +155,3 @@ def write_situations(catalog: Catalog) -> Any:
         slim(name=s.name, when=s.when.canonical, silences=list(s.silences), raises=dict(s.raises))
         for s in catalog.situations
     ]
-
-
-def _items(node: Node | None) -> list[Node]:
-    return node.value if node is not None and isinstance(node.value, list) else []

@@ -11,7 +11,7 @@ from opportune.catalog import policy_sections as policy
 from opportune.catalog import profile_sections as profile
 from opportune.catalog.draft import Draft, Section
 from opportune.catalog.fields import nearest
-from opportune.catalog.source import Node, Spot
+from opportune.catalog.node import Node, Spot
 from opportune.catalog.types import Catalog
 
 DEFAULT_CURRENCY = "EUR"

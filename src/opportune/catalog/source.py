@@ -1,103 +1,26 @@
 """YAML text -> a tree of `Node`s that know where they stand.
 
 Scalars follow the core schema of YAML 1.2: `true`, `false`, `null`, `~` and plain numbers are what they look like; all
-else is text (`yes`, `no`, `on`, `21:00`, `2026-01-01`, `007`). Anchors, aliases and `<<` work; cycles are errors. The key
-`true` is read as `on`, which tools of YAML 1.1 take for a bool and write back as `true`.
+else is text (`yes`, `no`, `on`, `21:00`, `2026-01-01`, `007`). Anchors, aliases and `<<` work; cycles are errors. The
+key `true` is read as `on`, which tools of YAML 1.1 take for a bool and write back as `true`.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from opportune.catalog.node import MAX_DEPTH, Node, Scalar, Spot, Written, has_surrogate
 from opportune.errors import BadInput, Problem
 
 MAX_BYTES = 64 * 1024 * 1024
-MAX_DEPTH = 60
 MAX_NODES = 5_000_000
-
-Scalar = str | int | float | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """A place in a file, or (where the content did not come from a file) the path of a field."""
-
-    file: str
-    line: int = 1
-    column: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}" if self.file else "the same place"
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The characters of a scalar as the file has them: `raw[start:end]`, and how they are quoted."""
-
-    raw: str
-    start: int
-    end: int
-    style: str
-
-
-@dataclass(slots=True)
-class Node:
-    """One value: a dict of nodes, a list of nodes or a scalar, and where it stands.
-
-    `keys` are the spots of a mapping's keys; `text` is a scalar as text, before it was taken for a number or bool;
-    `shared` marks what an alias or a merge brought in; `flow` a mapping or list in braces or brackets.
-    """
-
-    value: dict[str, Node] | list[Node] | Scalar
-    spot: Spot
-    text: str = ""
-    keys: dict[str, Spot] = field(default_factory=dict)
-    written: Written | None = None
-    size: int = 1
-    shared: bool = False
-    flow: bool = False
-
-    def plain(self) -> Any:
-        """Return the value as plain Python data."""
-        if isinstance(self.value, dict):
-            return {key: node.plain() for key, node in self.value.items()}
-        if isinstance(self.value, list):
-            return [node.plain() for node in self.value]
-        return self.value
-
-    def get(self, *path: str | int) -> Node:
-        """Return the node at a path below this one, or the nearest there is on the way."""
-        node = self
-        for step in path:
-            inner: Any = node.value
-            try:
-                below = inner[step]
-            except (LookupError, TypeError):
-                break
-            if not isinstance(below, Node):
-                break
-            node = below
-        return node
-
-    def inside(self, line: int, column: int) -> Spot:
-        """Return the spot of the character at a line and column of `text` (both from 1), whatever the quoting."""
-        if self.written is None:
-            return Spot(self.spot.file, line, column)
-        lines = self.text.split("\n")
-        offset = sum(len(before) + 1 for before in lines[: line - 1]) + column - 1
-        at = _align(self.text, self.written, offset)
-        before = self.written.raw[self.written.start : at]
-        if "\n" not in before:
-            return Spot(self.spot.file, self.spot.line, self.spot.column + len(before))
-        return Spot(self.spot.file, self.spot.line + before.count("\n"), at - self.written.raw.rfind("\n", 0, at))
 
 
 def read_folder(folder: Path, problems: list[Problem]) -> dict[str, str]:
@@ -121,9 +44,14 @@ def read_folder(folder: Path, problems: list[Problem]) -> dict[str, str]:
 
 
 def _decode(path: Path) -> str:
-    if path.stat().st_size > MAX_BYTES:
+    try:
+        size, data = path.stat().st_size, b""
+        if size <= MAX_BYTES:
+            data = path.read_bytes()
+    except OSError as wrong:
+        raise Malformed(Problem(f"cannot be read: {wrong.strerror}", "check its rights", file=str(path))) from None
+    if size > MAX_BYTES:
         raise Malformed(Problem(f"more than {MAX_BYTES >> 20} MB", "spread the catalog over files", file=str(path)))
-    data = path.read_bytes()
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
@@ -180,7 +108,9 @@ class _Builder:
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         if event.tag is not None and event.tag not in ("!", *_TAGS):
-            self.complain(event, f"the tag `{event.tag}` is not used here", "write the value without a tag")
+            mark = event.start_mark
+            what = f"the tag `{event.tag}` is not used here"
+            self.problems.append(Problem(what, "write no tag", mark.line + 1, mark.column + 1, self.file))
         anchor = event.anchor
         if anchor is not None:
             self.anchors[anchor] = None
@@ -215,11 +145,11 @@ class _Builder:
         self.count(event, 1)
         text, style = event.value, event.style or ""
         style = "" if style not in ("'", '"', "|", ">") else style
-        if any("\ud800" <= c <= "\udfff" for c in text):
+        if has_surrogate(text):
             self.complain(event, "half of a surrogate pair", "write the character itself")
             text = ""
         quoted = style != "" or event.tag in ("!", "tag:yaml.org,2002:str")
-        written = Written(self.text, event.start_mark.index, event.end_mark.index, style)
+        written = Written(self.text, self.start(event), event.end_mark.index, style)
         return Node(text if quoted else resolve(text), self.spot(event), text, written=written)
 
     def sequence(self, event: Any, depth: int) -> Node:
@@ -261,8 +191,20 @@ class _Builder:
         size = 1 + sum(n.size for n in items.values())
         return Node(items, self.spot(event), keys=keys, size=size, flow=bool(event.flow_style))
 
+    def start(self, event: Any) -> int:
+        """Return where a value begins, after its anchor and tag."""
+        at: int = event.start_mark.index
+        if getattr(event, "anchor", None) is None and getattr(event, "tag", None) is None:
+            return at
+        before = _PROPERTIES.match(self.text, at)
+        return min(before.end(), event.end_mark.index) if before and event.end_mark.index > at else at
+
     def spot(self, event: Any) -> Spot:
-        return Spot(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
+        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        skipped = self.text[event.start_mark.index : self.start(event)]
+        if "\n" in skipped:
+            return Spot(self.file, line + skipped.count("\n"), len(skipped) - skipped.rfind("\n"))
+        return Spot(self.file, line, column + len(skipped))
 
     def malformed(self, event: Any, what: str, cure: str) -> Malformed:
         spot = self.spot(event)
@@ -273,6 +215,7 @@ class _Builder:
 
 
 _TAGS = tuple(f"tag:yaml.org,2002:{t}" for t in ("str", "int", "float", "bool", "null", "map", "seq"))
+_PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*\s+)+")
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,300})")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS: dict[str, Scalar] = {
@@ -297,37 +240,6 @@ def resolve(text: str) -> Scalar:
     return text
 
 
-def from_python(value: Any, path: str, problems: list[Problem], depth: int = 0) -> Node:
-    """Return the tree of plain Python data; the spot of each node is the path of its field."""
-    if depth > MAX_DEPTH:
-        problems.append(Problem(f"nested deeper than {MAX_DEPTH}", "flatten it", file=path))
-        return Node(None, Spot(path))
-    if isinstance(value, Mapping):
-        below: dict[str, Node] = {}
-        for key, inner in value.items():
-            word = "on" if key is True else str(key)
-            below[word] = from_python(inner, f"{path}.{word}" if path else word, problems, depth + 1)
-        return Node(below, Spot(path), keys={k: n.spot for k, n in below.items()})
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        items = [from_python(v, f"{path}.{_label(v, i)}", problems, depth + 1) for i, v in enumerate(value)]
-        return Node(items, Spot(path))
-    if isinstance(value, date):
-        value = value.isoformat()
-    if isinstance(value, str):
-        return Node(value, Spot(path), value)
-    if value is None or isinstance(value, bool):
-        return Node(value, Spot(path), "" if value is None else str(value).lower())
-    if isinstance(value, int | float) and math.isfinite(value):
-        return Node(value, Spot(path), repr(value))
-    problems.append(Problem(f"{value!r} is not text, number, bool, list or mapping", "convert it", file=path))
-    return Node(None, Spot(path))
-
-
-def _label(value: Any, index: int) -> str:
-    named = isinstance(value, Mapping) and isinstance(value.get("name"), str)
-    return str(value["name"]) if named else str(index)
-
-
 def _shared(node: Node) -> Node:
     """Return the same node marked as brought in by an alias: it can be read, never edited in place."""
     return Node(node.value, node.spot, node.text, node.keys, node.written, node.size, True, node.flow)
@@ -349,34 +261,3 @@ def _scan_problem(wrong: Any, text: str, file: str) -> Problem:
         return Problem("a tab in the indentation", "indent with spaces", line, column, file)
     cure = "put quotes around a text that contains `: `, `#`, `{`, `[` or starts with a sign"
     return Problem(f"not YAML: {what}", cure, line, column, file)
-
-
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
-_SPACE = re.compile(r"\s*")
-_ESCAPED_SPACE = re.compile(r"(?:\s|\\[ntrNLP_ ]|\\x20|\\\n)*")
-
-
-def _align(text: str, written: Written, offset: int) -> int:
-    """Return where in the file the character `text[offset]` was written.
-
-    Both are walked together: whitespace may have been folded, quotes doubled and characters escaped; nothing else
-    differs between what YAML says and what it means.
-    """
-    raw, at, end = written.raw, written.start, written.end
-    if written.style in ("|", ">"):
-        at = raw.find("\n", at, end) + 1 or end
-    elif written.style:
-        at += 1
-    gaps = _ESCAPED_SPACE if written.style == '"' else _SPACE
-    for position, character in enumerate(text):
-        if character.isspace() and position != offset:
-            continue
-        if not character.isspace() and (gap := gaps.match(raw, at, end)):
-            at = gap.end()
-        if position == offset:
-            break
-        if written.style == '"' and (escape := _ESCAPE.match(raw, at)):
-            at = escape.end()
-        else:
-            at += 2 if written.style == "'" and character == "'" else 1
-    return min(at, end)

@@ -88,7 +88,7 @@ class Board:
 
     def require(self, conditions: Ints, stage: Stage) -> Board:
         """Drop the candidates whose condition (an index per action, -1: none) is not TRUE."""
-        self.plan.program.drop(self.truth, conditions, self.stage, stage)
+        self.plan.program.drop(self.truth, conditions, self.stage, int(stage))
         return self
 
     def drop(self, positions: Ints, stage: Stage) -> None:
@@ -114,7 +114,7 @@ class Board:
             discarded=self.discarded,
             pushed=self.pushed,
             notes=tuple(self.notes),
-            stages=self.stage.tobytes(),
+            stages=self.stage,
             scores=self.scores,
             chances=self.chances,
         )

@@ -112,7 +112,8 @@ def thompson(epsilon: float) -> Explorer:
     del epsilon
 
     def choose(s: Scores, left: Mask, seed: int, stream: int, answers: int) -> tuple[int, float]:
-        return selection.draw(FAMILIES[s.family], s.table(), s.index, left, s.service, s.price, seed, stream)
+        numbers = s.index, left, s.service, s.price, np.uint64(seed), stream
+        return selection.draw(FAMILIES[s.family], s.table(), *numbers)
 
     def chances(s: Scores, left: Mask, answers: int) -> Chances:
         if s.family == "certain":

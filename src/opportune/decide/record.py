@@ -13,8 +13,9 @@ from opportune.ledger.compact import pack_stages
 from opportune.ledger.episodes import Episode, Episodes
 from opportune.ledger.record import Record, pack_row, unpack_row
 from opportune.predictors.base import Predictor
+from opportune.profiles.contacts import Refusal
 
-LEADERS = 3
+LEADERS = 2
 """How many of those that lost are recorded in full beside those that won."""
 
 
@@ -33,7 +34,7 @@ def to_record(decision: Decision, snapshot: Snapshot, flow: str = "") -> Record:
         numbers=numbers,
         texts=texts,
         consent={c: why for c, why in snapshot.consent.items() if why != (None, None)},
-        refusals=snapshot.refusals,
+        refusals=tuple((r.rule, r.scope, r.sentence, r.marketing_only) for r in snapshot.refusals),
         answers=snapshot.answers,
         baseline_positives=snapshot.baseline_positives,
         arm=decision.arm,
@@ -55,9 +56,8 @@ def replay(record: Record, plan: Plan, model: Predictor, baseline: Predictor) ->
     )
     consent = {name: record.consent.get(name, (None, None)) for name in plan.channels}
     row = unpack_row(plan.layout, record.numbers, record.texts)
-    snapshot = Snapshot(
-        plan, model, baseline, row, consent, record.refusals, record.answers, record.baseline_positives
-    )
+    refusals = tuple(Refusal(rule, scope, told, None, only) for rule, scope, told, only in record.refusals)
+    snapshot = Snapshot(plan, model, baseline, row, consent, refusals, record.answers, record.baseline_positives)
     return decide(request, snapshot), snapshot
 
 
@@ -81,7 +81,7 @@ def _place(plan: Plan, answer: Answer) -> ledger.Place:
     return ledger.Place(
         placement=answer.placement,
         channel=plan.places[answer.placement].channel.name,
-        leaders=tuple(x for x in [*won, *_runners_up(plan, answer, set(ranks))] if x),
+        leaders=ledger.pack_leaders([x for x in [*won, *_runners_up(plan, answer, set(ranks))] if x]),
         silence=answer.silence,
         ghost=ghost and ledger.Ghost(plan.position[ghost.action], ghost.propensity, ghost.probability, ghost.reason),
         price=answer.price,
@@ -89,7 +89,7 @@ def _place(plan: Plan, answer: Answer) -> ledger.Place:
         silence_probability=answer.silence_probability,
         discarded=answer.discarded,
         pushed=answer.pushed,
-        stages=pack_stages(np.frombuffer(answer.stages, np.uint8), Stage.ARBITRATE),
+        stages=pack_stages(answer.stages, int(Stage.ARBITRATE)),
     )
 
 
@@ -110,5 +110,4 @@ def _leader(
         return None
     i = int(np.searchsorted(s.index, position))
     p, base, c, v, l, worth = s.p[i], s.baseline[i], s.c[i], s.v[i], s.l[i], s.priority[i]
-    factors = (float(p), float(base), float(c), float(v), float(l), float(worth))
-    return ledger.Leader(position, rank, *factors, drawn, probability, float(s.a[i]), float(s.b[i]))
+    return ledger.Leader(position, rank, p, base, c, v, l, worth, drawn, probability, s.a[i], s.b[i])

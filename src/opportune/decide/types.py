@@ -131,7 +131,7 @@ class Answer:
     discarded: float
     pushed: bool
     notes: tuple[str, ...]
-    stages: bytes
+    stages: npt.NDArray[np.uint8] = field(compare=False, repr=False)
     scores: Scores | None = field(compare=False, repr=False)
     chances: npt.NDArray[np.float64] | None = field(compare=False, repr=False)
 

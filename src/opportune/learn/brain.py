@@ -84,7 +84,7 @@ class Brain:
         brain = cls(state.predictor)
         brain.model.restore(state.model)
         brain.baseline.restore(state.baseline)
-        brain.metrics = Metrics.restore(state.metrics)
+        brain.metrics.restore(state.metrics)
         brain.answers = state.answers
         brain.inputs = Inputs(*state.inputs)
         brain.actions = tuple(ActionKey(*a) for a in state.actions)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from opportune.errors import Forgotten
+from collections.abc import Collection
+from contextlib import suppress
+
+from opportune.errors import Forgotten, NotFound
 from opportune.events.types import Labeled, LedgerFact, Published, Rebuilt
 from opportune.ledger.ledger import Ledger
-from opportune.ledger.record import inputs_of, keys_of, values_of
+from opportune.ledger.record import inputs_of, keys_of, unpack_leaders, values_of
 from opportune.learn.brain import Brain
 from opportune.predictors.base import Values
 
 
 TEACHING = (Published, Labeled, Rebuilt)
 """The facts that change a brain."""
+
+KEPT = 64
+"""Labels of a forgotten customer after which a brain is saved."""
 
 
 def live(ledger: Ledger, until: int | None = None) -> Brain:
@@ -41,28 +47,56 @@ def fold(brain: Brain, ledger: Ledger, sequence: int, fact: LedgerFact) -> Brain
                 brain = Brain(catalog.model.predictor)
             brain.align(inputs_of(catalog), keys_of(catalog))
         case Labeled():
-            found = seen_by(ledger, brain, fact)
-            if found:
-                brain.learn(found[0], fact, found[1])
+            brain.learn(*seen_by(ledger, brain, fact))
         case Rebuilt():
             brain = Brain.restore(ledger.blobs.get(fact.blob))
     return brain
 
 
-def seen_by(ledger: Ledger, brain: Brain, fact: Labeled) -> tuple[Values, int] | None:
-    """Return what the predictors saw when the action was decided, and when; None if the customer was forgotten."""
+def preserve(ledger: Ledger, subjects: Collection[str]) -> None:
+    """Save the brain after each label that a customer gave, before their data are destroyed.
+
+    What the model learned of them stays until it is rebuilt, so a restart and a replay must find it; from a saved brain
+    on, nobody needs their values again. Beyond their latest 64 labels, decisions of that time cannot be replayed.
+    """
+    theirs = {
+        sequence
+        for sequence, fact in ledger.read()
+        if isinstance(fact, Labeled) and ledger.episodes(fact.decision_id).subject in subjects
+    }
+    wanted = set(sorted(theirs)[-KEPT:])
+    if not wanted:
+        return
+    brain, after = start(ledger, min(wanted) - 1)
+    for sequence, fact in ledger.read(after, max(wanted)):
+        # others may have been forgotten in between: where a brain was saved, theirs is in it
+        known = ledger.saved(sequence)
+        saved = known is not None and known[0] == sequence
+        brain = Brain.restore(ledger.blobs.get(known[1])) if saved and known else fold(brain, ledger, sequence, fact)
+        if sequence in wanted:
+            ledger.save(sequence, brain.snapshot())
+
+
+def seen_by(ledger: Ledger, brain: Brain, fact: Labeled) -> tuple[Values, Labeled, int]:
+    """Return what the predictors saw when the action was decided, the label, and the instant of the decision.
+
+    Raises `Forgotten` if the customer was.
+    """
     try:
         made, record = ledger.decision(fact.decision_id)
     except Forgotten:
-        return None
+        raise Forgotten(
+            "the model of that time had learned from a customer who was forgotten since, so it cannot be restored; "
+            "the record in the ledger still says what was decided"
+        ) from None
     catalog, layout = ledger.catalog(made.catalog), ledger.layout(made.catalog)
     position = ledger.position(made.catalog, fact.action)
     for place in record.places:
-        actions = [leader.action for leader in place.leaders if leader.rank] + ([place.ghost.action] if place.ghost else [])
-        if position in actions:
+        won = [leader.action for leader in unpack_leaders(place.leaders) if leader.rank]
+        if position in won or (place.ghost and place.ghost.action == position):
             row = record.situated(layout, place, catalog.time_zone)
-            return values_of(row, layout, brain.inputs), record.at
-    return None
+            return values_of(row, layout, brain.inputs), fact, record.at
+    raise NotFound(f"decision {fact.decision_id} did not make {fact.action}")
 
 
 def rebuild(ledger: Ledger) -> Brain:
@@ -86,7 +120,6 @@ def rebuild(ledger: Ledger) -> Brain:
     for key in sorted(labels, key=lambda key: (decided[key[0]], *key)):
         fact = labels[key]
         final = Labeled(fact.at, fact.decision_id, fact.action, fact.label, None, fact.propensity, fact.ghost)
-        found = seen_by(ledger, brain, final)
-        if found:
-            brain.learn(found[0], final, found[1])
+        with suppress(Forgotten):
+            brain.learn(*seen_by(ledger, brain, final))
     return brain

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+_RUNS, _BITS, _UNARY = range(3)
 _NULL, _BYTE, _INT, _SINGLE, _CENTS, _DOUBLE = range(6)
 
 
@@ -30,9 +31,9 @@ def unpack_numbers(data: bytes, count: int) -> npt.NDArray[np.float64]:
 
 
 def pack_stages(stages: npt.NDArray[np.uint8], common: int) -> bytes:
-    """Return one small code per action in 3 bits each, or as run lengths where that is shorter.
+    """Return one small code per action: as run lengths, in 3 bits each, or in unary by frequency, whatever is shortest.
 
-    Codes 1 to 7 are kept as they are and `common` as 0; other codes are listed one by one at the end, 3 bytes each.
+    Codes 1 to 7 are kept as they are and `common` as 0; other codes are listed one by one in front, 3 bytes each.
 
     >>> unpack_stages(pack_stages(np.array([9, 3, 3, 3, 12, 0], np.uint8), 9), 6, 9).tolist()
     [9, 3, 3, 3, 12, 0]
@@ -44,13 +45,15 @@ def pack_stages(stages: npt.NDArray[np.uint8], common: int) -> bytes:
 def unpack_stages(data: bytes, count: int, common: int) -> npt.NDArray[np.uint8]:
     """Return the codes that `pack_stages` packed."""
     odd = int.from_bytes(data[:2], "little")
-    body = data[2 + 3 * odd :]
-    if body[0]:
-        runs = np.frombuffer(body[1:], np.uint8)
-        stages = np.repeat(runs >> 5, (runs & 31).astype(np.int64) + 1)
-    else:
-        bits = np.unpackbits(np.frombuffer(body[1:], np.uint8))[: 3 * count].reshape(count, 3)
+    form, body = data[2 + 3 * odd], np.frombuffer(data[3 + 3 * odd :], np.uint8)
+    if form == _RUNS:
+        stages = np.repeat(body >> 5, (body & 31).astype(np.int64) + 1)
+    elif form == _BITS:
+        bits = np.unpackbits(body)[: 3 * count].reshape(count, 3)
         stages = (bits[:, 0] << 2) | (bits[:, 1] << 1) | bits[:, 2]
+    else:
+        ends = np.flatnonzero(np.unpackbits(body[8:]) == 0)[:count]
+        stages = body[:8][np.diff(ends, prepend=-1) - 1]
     stages = np.where(stages == 0, common, stages).astype(np.uint8)
     for k in range(odd):
         entry = data[2 + 3 * k : 5 + 3 * k]
@@ -76,10 +79,19 @@ def _pack_stages(stages, common, buffer):  # type: ignore[no-untyped-def]
         run += 1
     buffer[0], buffer[1] = np.uint8(odd & 255), np.uint8(odd >> 8)
     size = 2 + 3 * odd
-    by_runs = runs < (n * 3 + 7) // 8
-    buffer[size] = np.uint8(by_runs)
+    tally = np.zeros(8, np.int64)
+    for i in range(n):
+        tally[stages[i] if stages[i] <= 7 else 0] += 1
+    order = np.argsort(-tally, kind="mergesort")
+    place = np.empty(8, np.int64)
+    unary = 64
+    for rank in range(8):
+        place[order[rank]] = rank
+        unary += tally[order[rank]] * (rank + 1)
+    form = _RUNS if 8 * runs <= min(3 * n, unary) else _UNARY if unary < 3 * n else _BITS
+    buffer[size] = np.uint8(form)
     size += 1
-    if by_runs:
+    if form == _RUNS:
         run, last = 0, 255
         for i in range(n):
             code = stages[i] if stages[i] <= 7 else np.uint8(0)
@@ -89,11 +101,19 @@ def _pack_stages(stages, common, buffer):  # type: ignore[no-untyped-def]
             run += 1
             buffer[size - 1] = np.uint8(code << 5 | run - 1)
         return size
+    if form == _UNARY:
+        for rank in range(8):
+            buffer[size + rank] = np.uint8(order[rank])
+        size += 8
     held, bits = 0, 0
     for i in range(n):
         code = stages[i] if stages[i] <= 7 else np.uint8(0)
-        held = held << 3 | code
-        bits += 3
+        if form == _UNARY:
+            held = held << (place[code] + 1) | ((1 << (place[code] + 1)) - 2)
+            bits += place[code] + 1
+        else:
+            held = held << 3 | code
+            bits += 3
         while bits >= 8:
             buffer[size] = np.uint8(held >> (bits - 8) & 255)
             size += 1

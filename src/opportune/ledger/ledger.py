@@ -7,6 +7,7 @@ All of these can be rebuilt from the log; all are written in the transaction of 
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
@@ -43,6 +44,7 @@ class Ledger:
         self._relationships, self._requests = store.table("relationships"), store.table("requests")
         self._campaigns, self._saved = store.table("campaigns"), store.table("saved")
         self._live = store.table("live")
+        self._brains = self._read_saved()
         self._cache = cache
         self._decisions: OrderedDict[str, tuple[DecisionMade, Record]] = OrderedDict()
         self._near: OrderedDict[str, Relationship] = OrderedDict()
@@ -57,8 +59,7 @@ class Ledger:
         last = self._log.append([("", codec.encode(fact)) for fact in facts])
         for sequence, fact in zip(range(last - len(facts) + 1, last + 1), facts):
             if isinstance(fact, Checkpoint | Rebuilt):
-                learned = fact.learned if isinstance(fact, Checkpoint) else sequence
-                self._saved.put([(f"{learned:016x}", fact.blob.encode())])
+                self._keep(fact.learned if isinstance(fact, Checkpoint) else sequence, fact.blob)
         return last
 
     def read(self, after: int = 0, until: int | None = None) -> Iterator[tuple[int, LedgerFact]]:
@@ -70,12 +71,12 @@ class Ledger:
 
     def saved(self, until: int) -> tuple[int, str] | None:
         """Return (last fact folded, blob) of the latest saved brain at or before a sequence number."""
-        best = None
-        for key, blob in self._saved.scan():
-            if int(key, 16) > until:
-                break
-            best = int(key, 16), blob.decode()
-        return best
+        at = bisect_right(self._brains, (until, "~"))
+        return self._brains[at - 1] if at else None
+
+    def save(self, sequence: int, brain: bytes) -> None:
+        """Keep the brain as it was after a fact, so that no fold has to begin before it."""
+        self._keep(sequence, self.blobs.put(brain))
 
     def publish(self, catalog: Catalog, at: int, author: str) -> int:
         """Make a catalog the live one, stamp what that means for its campaigns; return the fact's sequence number."""
@@ -209,8 +210,16 @@ class Ledger:
 
     def clear(self) -> None:
         """Empty the caches, as after a transaction that was rolled back."""
+        self._brains = self._read_saved()
         self._decisions.clear()
         self._near.clear()
+
+    def _keep(self, sequence: int, blob: str) -> None:
+        self._saved.put([(f"{sequence:016x}", blob.encode())])
+        insort(self._brains, (sequence, blob))
+
+    def _read_saved(self) -> list[tuple[int, str]]:
+        return [(int(key, 16), blob.decode()) for key, blob in self._saved.scan()]
 
     def _known(self, sequence: int) -> tuple[Catalog, Layout, dict[str, int]]:
         if sequence not in self._catalogs:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import struct
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -12,12 +14,11 @@ from opportune.catalog.situated import situated
 from opportune.catalog.types import Catalog
 from opportune.ledger.compact import pack_numbers, unpack_numbers
 from opportune.predictors.base import ActionKey, Inputs, Values
-from opportune.profiles.contacts import Refusal
 from opportune.rules import Kind, Layout, Row, Value
 
 
-class Leader(msgspec.Struct, frozen=True, array_like=True):
-    """An action that was chosen, or came close: its posterior, P, C, V, L, its draw and its probability.
+class Leader(NamedTuple):
+    """An action that was chosen, or came close: its posterior, P, C, V, L, its draw and its probability, as float32.
 
     `rank` counts from 1; 0 did not win. `action` is its position in the catalog.
     """
@@ -36,6 +37,19 @@ class Leader(msgspec.Struct, frozen=True, array_like=True):
     b: float
 
 
+_LEADER = struct.Struct("<HB10f")
+
+
+def pack_leaders(leaders: Iterable[Leader]) -> bytes:
+    """Return leaders in 43 bytes each."""
+    return b"".join(_LEADER.pack(*leader) for leader in leaders)
+
+
+def unpack_leaders(data: bytes) -> list[Leader]:
+    """Return the leaders that `pack_leaders` packed."""
+    return [Leader(*fields) for fields in _LEADER.iter_unpack(data)]
+
+
 class Ghost(msgspec.Struct, frozen=True, array_like=True):
     """The action that would have been made: position, P, probability, and why it was not (`price` or `holdout`)."""
 
@@ -50,7 +64,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
     placement: str
     channel: str
-    leaders: tuple[Leader, ...]
+    leaders: bytes
     silence: str | None
     ghost: Ghost | None
     price: float
@@ -74,7 +88,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     numbers: bytes
     texts: tuple[str | None, ...]
     consent: dict[str, tuple[str | None, str | None]]
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[tuple[str, str, str, bool], ...]
     answers: int
     baseline_positives: float
     arm: str

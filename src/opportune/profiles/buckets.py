@@ -12,13 +12,13 @@ from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from opportune.clock import DAY, HOUR, MINUTE, SECOND
+from opportune.clock import DAY, HOUR, SECOND
 from opportune.errors import BadInput
 
 FOREVER = 1 << 62
 """An instant that never comes."""
 
-MOST_BUCKETS = 10_000
+MOST_BUCKETS = 1000
 """The most buckets that a window may have."""
 
 
@@ -81,19 +81,20 @@ class Days:
 def buckets(window: int | None, by: int | None, time_zone: str) -> tuple[Buckets, int]:
     """Return the buckets of a window and how many of them it counts; (`Always`, 1) where there is no window.
 
-    Without `by`, a window is counted in the largest of 1d, 1h, 1m and 1s that fits it seven times.
-    Raises `BadInput` for a window that is no whole number of buckets, days that are not whole, or too many buckets.
+    Raises `BadInput` for a window without `by` or of no whole number of buckets, days that are not whole, or too many
+    buckets.
     """
     if window is None:
         return Always(), 1
-    step = by or next((unit for unit in (DAY, HOUR, MINUTE) if window >= 7 * unit and window % unit == 0), SECOND)
-    if window % step:
+    if by is None:
+        raise BadInput("a window needs `by`, the width of one bucket; write 1h or 1d")
+    if window % by:
         raise BadInput("the window is not a whole number of buckets; choose a `by` that divides it")
-    if step >= DAY and step % DAY:
+    if by >= DAY and by % DAY:
         raise BadInput("a bucket of a day or longer must be whole days; write `by` as 1d, 7d or 2w")
-    if window // step > MOST_BUCKETS:
+    if window // by > MOST_BUCKETS:
         raise BadInput(f"the window has more than {MOST_BUCKETS} buckets; choose a longer `by`")
-    return (Steps(step) if step < DAY else Days(step // DAY, time_zone)), window // step
+    return (Steps(by) if by < DAY else Days(by // DAY, time_zone)), window // by
 
 
 class _Dates:

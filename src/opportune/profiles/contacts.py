@@ -101,15 +101,16 @@ class ContactPlan:
     def blocked(self, contacts: Contacts, at: int) -> list[Refusal]:
         """Return the scopes that caps and pauses close now; the cost grows with this customer's own history alone."""
         found: list[Refusal | None] = []
-        if contacts.made or contacts.holds:
-            held = _held(contacts.holds, at)
+        most = len(contacts.made) + len(contacts.holds)
+        if most:
+            made, held = contacts.marketing, _held(contacts.holds, at)
             for cap, level, scope in self.caps:
-                for name in _names(level, scope, contacts.marketing, held):
-                    found.append(_full(cap, level, name, contacts.marketing, held, at))
-        for pause, level, scope in self.pauses if contacts.replies else ():
-            said = contacts.replied.get(pause.after, _NOTHING)
-            for name in _names(level, scope, said, _NOTHING):
-                found.append(_paused(pause, level, name, said, at))
+                if most >= cap.at_most:
+                    found += [_full(cap, level, s, made, held, at) for s in _names(level, scope, made, held)]
+        for pause, level, scope in self.pauses:
+            if len(contacts.replies) >= pause.times:
+                said = contacts.replied.get(pause.after, _NOTHING)
+                found += [_paused(pause, level, s, said, at) for s in _names(level, scope, said, _NOTHING)]
         return [refusal for refusal in found if refusal]
 
     def quiet(self, channel: Channel, at: int, zone: str) -> list[Refusal]:
@@ -314,7 +315,7 @@ def _on(on: str) -> Watched:
 
 def _counted(catalog: Catalog) -> Iterable[tuple[str, int, str, int]]:
     """Yield (name, level, scope, window) of each contact count among the catalog's names."""
-    declared = {d.name for d in (*catalog.traits, *catalog.features, *catalog.context)}
+    declared = {t.name for t in catalog.traits} | {f.name for f in catalog.features} | {c.name for c in catalog.context}
     channels = {c.name for c in catalog.channels}
     for name in (n.name for n in catalog.names if n.name not in declared):
         found = re.fullmatch(r"contacts_(.+)_(\d+[smhdw])", name)

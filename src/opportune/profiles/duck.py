@@ -66,7 +66,8 @@ def backfill(events: Rows, spec: ProfileSpec, fingerprints: Set[str]) -> Iterato
     yield from found.items()
 
 
-_SUM = f"CAST(least(greatest(sum(CAST(round_even(value * 1e6, 0) AS BIGINT)), -{LARGEST_SUM}), {LARGEST_SUM}) AS BIGINT)"
+_MILLIONTHS = "sum(CAST(round_even(value * 1e6, 0) AS BIGINT))"
+_SUM = f"CAST(least(greatest({_MILLIONTHS}, -{LARGEST_SUM}), {LARGEST_SUM}) AS BIGINT)"
 
 _VALUE = {
     "count": "count(*)",
@@ -82,7 +83,7 @@ _VALUE = {
 
 _CELLS = {
     "count": "SELECT subject, bucket, count(*) FROM ({seen}) GROUP BY ALL",
-    "distinct": "SELECT subject, value, max(bucket) FROM ({seen}) GROUP BY ALL QUALIFY "
+    "distinct": "SELECT subject, value, max(bucket) FROM ({seen}) GROUP BY subject, value QUALIFY "
     f"row_number() OVER (PARTITION BY subject ORDER BY max(bucket) DESC, value) <= {MOST_DISTINCT}",
     "sum": f"SELECT subject, bucket, {_SUM} FROM ({{seen}}) GROUP BY ALL",
     "avg": f"SELECT subject, bucket, [{_SUM}, count(*)] FROM ({{seen}}) GROUP BY ALL",

@@ -129,13 +129,17 @@ class Sum(_Bucketed):
         return _within(sum(cells)) / 1e6, until
 
 
+Means = dict[int, list[int]]
+"""Bucket -> [sum in millionths, number of values]."""
+
+
 class Avg(_Bucketed):
     """The mean of a number: its sum over the number of events that have it."""
 
     def typed(self, kind: Kind) -> Callable[[Any], Any]:
         return fields.millionths
 
-    def add(self, held: dict[int, list[int]] | None, bucket: int, value: int, at: int, seq: int) -> dict[int, list[int]]:
+    def add(self, held: Means | None, bucket: int, value: int, at: int, seq: int) -> Means:
         if held is None:
             return {bucket: [value, 1]}
         cell = held.get(bucket)
@@ -146,7 +150,7 @@ class Avg(_Bucketed):
             cell[1] += 1
         return held
 
-    def merge(self, one: dict[int, list[int]], other: dict[int, list[int]]) -> dict[int, list[int]]:
+    def merge(self, one: Means, other: Means) -> Means:
         both = {bucket: list(cell) for bucket, cell in one.items()}
         for bucket, (total, n) in other.items():
             cell = both.setdefault(bucket, [0, 0])
@@ -154,7 +158,7 @@ class Avg(_Bucketed):
             cell[1] += n
         return both
 
-    def read(self, held: dict[int, list[int]], window: Window, now: int) -> tuple[Value, int]:
+    def read(self, held: Means, window: Window, now: int) -> tuple[Value, int]:
         cells, until = self.cells(held, window)
         total = n = 0
         for cell in cells:

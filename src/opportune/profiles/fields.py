@@ -143,11 +143,15 @@ def scalar(value: Any) -> str | None:
     """
     kind = type(value)
     if kind is str:
-        return "t" + value if len(value) <= 64 else "h" + blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        return "t" + value if len(value) <= 64 else "h" + _digest(value)
     if kind is bool:
         return "btrue" if value else "bfalse"
     found = number(value)
     return None if found is None else f"n{found!r}"
+
+
+def _digest(value: str) -> str:
+    return blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def present(value: Any) -> bool | None:

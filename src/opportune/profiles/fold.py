@@ -5,16 +5,16 @@ what is held at an instant, which must not be before the `received_at` of an eve
 
 Consents come in two ways, both about `marketing` where no purpose is named:
 
-- a track call `Consent Updated` with the properties `channel` (a channel or `all`), `purpose` (`marketing`, `all`, ...),
-  `status` (granted, refused, withdrawn), and optionally `source` and `wording`. Without a channel, a refusal is about all
-  channels and a grant is left out;
-- `context.consent.categoryPreferences`, channel -> true (granted) or false (refused), on any call. Clients repeat it from
-  a cookie, so a true is left out while a `Consent Updated` that covers it stands as a refusal.
+- a track call `Consent Updated` with the properties `channel` (its name or `all`), `purpose` (`marketing`, `all`, ...),
+  `status` (granted, refused, withdrawn), and optionally `source` and `wording`. Without a channel, a refusal is about
+  all channels and a grant is left out;
+- `context.consent.categoryPreferences`, channel -> true (granted) or false (refused), on any call. Clients repeat it
+  from a cookie, so a true is left out while a `Consent Updated` that covers it stands as a refusal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -24,7 +24,7 @@ from opportune.profiles.buckets import FOREVER
 from opportune.profiles.consent import Consent, Key, Status
 from opportune.profiles.features import Window
 from opportune.profiles.fields import TYPED, dig, event_name
-from opportune.profiles.spec import ProfileSpec
+from opportune.profiles.spec import Accumulator, ProfileSpec
 from opportune.profiles.state import LARGEST_VALUE, MOST_CONSENTS, MOST_TRAITS, Said, State
 from opportune.rules import Value
 
@@ -56,7 +56,9 @@ def fold(state: State, event: Event, seq: int, spec: ProfileSpec) -> None:
             _accumulate(state, event, seq, spec, watch.accumulators)
 
 
-def _accumulate(state: State, event: Event, seq: int, spec: ProfileSpec, accumulators: Any) -> None:
+def _accumulate(
+    state: State, event: Event, seq: int, spec: ProfileSpec, accumulators: Sequence[Accumulator]
+) -> None:
     at, features = event.at, state.features
     for a in accumulators:
         value = 1 if a.read is None else a.typed(a.read(event))
@@ -181,7 +183,7 @@ def _take_consent(state: State, event: Event, seq: int) -> None:
             _STATUSES[status],
             event.at,
             seq,
-            source if _named(source) else event.source,
+            str(source) if _named(source) else event.source,
             wording if type(wording) is str and len(wording) <= LARGEST_VALUE else "",
         )
         _say(state.consents, (purpose, channel), word)

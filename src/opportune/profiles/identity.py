@@ -12,11 +12,12 @@ Two user ids are never linked. The tables hold pseudonyms only; the vault alone 
 
 from __future__ import annotations
 
-import re
+from collections.abc import Set
 
 import msgspec
 
 from opportune.errors import BadRequest
+from opportune.events.segment import meaningless
 from opportune.profiles.recent import Recent
 from opportune.store.base import Store
 from opportune.store.vault import Vault
@@ -26,23 +27,6 @@ MOST_NODES = 500
 
 MOST_REUSED = 100
 """Nodes of a device that are remembered for a user who comes back to it; the oldest are no longer used again."""
-
-BLOCKED = frozenset({"null", "undefined", "anonymous", "-1"})
-"""Ids that clients send where they have none, compared in lower case; `""` and zeros are blocked too."""
-
-_ZEROS = re.compile(r"[0-]*")
-
-
-def meaningless(id_text: str | None, blocked: frozenset[str] = BLOCKED) -> bool:
-    """Return whether an id names nobody: None, empty, only zeros and hyphens, or blocked in any case.
-
-    >>> [meaningless(x) for x in (None, " ", "0000-00", "Undefined", "-1", "42")]
-    [True, True, True, True, True, False]
-    """
-    if id_text is None:
-        return True
-    bare = id_text.strip().lower()
-    return bare in blocked or _ZEROS.fullmatch(bare) is not None
 
 
 class Link(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -68,23 +52,30 @@ class Device(msgspec.Struct, array_like=True):
 class Identities:
     """The links and devices of a store, read through bounded caches. Changes are written at once."""
 
-    def __init__(self, store: Store, vault: Vault, cache_size: int, blocked: frozenset[str] = BLOCKED) -> None:
-        self.blocked = BLOCKED | blocked
+    def __init__(self, store: Store, vault: Vault, cache_size: int, blocked: Set[str]) -> None:
+        self._blocked = blocked
         self._vault = vault
         self._links, self._devices = store.table("links"), store.table("devices")
         self._link = Recent[str, Link](cache_size)
         self._subject = Recent[str, str](2 * cache_size)
         self._current = Recent[str, str](cache_size)
 
-    def user(self, user_id: str, create: bool) -> str | None:
-        """Return the node of a user id; None if there is none and none is to be made."""
-        return self._pseudonym(f"u:{user_id}", create)
+    def node(self, user_id: str | None, anonymous_id: str | None, create: bool) -> str | None:
+        """Return the node of a user id, or where that is meaningless of an anonymous id; None as `user` has it."""
+        node = self.user(user_id, create)
+        return self.anonymous(anonymous_id, create) if node is None and meaningless(user_id, self._blocked) else node
 
-    def anonymous(self, anonymous_id: str, create: bool) -> str | None:
-        """Return the current node of an anonymous id; None if there is none and none is to be made."""
+    def user(self, user_id: str | None, create: bool) -> str | None:
+        """Return the node of a user id; None if it is meaningless, or unknown and none is to be made."""
+        return None if user_id is None else self._pseudonym("u:", user_id, create)
+
+    def anonymous(self, anonymous_id: str | None, create: bool) -> str | None:
+        """Return the current node of an anonymous id; None if it is meaningless, or unknown and none is to be made."""
+        if anonymous_id is None:
+            return None
         found = self._current.get(anonymous_id)
         if found is None:
-            device_id = self._pseudonym(f"d:{anonymous_id}", create)
+            device_id = self._pseudonym("d:", anonymous_id, create)
             device = self._device(device_id)
             if device_id is None or (device is None and not create):
                 return None
@@ -114,9 +105,13 @@ class Identities:
         return {node for node, row in self._links.scan() if _link(row).root is not None}
 
     def join(self, user: str, anonymous_id: str) -> str | None:
-        """Make an anonymous id a user's; return the node linked to them, None if it already was or they have too many."""
+        """Make an anonymous id a user's; return the node that this links, if any.
+
+        None where the id is theirs already, or was and is again, is meaningless, or the user has too many.
+        """
         current = self.anonymous(anonymous_id, create=True)
-        assert current is not None
+        if current is None:
+            return None
         place = self.link(current)
         if place.root == user or len(self.link(user).members) >= MOST_NODES:
             return None
@@ -188,9 +183,10 @@ class Identities:
         self._write(node, Link(device=device_id))
         return node
 
-    def _pseudonym(self, id_text: str, create: bool) -> str | None:
+    def _pseudonym(self, kind: str, bare: str, create: bool) -> str | None:
+        id_text = kind + bare
         found = self._subject.get(id_text)
-        if found is None:
+        if found is None and not meaningless(bare, self._blocked):
             found = self._vault.subject(id_text) if create else self._vault.find(id_text)
             if found is not None:
                 self._subject.put(id_text, found)

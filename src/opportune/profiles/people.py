@@ -17,7 +17,7 @@ from opportune.events import codec
 from opportune.events.types import Event, Joined, LedgerFact, Proposed
 from opportune.profiles.consent import Consent, Key
 from opportune.profiles.fold import consents, fold, values
-from opportune.profiles.identity import Identities, meaningless
+from opportune.profiles.identity import Identities
 from opportune.profiles.merge import merge
 from opportune.profiles.recent import Recent
 from opportune.profiles.spec import ProfileSpec
@@ -32,7 +32,7 @@ class View:
     """A person as they are now: good until the next event is taken.
 
     `subject` is the pseudonym of the root, `customer` the user id (of an unknown visitor the anonymous id), `nodes` the
-    identities that `state` is merged of, the root first.
+    identities that `state` is merged of, the root first, and `ids` the ids that clients know them by.
     """
 
     subject: str
@@ -40,6 +40,7 @@ class View:
     state: State
     nodes: tuple[str, ...]
     spec: ProfileSpec
+    ids: tuple[str, ...] = ()
     _read: dict[str, Value] = field(default_factory=dict)
     _from: int = 0
     _until: int = -1
@@ -70,9 +71,9 @@ class People:
         vault: Vault,
         spec: ProfileSpec,
         cache_size: int = 20_000,
-        blocked: frozenset[str] = frozenset(),
+        blocked: Set[str] = frozenset(),
     ) -> None:
-        """`cache_size` bounds the states held in memory; `blocked` adds to the ids that name nobody."""
+        """`cache_size` bounds the states held in memory; `blocked` adds to the ids that name nobody, in lower case."""
         self.spec = spec
         self.identities = Identities(store, vault, cache_size, blocked)
         self._store, self._vault = store, vault
@@ -87,14 +88,9 @@ class People:
 
         Raises `BadEvent` for an event that names nobody.
         """
-        user_id, anonymous_id = self._ids(event.user_id, event.anonymous_id)
-        if user_id is not None:
-            node = self.identities.user(user_id, create=True)
-        elif anonymous_id is not None:
-            node = self.identities.anonymous(anonymous_id, create=True)
-        else:
+        node = self.identities.node(event.user_id, event.anonymous_id, create=True)
+        if node is None:
             raise BadEvent("nobody", f"event {event.message_id} names nobody: send a userId or an anonymousId")
-        assert node is not None
         return node
 
     def take(self, event: Event, seq: int) -> list[LedgerFact]:
@@ -110,17 +106,14 @@ class People:
         return []
 
     def resolve(self, user_id: str | None, anonymous_id: str | None, create: bool = False) -> View | None:
-        """Return the person of a user id, else of an anonymous id; None if unknown and none is to be made."""
-        user_id, anonymous_id = self._ids(user_id, anonymous_id)
-        if user_id is not None:
-            node = self.identities.user(user_id, create)
-        else:
-            node = None if anonymous_id is None else self.identities.anonymous(anonymous_id, create)
+        """Return the person of a user id, or where that is meaningless of an anonymous id.
+
+        None if the id is unknown and none is to be made, or both are meaningless.
+        """
+        node = self.identities.node(user_id, anonymous_id, create)
         if node is None:
             return None
-        state = self._state(node)
-        if not state.id:
-            state.id, state.user = user_id or anonymous_id or "", user_id is not None
+        self._name(node, user_id, anonymous_id)
         return self._view(self.identities.root(node))
 
     def view(self, customer: str) -> View | None:
@@ -128,6 +121,10 @@ class People:
         if self._states.get(customer) is not None or self._rows.get(customer) is not None:
             return self._view(self.identities.root(customer))
         return self.resolve(customer, None) or self.resolve(None, customer)
+
+    def ids(self, view: View) -> list[str]:
+        """Return the user id and the anonymous ids of a person, sorted."""
+        return sorted({self._state(node).id for node in view.nodes} - {""})
 
     def everyone(self) -> Iterator[View]:
         """Yield the view of every person, by pseudonym; saves first. Those forgotten are left out."""
@@ -214,46 +211,36 @@ class People:
         self.catch_up(log)
 
     def _fold(self, node: str, event: Event, seq: int) -> None:
-        state = self._state(node)
-        if not state.id:
-            user_id, anonymous_id = self._ids(event.user_id, event.anonymous_id)
-            state.id, state.user = user_id or anonymous_id or "", user_id is not None
+        state = self._name(node, event.user_id, event.anonymous_id)
         fold(state, event, seq, self.spec)
         self._dirty.add(node)
 
-    def _join(self, event: Event, anonymous_id: str | None) -> list[LedgerFact]:
-        user_id, anonymous_id = self._ids(event.user_id, anonymous_id)
-        if user_id is None or anonymous_id is None:
-            return []
-        user = self.identities.user(user_id, create=True)
-        assert user is not None
-        node = self.identities.join(user, anonymous_id)
-        if node is None:
-            return []
+    def _name(self, node: str, user_id: str | None, anonymous_id: str | None) -> State:
+        """Return the state of a node, which knows the id that led to it."""
         state = self._state(node)
         if not state.id:
-            state.id = anonymous_id
-            self._dirty.add(node)
+            state.user = node == self.identities.user(user_id, create=False)
+            state.id = (user_id if state.user else anonymous_id) or ""
+        return state
+
+    def _join(self, event: Event, anonymous_id: str | None) -> list[LedgerFact]:
+        user = self.identities.user(event.user_id, create=True)
+        node = None if user is None or anonymous_id is None else self.identities.join(user, anonymous_id)
+        if user is None or node is None:
+            return []
+        self._name(node, None, anonymous_id)
+        self._dirty.add(node)
         self._views.drop(user)
         self._views.drop(node)
         return [Joined(at=event.received_at, subject=user, node=node, cause=event.message_id)]
 
     def _alias(self, event: Event) -> list[LedgerFact]:
-        user_id, previous = self._ids(event.user_id, event.previous_id)
-        if user_id is None or previous is None or previous == user_id:
+        user, other = self.identities.user(event.user_id, True), self.identities.user(event.previous_id, False)
+        if user is None or user == other:
             return []
-        user, other = self.identities.user(user_id, create=True), self.identities.user(previous, create=False)
         if other is None:
-            return self._join(event, previous)
-        assert user is not None
+            return self._join(event, event.previous_id)
         return [Proposed(at=event.received_at, subject=user, other=other, cause=event.message_id)]
-
-    def _ids(self, user_id: str | None, anonymous_id: str | None) -> tuple[str | None, str | None]:
-        blocked = self.identities.blocked
-        return (
-            None if meaningless(user_id, blocked) else user_id,
-            None if meaningless(anonymous_id, blocked) else anonymous_id,
-        )
 
     def _state(self, node: str) -> State:
         state = self._states.get(node)
@@ -276,8 +263,9 @@ class People:
         view = self._views.get(root)
         if view is None:
             nodes = self.identities.nodes(root)
-            state = merge([self._state(node) for node in nodes], self.spec)
-            view = View(root, state.id, state, nodes, self.spec)
+            states = [self._state(node) for node in nodes]
+            ids = tuple(dict.fromkeys(state.id for state in states if state.id))
+            view = View(root, states[0].id, merge(states, self.spec), nodes, self.spec, ids)
             self._views.put(root, view)
         return view
 
@@ -285,7 +273,7 @@ class People:
         for seq, node, payload in log.read(after):
             if payload:
                 try:
-                    yield seq, node, codec.decode(self._vault.open(node, payload))
+                    yield seq, node, codec.decode_event(self._vault.open(node, payload))
                 except Forgotten:
                     continue
 

@@ -110,7 +110,7 @@ def _index(accumulators: tuple[Accumulator, ...]) -> dict[str, tuple[Watch, ...]
     groups: dict[tuple[str, str | None], dict[str, Accumulator]] = {}
     for a in accumulators:
         where = a.feature.where
-        groups.setdefault((a.feature.event, where and where.canonical), {}).setdefault(a.fingerprint, a)
+        groups.setdefault((a.feature.event, where.canonical if where else None), {}).setdefault(a.fingerprint, a)
     index: dict[str, tuple[Watch, ...]] = {}
     for (event, _), group in groups.items():
         members = tuple(group.values())

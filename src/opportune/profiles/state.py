@@ -6,7 +6,7 @@ merge (`merge`), so a person is the merge of some nodes, and taking a node out a
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -62,7 +62,7 @@ def dump(state: State) -> bytes:
 
 def load(data: bytes) -> State:
     """Return the state of `dump`."""
-    return cast(State, _decode(data))
+    return _decode(data)
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -1,9 +1,9 @@
 """The numba kernel of `program.py`: two-valued jumps over three-valued atoms, both remembered for one row.
 
 All numbers live in one array `work`: constants, the row, and scratch. All instructions live in one int32 array `table`
-with six columns; `state[i]` remembers what row i of it came to. The rows are, in this order:
+with eight columns; `state[i]` remembers what row i of it came to. The rows are, in this order:
 
-- conditions: (first step)
+- conditions: their first step
 - steps: (atom, wanted state, next step if so, next step if not); a next step below 0 is an end
 - atoms: (opcode, x, y, z, first operation, end of operations); x, y and z point into `work`
 - operations: (opcode, target, x, y); all point into `work`
@@ -22,19 +22,16 @@ import numpy.typing as npt
 from opportune.rules.opcodes import (
     ABS,
     ADD,
-    AMONG,
     AMONG_OR_NULL,
     CEIL,
     COALESCE,
     DIVIDE,
-    EQUAL,
     FALSE,
     FINITE,
     FLOOR,
     GREATEST,
     IS_NULL,
     LEAST,
-    LESS,
     MODULO,
     MULTIPLY,
     NEGATE,
@@ -61,56 +58,54 @@ def _compiled(function: F) -> F:
 
 @_compiled
 def drop(table: Ints, work: Floats, state: Bytes, wanted: Ints, stage: Any, code: int) -> None:
-    """Set `stage[i] = code` where it is 0, `wanted[i]` >= 0 and condition `wanted[i]` is not TRUE."""
+    """Set `stage[i] = code` where it is 0, `wanted[i]` >= 0 and condition `wanted[i]` is not TRUE.
+
+    One long function on purpose: each call that hands arrays on costs numba some 30 ns of reference counting, more than
+    an atom takes to evaluate.
+    """
     for i in range(wanted.shape[0]):
-        if stage[i] == 0 and wanted[i] >= 0 and not holds(table, work, state, wanted[i]):
-            stage[i] = code
-
-
-@_compiled
-def holds(table: Ints, work: Floats, state: Bytes, condition: int) -> bool:
-    """Return whether a condition is TRUE, evaluating as few atoms as its jumps need, each once."""
-    if state[condition] == 0:
-        step = table[condition, 0]
-        while step >= 0:
-            atom = table[step, 0]
-            if state[atom] == 0:
-                state[atom] = _atom(table, work, atom)
-            step = table[step, 2] if state[atom] == table[step, 1] else table[step, 3]
-        state[condition] = TRUE if step == YES else FALSE
-    return bool(state[condition] == TRUE)
-
-
-@_compiled
-def _atom(table: Ints, work: Floats, atom: int) -> int:
-    for i in range(table[atom, 4], table[atom, 5]):
-        work[table[i, 1]] = _operate(table[i, 0], work[table[i, 2]], work[table[i, 3]])
-    opcode = table[atom, 0]
-    x = work[table[atom, 1]]
-    if opcode == IS_NULL:
-        return TRUE if math.isnan(x) else FALSE
-    if math.isnan(x):
-        return NULL
-    if opcode in (AMONG, AMONG_OR_NULL):
-        low, end = table[atom, 2], table[atom, 3]
-        high = end
-        while low < high:
-            middle = (low + high) // 2
-            if work[middle] < x:
-                low = middle + 1
-            else:
-                high = middle
-        if low < end and work[low] == x:
-            return TRUE
-        return NULL if opcode == AMONG_OR_NULL else FALSE
-    y = work[table[atom, 2]]
-    if math.isnan(y):
-        return NULL
-    if opcode == EQUAL:
-        return TRUE if x == y else FALSE
-    if opcode == LESS:
-        return TRUE if x < y else FALSE
-    return TRUE if x <= y else FALSE
+        condition = wanted[i]
+        if condition < 0:
+            continue
+        live = stage[i] == 0
+        if live and state[condition] == 0:
+            step = condition
+            while step >= 0:
+                atom = table[step, 0]
+                known = state[atom]
+                if known == 0:
+                    for j in range(table[atom, 4], table[atom, 5]):
+                        work[table[j, 1]] = _operate(table[j, 0], work[table[j, 2]], work[table[j, 3]])
+                    opcode = table[atom, 0]
+                    x = work[table[atom, 1]]
+                    if opcode < IS_NULL:
+                        # No branch on the values: they are as good as random to the processor.
+                        y = work[table[atom, 2]]
+                        relation = (x == y) + 2 * (x > y)
+                        known = FALSE - (opcode >> relation & 1)
+                        if x != x or y != y:
+                            known = NULL
+                    elif opcode == IS_NULL:
+                        known = TRUE if x != x else FALSE
+                    elif x != x:
+                        known = NULL
+                    else:
+                        low, end = table[atom, 2], table[atom, 3]
+                        high = end
+                        while low < high:
+                            middle = (low + high) // 2
+                            if work[middle] < x:
+                                low = middle + 1
+                            else:
+                                high = middle
+                        known = NULL if opcode == AMONG_OR_NULL else FALSE
+                        if low < end and work[low] == x:
+                            known = TRUE
+                    state[atom] = known
+                step = table[step, 2] if known == table[step, 1] else table[step, 3]
+            state[condition] = TRUE if step == YES else FALSE
+        # A select, not a branch: which candidate falls is as good as random too.
+        stage[i] = code if live & (state[condition] != TRUE) else stage[i]
 
 
 @_compiled

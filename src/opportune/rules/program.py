@@ -51,7 +51,7 @@ from opportune.rules.tree import (
     canonical,
 )
 
-_WIDTH = 6
+_WIDTH = 8
 
 
 def constants(expressions: Iterable[Expression]) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ class Program:
     def __init__(self, layout: Layout, expressions: Sequence[Expression]) -> None:
         from opportune.rules import kernel  # numba is loaded only by who decides
 
-        self._drop, self._holds = kernel.drop, kernel.holds
+        self._drop = kernel.drop
         code = _Assembler(layout, [expression.tree for expression in expressions])
         self._table, self._work, self._row = code.table, code.work, code.row
         self._rows = slice(code.row, code.row + len(layout))
@@ -85,13 +85,13 @@ class Program:
         self._given = np.array(code.given_rows, dtype=np.intp)
         self._given_states: Callable[[Row], tuple[int, ...]] | None = (
             compile_states(code.given, layout) if code.given else None)
-        self._size = len(code.table)
+        self._state = code.state
 
     def start(self, row: Row) -> Truth:
         """Return a memory for this row as it is now; nothing that the kernel can do itself is evaluated yet."""
         work = self._work.copy()
         work[self._rows] = row.numbers
-        state = np.zeros(self._size, dtype=np.int8)
+        state = self._state.copy()
         if self._given_states is not None:
             state[self._given] = self._given_states(row)
         return Truth(state, work)
@@ -104,7 +104,9 @@ class Program:
 
     def test(self, truth: Truth, index: int) -> bool:
         """Return whether one condition is TRUE."""
-        return bool(self._holds(self._table, truth.work, truth.state, index))
+        stage = np.zeros(1, dtype=np.uint8)
+        self.drop(truth, np.array([index], dtype=np.int32), stage, 1)
+        return not stage[0]
 
     def evaluated(self, truth: Truth) -> int:
         """Return how many distinct predicates have been evaluated so far; a predicate and its negation are one."""
@@ -281,8 +283,8 @@ class _Assembler:
         def step(at: int) -> int:
             return at if at < 0 else conditions + at
 
-        lines = [[step(entry)] for entry in entries]
-        lines += [[self.atoms_start + atom, want, step(yes), step(no)] for atom, want, yes, no in self.steps]
+        written = [[self.atoms_start + atom, want, step(yes), step(no)] for atom, want, yes, no in self.steps]
+        lines = [written[entry] if entry >= 0 else [] for entry in entries] + written
         for opcode, x, y, z, first, end in self.rows:
             among = opcode in (AMONG, AMONG_OR_NULL)
             lines.append([opcode, place(x), y if among else place(y), z, operations + first, operations + end])
@@ -290,6 +292,8 @@ class _Assembler:
         self.table = np.zeros((max(len(lines), 1), _WIDTH), dtype=np.int32)
         for i, line in enumerate(lines):
             self.table[i, : len(line)] = line
+        self.state = np.zeros(len(self.table), dtype=np.int8)
+        self.state[: len(entries)] = [{YES: TRUE, NO: FALSE}.get(entry, 0) for entry in entries]
         self.work = np.concatenate([self.constant_values, np.full(len(self.layout) + self.scratch + 1, math.nan)])
         self.given_rows = [self.atoms_start + atom for atom in self.given_atoms]
 

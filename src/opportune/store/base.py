@@ -93,7 +93,7 @@ class Store(Protocol):
         """
 
     def backup(self, path: str) -> None:
-        """Write a consistent copy to a file while the store is in use, whole or not at all; it replaces an older one."""
+        """Write a consistent copy to a file while the store is in use, whole or not at all, over an older one."""
 
     def close(self) -> None:
         """Let go of the store; a second call does nothing."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -25,7 +26,9 @@ import pytest
 from opportune.errors import BadInput, BrokenStore, NotFound, StoreInUse
 from opportune.store import Store, open_store
 
-ODD_TEXTS = ["a", "A", "é", "e\u0301", "日本語", "\U0001f600", "\ud7ff", "\ue000", "\uffff", "\U0010ffff", "a\x00b", "'\"%_*", " "]
+# ruff: noqa: PT012 (a transaction that raises at its end is what these tests are about)
+
+ODD_TEXTS = ["a", "A", "é", "e\u0301", "日本語", "\U0001f600", "\ud7ff", "\ue000", "\uffff", "\U0010ffff", "a\0b"]
 
 
 class StoreContract:
@@ -35,7 +38,7 @@ class StoreContract:
         """Return the URL of a new store; `folder` is empty and is the store's own."""
         raise NotImplementedError
 
-    @pytest.fixture()
+    @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
         """A new store."""
         store = open_store(self.url(tmp_path))
@@ -251,7 +254,8 @@ class StoreContract:
         log, table = store.log("events"), store.table("profiles")
         store.close()
         store.close()
-        for call in (log.last, lambda: table.get("a"), lambda: table.put([("a", b"")]), lambda: log.append([("a", b"")])):
+        row = [("a", b"")]
+        for call in (log.last, lambda: table.get("a"), lambda: table.put(row), lambda: log.append(row)):
             with pytest.raises(BrokenStore):
                 call()
 
@@ -344,27 +348,26 @@ class DurableStoreContract(StoreContract):
         chance = random.Random(5)
         store = open_store(self.url(tmp_path))
         log, table = store.log("events"), store.table("profiles")
-        canaries: dict[int, bytes] = {}
-        for n in range(1, 301):
-            canaries[n] = b"canary-%06d-" % n + chance.randbytes(chance.choice([8, 300, 9_000])).hex().encode()
+        for n in range(1, 401):
+            filler = chance.randbytes(chance.choice([8, 300, 9_000])).hex().encode()
             with store.transaction():
-                log.append([(f"{chance.random()}", canaries[n])])
-                table.put([(f"{chance.random()}/{n}", canaries[n])])
-        keep = set(chance.sample(sorted(canaries), 100))
-        for n in set(canaries) - keep:
+                log.append([(f"{chance.random()}", b"logged-%06d-" % n + filler)])
+                table.put([(f"{chance.random()}/{n}", b"tabled-%06d-" % n + filler)])
+        keep = set(chance.sample(range(1, 401), 100))
+        for n in set(range(1, 401)) - keep:
             log.erase(n)
-        doomed = [key for key, _ in table.scan() if int(key.partition("/")[2]) not in keep]
         store.settle()
-        assert self._found(tmp_path, b"canary-%06d", canaries) == set(canaries)
-        table.delete(doomed)
+        assert self._found(tmp_path, b"logged-") == keep
+        assert self._found(tmp_path, b"tabled-") == set(range(1, 401))
+        table.delete([key for key, _ in table.scan() if int(key.partition("/")[2]) not in keep])
         store.settle(compact=True)
-        assert self._found(tmp_path, b"canary-%06d", canaries) == keep
-        assert {n: log.get(n)[1] for n in keep} == {n: canaries[n] for n in keep}  # type: ignore[index]
+        assert self._found(tmp_path, b"logged-") == self._found(tmp_path, b"tabled-") == keep
+        assert {sequence for sequence, _, payload in log.read() if payload} == keep
         store.close()
 
-    def _found(self, folder: Path, pattern: bytes, numbers: dict[int, bytes]) -> set[int]:
+    def _found(self, folder: Path, tag: bytes) -> set[int]:
         content = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
-        return {n for n in numbers if pattern % n in content}
+        return {int(number) for number in re.findall(tag + rb"(\d{6})", content)}
 
 
 _PROGRAM = """

@@ -167,22 +167,22 @@ class SqliteStore:
 
     def _end(self, level: int, keep: bool) -> None:
         self._depth = level
+        lost = self._failed
         try:
-            if level:
-                if not self._failed:
-                    if not keep:
-                        self._writer.execute(f"ROLLBACK TO level_{level}")
-                    self._writer.execute(f"RELEASE level_{level}")
-                    self._make_again()
-            elif keep and not self._failed:
+            if level and not lost:
+                if not keep:
+                    self._writer.execute(f"ROLLBACK TO level_{level}")
+                self._writer.execute(f"RELEASE level_{level}")
+                self._make_again()
+            elif keep and not lost:
                 self._writer.execute("COMMIT")
         except sqlite3.Error as error:
-            keep = False
+            lost = True
             raise self._failure(error) from error
         finally:
             if not level:
-                self._finish(kept=keep and not self._failed)
-        if keep and self._failed:
+                self._finish(kept=keep and not lost)
+        if keep and lost:
             raise BrokenStore(f"{self.path} failed inside this transaction; none of it was written, do it again")
 
     def _finish(self, kept: bool) -> None:

@@ -98,7 +98,7 @@ def write_copy(path: Path, target: Path) -> None:
         part.replace(target)
     except (sqlite3.Error, OSError) as error:
         part.unlink(missing_ok=True)
-        raise BrokenStore(f"{path} could not be copied to {target}: {error}; check its space and permissions") from error
+        raise BrokenStore(f"{path} could not be copied to {target}: {error}; check space and permissions") from error
 
 
 class WriterLock:

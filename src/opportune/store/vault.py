@@ -28,7 +28,7 @@ _REMEMBERED = 65_536
 
 
 class Vault:
-    """The keys and pseudonyms of customers in a store.
+    """The keys and pseudonyms of customers in a store. Make one for each store: it caches keys until it destroys them.
 
     `entropy(n)` gives n random bytes; anything but the system's source is for tests and simulations alone.
 

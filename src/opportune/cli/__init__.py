@@ -1,0 +1,33 @@
+"""The command `opportune`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from opportune.cli import catalog, customers, decisions, demo, measure
+from opportune.errors import BadInput, Forgotten, NotFound, OpportuneError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="A customer decision hub: one brain behind every channel.",
+)
+for room in (demo, catalog, customers, decisions, measure):
+    for command in room.COMMANDS:
+        app.command(name=command.__name__.rstrip("_").replace("_", "-"), help=command.__doc__)(command)
+
+
+def main() -> None:
+    """Run the command; errors go to stderr, with exit code 2 where the input is at fault and 1 elsewhere."""
+    try:
+        app()
+    except (BadInput, NotFound, Forgotten) as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    except OpportuneError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None

@@ -1,0 +1,125 @@
+"""Commands about decisions and the model: decide, explain, respond, rebuild."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from opportune.cli.options import Dir, Json, StoreUrl, open_hub, say
+from opportune.clock import parse_instant
+from opportune.errors import BadInput
+
+
+def decide(
+    customer: Annotated[str, typer.Argument(help="A user id.")],
+    placement: Annotated[list[str] | None, typer.Option("--placement", help="Where; several get several answers.")] = None,
+    limit: Annotated[int, typer.Option(help="How many actions per placement.")] = 1,
+    context: Annotated[list[str] | None, typer.Option("--context", help="name=value, as declared in the catalog.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say why this and not that.")] = False,
+    commit: Annotated[bool, typer.Option("--commit", help="Record it and reserve its contacts; else it is a peek.")] = False,
+    dir: Dir = None,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """Answer a channel: the next best action for a customer, or silence.
+
+    Example: opportune decide maya --placement app.home.hero --explain
+    """
+    import msgspec
+
+    with open_hub(dir, store) as hub:
+        wanted = placement or sorted(hub.plan.places)
+        given = _context(context or [], {n.name: n.kind.value for n in hub.plan.catalog.context})
+        answer = hub.decide(customer, placements=wanted, context=given, limit=limit, peek=not commit)
+        told = hub.explain_peek(customer, wanted, given, limit) if explain and not commit else None
+        if explain and answer.decision_id:
+            told = hub.explain(answer.decision_id)
+    data = msgspec.to_builtins(answer)
+    lines = [
+        f"{o.placement} {o.rank}. {o.issue}/{o.group}/{o.action} ({o.treatment}): priority {o.priority:.4g} = "
+        f"P {o.propensity:.4g} x C {o.context_weight:.3g} x V {o.value:.4g} x L {o.lever:.3g}"
+        for o in answer.actions
+    ] or [f"Silence: {answer.silence}."]
+    if answer.decision_id:
+        lines.append(f"Decision {answer.decision_id}")
+    if told is not None:
+        data["explanation"] = msgspec.to_builtins(told)
+        lines += ["", str(told)]
+    say(json, data, "\n".join(lines))
+
+
+def explain(
+    decision: Annotated[str, typer.Argument(help="A decision id.")],
+    action: Annotated[str | None, typer.Option(help="Why this one did not win, and what would have changed that.")] = None,
+    dir: Dir = None,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """Explain a recorded decision by deciding again, as it was.
+
+    Example: opportune explain 01KEXAMPLE --action keep_bundle
+    """
+    import msgspec
+
+    with open_hub(dir, store) as hub:
+        told = hub.why(decision, action) if action else hub.explain(decision)
+        same = hub.replay(decision)
+    text = getattr(told, "sentence", None) or str(told)
+    text += f"\nReplayed from the ledger: {'the same to the bit' if same else 'NOT the same'}."
+    say(json, {**msgspec.to_builtins(told), "replayed": same}, text)
+
+
+def respond(
+    decision: Annotated[str, typer.Argument(help="A decision id.")],
+    action: Annotated[str, typer.Argument(help="An action of it.")],
+    outcome: Annotated[str, typer.Argument(help="impression, or an outcome of the action.")],
+    value: Annotated[float | None, typer.Option(help="What it was worth.")] = None,
+    dir: Dir = None,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """Tell what became of an action.
+
+    Example: opportune respond 01KEXAMPLE keep_bundle accept
+    """
+    with open_hub(dir, store) as hub:
+        news = hub.respond(decision, action, outcome, value)
+    say(json, {"news": news}, "Learned." if news else "Known already.")
+
+
+def rebuild(
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    dir: Dir = None,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """Learn the model anew from the ledger alone, with final labels.
+
+    Example: opportune rebuild --reason "after the refunds of May"
+    """
+    from hashlib import sha256
+
+    with open_hub(dir, store) as hub:
+        data = hub.rebuild(reason)
+        answers = hub.brain.answers
+    digest = sha256(data).hexdigest()
+    say(json, {"model": digest, "answers": answers}, f"Rebuilt from {answers} answers: model {digest[:12]}.")
+
+
+def _context(given: list[str], declared: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or name not in declared:
+            raise BadInput(f"--context {text}: write name=value; the catalog declares {', '.join(declared) or 'none'}")
+        try:
+            read = {"number": float, "bool": lambda v: {"true": True, "false": False}[v.lower()], "time": parse_instant}
+            found[name] = read.get(declared[name], str)(value)
+        except (ValueError, KeyError):
+            raise BadInput(f"--context {text}: {value!r} is not a {declared[name]}") from None
+    return found
+
+
+COMMANDS = (decide, explain, respond, rebuild)
+

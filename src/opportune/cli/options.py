@@ -1,0 +1,46 @@
+"""What every command takes, and how every command speaks."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from opportune import settings
+
+if TYPE_CHECKING:
+    from opportune.hub import Hub
+
+Dir = Annotated[str | None, typer.Option("--dir", help="The project folder (default: . or OPPORTUNE_DIR).")]
+StoreUrl = Annotated[str | None, typer.Option("--store", help="The store (default: sqlite:///DIR/.opportune/hub.db).")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Folder = Annotated[Path | None, typer.Argument(help="The project folder (default: --dir).")]
+
+
+def chosen(folder: str | Path | None, store: str | None = None) -> settings.Settings:
+    """Return the settings in force for a command."""
+    return settings.read({"dir": None if folder is None else str(folder), "store": store}, os.environ)
+
+
+def open_hub(folder: str | Path | None, store: str | None) -> Hub:
+    """Open the hub of the project folder, with its catalog."""
+    from opportune.hub import Hub
+
+    found = chosen(folder, store)
+    if found.store.startswith("sqlite:///") and store is None:
+        (found.dir / ".opportune").mkdir(mode=0o700, exist_ok=True, parents=True)
+    return Hub.open(found.dir, found.store)
+
+
+def say(as_json: bool, data: Any, text: str) -> None:
+    """Print a result: one JSON object, or a text for people."""
+    print(json.dumps(data, ensure_ascii=False, default=str) if as_json else text)
+
+
+def note(text: str) -> None:
+    """Tell something that is not the result."""
+    print(text, file=sys.stderr)

@@ -1,0 +1,379 @@
+"""The arithmetic of the Bayesian predictor: scoring many actions, learning one answer, taking one back.
+
+The logit of action k is the sum over active rows r of x_r theta_rk. Within a row the weights form a tree,
+
+    root_r ~ N(0, V0),   group_rg | root_r ~ N(root_r, V1),   theta_rk | group_rg ~ N(group_rg, V2),
+
+and evidence enters at the lowest level that the row has. What a node has learned is a Gaussian likelihood of precision
+l and mean h / l; seen from its parent it is a *message* of precision l / (1 + l V). Nodes are kept as
+
+    u = l V / (1 + l V)   in [0, 1),      a = h V / (1 + l V),
+
+so that the message is (u / V, a / V) and the node given its parent is N(a + (1 - u) parent, V (1 - u)). This is exact
+within a row; between rows the posterior factorizes (assumed density filtering, Minka 2001). A new action has u = a = 0
+and so starts at its group's posterior.
+
+`root` holds (precision, precision x mean), the prior included. Several *experts* (settings of the prior) run side by
+side: `leaf` holds the actions' nodes of the first experts, `base` those of the others, which let actions differ in the
+intercept alone. No mean leaves +-FAR, whatever is taken back. All sums run in one fixed order, so that scoring one action or all gives the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+LEAST_MIX = 0.01
+SURE = 1 - 1e-6
+FAR = 20.0
+
+jit: Any = njit(cache=True, nogil=True)
+inline: Any = njit(cache=True, nogil=True, inline="always")
+
+
+@jit
+def score(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, mix, starts, columns, out):  # type: ignore[no-untyped-def]
+    """Fill out[0..2] with p, a and b of each asked column.
+
+    `leaf` [experts, rows, (u, a), columns], `base` [experts, 1, (u, a), columns], `group` [experts, rows, (u, a),
+    groups], `root` [experts, rows, 2], `prior` [experts, level, kind], `mix` the experts' weights, `starts` the first
+    column of each group and the end.
+
+    The experts' logits, each moderated by its variance (MacKay 1992: m / sqrt(1 + pi v / 8)), are averaged by weight.
+    """
+    n = len(columns)
+    rows, kinds, x = active(numbers, texts, edges, slots, codes)
+    groups = len(starts) - 1
+    width = starts[groups]
+    whole = 4 * n >= width
+    out[:] = 0.0
+    total = 0.0
+    for e in range(len(mix)):
+        if mix[e] >= LEAST_MIX:
+            total += mix[e]
+    given = np.empty((len(rows), 4, groups), np.float32)
+    upper = np.empty((3, groups), np.float32)
+    sums = np.empty((3, width if whole else n), np.float32)
+    group_of = np.empty(n, np.int64)
+    if not whole:
+        for i in range(n):
+            group_of[i] = np.searchsorted(starts, columns[i], side="right") - 1
+    for e in range(len(mix)):
+        if mix[e] < LEAST_MIX:
+            continue
+        full = e < len(leaf)
+        from_parents(rows, kinds, x, root[e], group[e], prior[e], full, given, upper)
+        nodes = leaf[e] if full else base[e - len(leaf)]
+        count = len(rows) if full else 1
+        if whole:
+            for g in range(groups):
+                for q in range(3):
+                    sums[q, starts[g] : starts[g + 1]] = upper[q, g]
+            for j in range(count):
+                v = np.float32(x[j] * x[j] * prior[e, 2, kinds[j]])
+                if v > 0:
+                    add_all(nodes[rows[j]], np.float32(x[j]), v, given[j], starts, sums)
+        else:
+            for i in range(n):
+                for q in range(3):
+                    sums[q, i] = upper[q, group_of[i]]
+            for j in range(count):
+                v = np.float32(x[j] * x[j] * prior[e, 2, kinds[j]])
+                if v > 0:
+                    add_some(nodes[rows[j]], np.float32(x[j]), v, given[j], columns, group_of, sums)
+        share = mix[e] / total
+        for i in range(n):
+            c = columns[i] if whole else i
+            m, own, shared = float(sums[0, c]), float(sums[1, c]), float(sums[2, c])
+            out[0, i] += share * m / math.sqrt(1 + math.pi / 8 * (own + shared))
+            out[2, i] += share * own / (1 + math.pi / 8 * shared)
+    for i in range(n):
+        out[0, i] = min(max(out[0, i], -FAR), FAR)
+        out[1, i] = out[0, i] * math.sqrt(1 + math.pi / 8 * out[2, i])
+        out[0, i] = sigmoid(out[0, i])
+
+
+@inline
+def add_all(node, x, v, given, starts, sums):  # type: ignore[no-untyped-def]
+    """Add one row's mean, own and shared variance to the sums of every column."""
+    u, a = node[0], node[1]
+    mean, own, shared = sums[0], sums[1], sums[2]
+    for g in range(len(starts) - 1):
+        pm, po, ps = given[0, g], given[1, g], given[2, g]
+        for k in range(starts[g], starts[g + 1]):
+            b = 1 - u[k]
+            bb = b * b
+            mean[k] += x * a[k] + b * pm
+            own[k] += v * b + bb * po
+            shared[k] += bb * ps
+
+
+@inline
+def add_some(node, x, v, given, columns, group_of, sums):  # type: ignore[no-untyped-def]
+    """The same for some columns."""
+    u, a = node[0], node[1]
+    mean, own, shared = sums[0], sums[1], sums[2]
+    for i in range(len(columns)):
+        k, g = columns[i], group_of[i]
+        b = 1 - u[k]
+        bb = b * b
+        mean[i] += x * a[k] + b * given[0, g]
+        own[i] += v * b + bb * given[1, g]
+        shared[i] += bb * given[2, g]
+
+
+@jit
+def from_parents(rows, kinds, x, root, group, prior, full, given, upper):  # type: ignore[no-untyped-def]
+    """Fill given[j] with mean, own and shared variance that row j hands its actions, times x or x squared.
+
+    Rows without a node per action are summed into `upper`, per group.
+    """
+    upper[:] = 0
+    sums = np.zeros((3, upper.shape[1]))
+    for j in range(len(rows)):
+        r = rows[j]
+        v = 1 / root[r, 0]
+        m = root[r, 1] * v
+        v1 = prior[1, kinds[j]]
+        x1, x2 = x[j], x[j] * x[j]
+        own = prior[2, kinds[j]] > 0 and (full or j == 0)
+        for g in range(upper.shape[1]):
+            b = 1 - group[r, 0, g]
+            pm, po, ps = x1 * (group[r, 1, g] + b * m), x2 * v1 * b, x2 * b * b * v
+            if own:
+                given[j, 0, g], given[j, 1, g], given[j, 2, g] = pm, po, ps
+            else:
+                sums[0, g] += pm
+                sums[1, g] += po
+                sums[2, g] += ps
+    for g in range(upper.shape[1]):
+        for q in range(3):
+            upper[q, g] = sums[q, g]
+
+
+@jit
+def learn(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, drift, mix, start, seen, where, weight):  # type: ignore[no-untyped-def]
+    """Learn one answer, or take it back when the weight is negative.
+
+    `where` is (column, group, outcome); `drift` the forgetting of each expert; `start` the experts' weights at the
+    start and, last, the share of them that flows back at each step; `seen` [rows, (answers, positives)].
+    """
+    column, g, y = where[0], where[1], float(where[2])
+    rows, kinds, x = active(numbers, texts, edges, slots, codes)
+    for j in range(len(rows)):
+        seen[rows[j], 0] = max(seen[rows[j], 0] + weight, 0.0)
+        seen[rows[j], 1] = max(seen[rows[j], 1] + weight * y, 0.0)
+    experts = len(mix)
+    share = start[experts]
+    likely = np.empty(experts)
+    for e in range(experts):
+        full = e < len(leaf)
+        nodes = leaf[e] if full else base[e - len(leaf)]
+        if weight > 0:
+            p = forward(rows, kinds, x, nodes, group[e], root[e], prior[e], drift[e], full, column, g, y, weight)
+        else:
+            p = backward(rows, kinds, x, nodes, group[e], root[e], prior[e], drift[e], full, column, g, y, -weight)
+        likely[e] = max(p if y > 0 else 1 - p, 1e-12)
+    total = 0.0
+    for e in range(experts):
+        if weight > 0:
+            mix[e] *= likely[e] ** weight
+        else:
+            mix[e] = max((mix[e] - share * start[e]) / (1 - share), 1e-300) * likely[e] ** weight
+        total += mix[e]
+    for e in range(experts):
+        mix[e] /= total
+        if weight > 0:
+            mix[e] = (1 - share) * mix[e] + share * start[e]
+
+
+@jit
+def forward(rows, kinds, x, leaf, group, root, prior, drift, full, column, g, y, weight):  # type: ignore[no-untyped-def]
+    """One implicit Newton step of one expert; return P before it.
+
+    Solves m* = M + w V (y - sigmoid(m*)) for the whole logit N(M, V), which is the posterior mode along the step;
+    then each row: mean += x s w (y - p*), s -= x^2 s^2 h / (1 + h V), with h = w p* (1 - p*).
+    """
+    n = len(rows)
+    mean, var = np.empty(n), np.empty(n)
+    m, v = marginals(rows, kinds, x, leaf, group, root, prior, full, column, g, mean, var)
+    low = m if y > 0 else m - v * weight
+    high = m + v * weight if y > 0 else m
+    at = m
+    for _ in range(20):
+        p = sigmoid(at)
+        step = (at - m - weight * v * (y - p)) / (1 + weight * v * p * (1 - p))
+        at = min(max(at - step, low), high)
+        if abs(step) < 1e-12:
+            break
+    p = sigmoid(at)
+    h = weight * p * (1 - p)
+    c = h / (1 + h * v)
+    d = weight * (y - p)
+    for j in range(n):
+        s = var[j]
+        gain = x[j] * x[j] * s * c
+        precision = x[j] * x[j] * c / (1 - gain)
+        shift = (mean[j] + x[j] * s * d) / (s * (1 - gain)) - mean[j] / s
+        absorb(rows[j], kinds[j], leaf, group, root, prior, full, column, g, j, precision, shift)
+        if drift > 0:
+            fade(rows[j], kinds[j], leaf, group, root, prior, full, column, g, j, drift, True)
+    return sigmoid(m / math.sqrt(1 + math.pi / 8 * v))
+
+
+@jit
+def backward(rows, kinds, x, leaf, group, root, prior, drift, full, column, g, y, weight):  # type: ignore[no-untyped-def]
+    """Take one step back; return P as it was before the step.
+
+    Right after the step the mean of the logit is m*, which gives p*, h and d; c = h / (1 + h V(c)) is found by
+    iteration (a contraction), where each variance before is the root of s' = s - x^2 s^2 c. Then what the row had
+    received is taken out again. Later the same is an approximation; no node gets less than no evidence.
+    """
+    n = len(rows)
+    if drift > 0:
+        for j in range(n):
+            fade(rows[j], kinds[j], leaf, group, root, prior, full, column, g, j, drift, False)
+    mean, var = np.empty(n), np.empty(n)
+    at, _ = marginals(rows, kinds, x, leaf, group, root, prior, full, column, g, mean, var)
+    p = sigmoid(at)
+    h = weight * p * (1 - p)
+    d = weight * (y - p)
+    c = 0.0
+    for _ in range(200):
+        v = 0.0
+        for j in range(n):
+            v += x[j] * x[j] * before(var[j], x[j] * x[j] * c)
+        new = h / (1 + h * v)
+        if abs(new - c) <= 1e-15 * new:
+            break
+        c = new
+    for j in range(n):
+        s = before(var[j], x[j] * x[j] * c)
+        gain = min(x[j] * x[j] * s * c, 0.5)
+        precision = x[j] * x[j] * c / (1 - gain)
+        shift = mean[j] / var[j] - (mean[j] - x[j] * s * d) / s
+        absorb(rows[j], kinds[j], leaf, group, root, prior, full, column, g, j, -precision, -shift)
+    m, v = marginals(rows, kinds, x, leaf, group, root, prior, full, column, g, mean, var)
+    return sigmoid(m / math.sqrt(1 + math.pi / 8 * v))
+
+
+@inline
+def before(after, k):  # type: ignore[no-untyped-def]
+    """The smaller s with after = s - k s^2; 1 / (2 k), the largest possible, if there is none."""
+    return 2 * after / (1 + math.sqrt(max(1 - 4 * k * after, 0.0)))
+
+
+@jit
+def marginals(rows, kinds, x, leaf, group, root, prior, full, column, g, mean, var):  # type: ignore[no-untyped-def]
+    """Fill the mean and variance of each row's weight for one action; return those of the logit."""
+    m, v = 0.0, 0.0
+    for j in range(len(rows)):
+        r = rows[j]
+        s = 1 / root[r, 0]
+        w = root[r, 1] * s
+        v1, v2 = prior[1, kinds[j]], prior[2, kinds[j]]
+        if v1 > 0:
+            b = 1 - group[r, 0, g]
+            w = group[r, 1, g] + b * w
+            s = v1 * b + b * b * s
+        if v2 > 0 and (full or j == 0):
+            b = 1 - leaf[r, 0, column]
+            w = leaf[r, 1, column] + b * w
+            s = v2 * b + b * b * s
+        mean[j], var[j] = w, s
+        m += x[j] * w
+        v += x[j] * x[j] * s
+    return m, v
+
+
+@inline
+def absorb(r, kind, leaf, group, root, prior, full, column, g, j, precision, shift):  # type: ignore[no-untyped-def]
+    """Give evidence to the lowest node of a row and pass its new message up."""
+    if prior[2, kind] > 0 and (full or j == 0):
+        precision, shift = receive(leaf[r], column, prior[2, kind], precision, shift)
+    if prior[1, kind] > 0:
+        precision, shift = receive(group[r], g, prior[1, kind], precision, shift)
+    root[r, 0] = max(root[r, 0] + precision, 1 / prior[0, kind])
+    root[r, 1] = min(max(root[r, 1] + shift, -FAR * root[r, 0]), FAR * root[r, 0])
+
+
+@inline
+def receive(node, i, v, precision, shift):  # type: ignore[no-untyped-def]
+    """Add evidence to node i; return the change of its message."""
+    u, a = node[0, i], node[1, i]
+    k = 1 / (v * (1 - u))
+    evidence = u * k + precision
+    h = a * k + shift
+    if evidence > 0:
+        node[0, i] = min(evidence * v / (1 + evidence * v), SURE)
+        node[1, i] = min(max(h * v / (1 + evidence * v), -FAR), FAR)
+    else:
+        node[0, i] = 0
+        node[1, i] = 0
+    return (node[0, i] - u) / v, (node[1, i] - a) / v
+
+
+@inline
+def fade(r, kind, leaf, group, root, prior, full, column, g, j, drift, forth):  # type: ignore[no-untyped-def]
+    """Forget at the lowest node of a row, as if its weight moved by a variance of drift x V; or undo that."""
+    if prior[2, kind] > 0 and (full or j == 0):
+        precision, shift = loosen(leaf[r], column, prior[2, kind], drift, forth)
+        if prior[1, kind] > 0:
+            precision, shift = receive(group[r], g, prior[1, kind], precision, shift)
+    elif prior[1, kind] > 0:
+        precision, shift = loosen(group[r], g, prior[1, kind], drift, forth)
+    else:
+        precision, shift = 0.0, 0.0
+    root[r, 0] = max(root[r, 0] + precision, 1 / prior[0, kind])
+    root[r, 1] = min(max(root[r, 1] + shift, -FAR * root[r, 0]), FAR * root[r, 0])
+
+
+@inline
+def loosen(node, i, v, drift, forth):  # type: ignore[no-untyped-def]
+    """l becomes l / (1 + l V drift) and h likewise, or the reverse; return the change of the message."""
+    u, a = node[0, i], node[1, i]
+    k = 1 / (1 - u)
+    lv = u * k
+    f = 1 / (1 + lv * drift) if forth else 1 / max(1 - lv * drift, 0.5)
+    return receive(node, i, v, lv * (f - 1) / v, a * k * (f - 1) / v)
+
+
+@jit
+def active(numbers, texts, edges, slots, codes):  # type: ignore[no-untyped-def]
+    """Return the active rows, their kinds and their x: the intercept, then bins, then lines."""
+    n, t = len(numbers), len(texts)
+    missing = edges.shape[1] + 1
+    rows = np.empty(1 + n + t + n, np.int64)
+    kinds = np.empty(1 + n + t + n, np.int64)
+    x = np.ones(1 + n + t + n)
+    rows[0], kinds[0] = 0, 0
+    lines = 1 + n + t
+    for j in range(n):
+        b = missing
+        if math.isfinite(numbers[j]):
+            low, high = 0, missing - 1
+            while low < high:
+                middle = (low + high) // 2
+                if edges[j, middle] < numbers[j]:
+                    low = middle + 1
+                else:
+                    high = middle
+            b = low
+        rows[1 + j], kinds[1 + j] = slots[j, b], 1
+        if codes[j, b] != 0:
+            rows[lines], kinds[lines], x[lines] = slots[j, missing + 1], 2, codes[j, b]
+            lines += 1
+    for j in range(t):
+        rows[1 + n + j], kinds[1 + n + j] = texts[j], 1
+    return rows[:lines], kinds[:lines], x[:lines]
+
+
+@inline
+def sigmoid(z):  # type: ignore[no-untyped-def]
+    if z >= 0:
+        return 1 / (1 + math.exp(-z))
+    q = math.exp(z)
+    return q / (1 + q)

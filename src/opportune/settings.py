@@ -1,0 +1,68 @@
+"""One table of settings. What counts: an argument, else the environment, else `opportune.toml` in the folder.
+
+>>> read({"dir": "shop"}, {}).store
+'sqlite:///shop/.opportune/hub.db'
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from opportune.errors import BadInput
+
+FILE = "opportune.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting: its name, its default and what it is for. In the environment it is `OPPORTUNE_` and its name."""
+
+    name: str
+    default: str
+    help: str
+
+
+SETTINGS = (
+    Setting("dir", ".", "The project folder: catalog, stories and, unless `store` says otherwise, the store."),
+    Setting("store", "sqlite:///DIR/.opportune/hub.db", "Where the hub remembers: `sqlite:///FILE` or `memory:`."),
+    Setting("data", "", "The folder that `${OPPORTUNE_DATA}` stands for in replay specs."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force."""
+
+    dir: Path
+    store: str
+    data: str
+
+
+def read(arguments: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+    """Return the settings in force; raise `BadInput` for an unknown name in the file, naming the nearest."""
+    known = {s.name: s.default for s in SETTINGS}
+    given = {name: value for name, value in arguments.items() if value is not None}
+    from_environ = {n: environ[f"OPPORTUNE_{n.upper()}"] for n in known if environ.get(f"OPPORTUNE_{n.upper()}")}
+    folder = Path(given.get("dir") or from_environ.get("dir") or known["dir"])
+    values = {**known, **_file(folder / FILE, known), **from_environ, **given}
+    return Settings(folder, values["store"].replace("DIR", str(folder)), values["data"])
+
+
+def _file(path: Path, known: Mapping[str, str]) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as why:
+        raise BadInput(f"{path}: {why}; write lines such as `store = \"sqlite:///hub.db\"`") from None
+    for name, value in values.items():
+        near = get_close_matches(name, known, 1)
+        if name not in known or name == "dir":
+            raise BadInput(f"{path}: unknown setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        if not isinstance(value, str):
+            raise BadInput(f"{path}: {name} must be a text in quotes")
+    return values
