@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from opportune.catalog.types import Feature, Trait
-from opportune.clock import DAY, HOUR, MINUTE, SECOND, parse_instant
+from opportune.clock import DAY, HOUR, MINUTE, parse_instant
 from opportune.events.types import Event
 from opportune.profiles.spec import ProfileSpec
 from opportune.rules import Kind, parse
@@ -65,87 +66,97 @@ class Taken:
     event: Event
 
 
-numbers = st.one_of(
-    st.sampled_from([0, -0.0, 1, 10, 19.99, 0.0000005, 0.0000015, -3.25, 1e12, 1.1e12, -1e12, 2**60, 1e-320]),
-    st.floats(-1e6, 1e6),
-    st.integers(-100, 100),
-    st.integers(-10**8, 10**8).map(lambda n: (n + 0.5) / 1e6),
-)
-junk = st.sampled_from([None, True, False, "12", "", [], {}, float("nan"), float("inf"), {"sku": 1}])
-skus = st.sampled_from(["a", "b", "é", "\U0001f600", "A", "", "x" * 70, "x" * 1025, 1, 1.0, True, "1"])
-instants = st.builds(
-    lambda change, days, offset: change + days * DAY + offset,
-    st.sampled_from(CHANGES),
-    st.integers(-3, 3),
-    st.one_of(
-        st.sampled_from([0, -1, 1, -HOUR, HOUR, 22 * HOUR, 23 * HOUR, 21 * HOUR, 21 * HOUR - 1, 22 * HOUR - 1]),
-        st.integers(-2 * DAY, 2 * DAY),
-    ),
-)
+def streams(nodes: int = 3, most: int = 60) -> st.SearchStrategy[list[Taken]]:
+    """Return a strategy of events of some nodes in the order of their arrival."""
+    return st.builds(lambda seed, size: stream(Random(seed), nodes, size), st.integers(0, 2**32), st.integers(0, most))
 
 
-@st.composite
-def orders(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw the properties of an order, some of the wrong type or absent."""
+def stream(random: Random, nodes: int, size: int) -> list[Taken]:
+    """Return events around one clock change; a third of them come late, and some at the very same instant."""
+    change = random.choice(CHANGES)
+    arrivals = sorted(instant(random, change) for _ in range(size))
+    return [
+        Taken(f"n{random.randint(1, nodes)}", seq, event(random, seq, arrival, change))
+        for seq, arrival in enumerate(arrivals, 1)
+    ]
+
+
+EDGES = [0, -1, 1, -HOUR, HOUR, 21 * HOUR, 21 * HOUR - 1, 22 * HOUR, 22 * HOUR - 1, 23 * HOUR, 23 * HOUR - 1]
+
+
+def instant(random: Random, change: int) -> int:
+    """Return an instant within three days of a clock change, often on the edge of a bucket."""
+    edge = random.choice(EDGES) if random.random() < 0.5 else random.randint(-DAY, DAY)
+    return change + random.randint(-2, 2) * DAY + edge
+
+
+seeds = st.integers(0, 2**32)
+instants = st.builds(lambda seed, change: instant(Random(seed), change), seeds, st.sampled_from(CHANGES))
+
+JUNK = [None, True, False, "12", "", [], {}, float("nan"), float("inf"), {"sku": 1}]
+NUMBERS = [0, -0.0, 1, 10, 10.0, 19.99, 5e-7, 1.5e-6, -3.25, 1e12, 1.1e12, -1e12, 2**60, 1e-320]
+SKUS = ["a", "b", "é", "\U0001f600", "A", "", "x" * 70, "x" * 1025, 1, 1.0, True, "1"]
+TRAIT_VALUES = ["gold", "12", "2026-01-01T00:00:00Z", None, True, 40, 1.5, {"city": "Ulm"}, {"city": 3}, [1]]
+
+
+def number(random: Random) -> float:
+    """Return a number, often one whose millionths end in a half."""
+    kind = random.randrange(4)
+    return [random.choice(NUMBERS), random.uniform(-1e6, 1e6), random.randint(-100, 100),
+            (random.randint(-10**8, 10**8) + 0.5) / 1e6][kind]
+
+
+def order(random: Random) -> dict[str, Any]:
+    """Return the properties of an order, some of the wrong type or absent."""
     properties: dict[str, Any] = {}
-    if draw(st.integers(0, 9)):
-        properties["revenue"] = draw(st.one_of(numbers, numbers, numbers, junk))
-    if draw(st.integers(0, 9)):
-        properties["product"] = draw(st.one_of(skus.map(lambda s: {"sku": s}), junk))
-    elif draw(st.booleans()):
-        properties["product.sku"] = draw(skus)
-    if draw(st.booleans()):
-        properties["gift"] = draw(st.one_of(st.booleans(), junk))
+    if random.random() < 0.9:
+        properties["revenue"] = number(random) if random.random() < 0.8 else random.choice(JUNK)
+    if random.random() < 0.9:
+        properties["product"] = {"sku": random.choice(SKUS)} if random.random() < 0.9 else random.choice(JUNK)
+    elif random.random() < 0.5:
+        properties["product.sku"] = random.choice(SKUS)
+    if random.random() < 0.7:
+        properties["gift"] = random.random() < 0.5 if random.random() < 0.8 else random.choice(JUNK)
     return properties
 
 
-traits = st.dictionaries(
-    st.sampled_from(["plan", "age", "vip", "born", "address", "other"]),
-    st.one_of(
-        st.sampled_from(["gold", "12", "2026-01-01T00:00:00Z", None, True, 40, {"city": "Ulm"}, {"city": 3}, [1]]),
-        numbers,
-    ),
-    max_size=3,
-)
-statuses = st.sampled_from(["granted", "refused", "withdrawn", "maybe", ["granted"]])
-channels = st.sampled_from(["email", "sms", "all"])
+def traits(random: Random) -> dict[str, Any]:
+    """Return some traits, declared or not."""
+    names = random.sample(["plan", "age", "vip", "born", "address", "other"], 2)
+    return {name: random.choice(TRAIT_VALUES) for name in names}
 
 
-@st.composite
-def events(draw: st.DrawFn, number: int, received_at: int) -> Event:
-    """Draw one event of any type about nobody."""
-    at = min(draw(instants), received_at)
-    base: dict[str, Any] = {"message_id": f"m{number}", "at": at, "received_at": received_at}
-    if draw(st.integers(0, 5)) == 0:
-        base["context"] = draw(st.one_of(
-            st.builds(lambda t: {"traits": t}, traits),
-            st.builds(lambda c, said: {"consent": {"categoryPreferences": {c: said}}}, channels, st.booleans() | junk),
-            st.just({"consent": None, "traits": []}),
-        ))
-    match draw(st.sampled_from("oooooppppsict")):
+def context(random: Random) -> dict[str, Any]:
+    """Return the context of a call."""
+    channel, allowed = random.choice(["email", "sms", "all"]), random.choice([True, False, 1])
+    said = {"consent": {"categoryPreferences": {channel: allowed}}}
+    return random.choice([{"traits": traits(random)}, said, {"consent": None, "traits": []}])
+
+
+def event(random: Random, number: int, received_at: int, change: int) -> Event:
+    """Return one event of any type about nobody."""
+    late = random.random() < 0.4
+    base: dict[str, Any] = {
+        "message_id": f"m{number}",
+        "at": min(instant(random, change), received_at) if late else received_at,
+        "received_at": received_at,
+        "context": context(random) if random.random() < 0.2 else {},
+    }
+    match random.choice("oooooooppppsict"):
         case "o":
-            return Event(type="track", event="Order", properties=draw(orders()), **base)
+            return Event(type="track", event="Order", properties=order(random), **base)
         case "p":
-            name = draw(st.sampled_from([None, "cancel", "Home"]))
-            page = draw(st.sampled_from([{}, {"page": "cancel"}, {"page": 3}]))
+            page = random.choice([{}, {"page": "cancel"}, {"page": 3}])
+            name = random.choice([None, "cancel", "Home"])
             return Event(type="page", event="Page Viewed", name=name, properties=page, **base)
         case "s":
             return Event(type="screen", event="Screen Viewed", name="cancel", **base)
         case "i":
-            return Event(type="identify", traits=draw(traits), **base)
+            return Event(type="identify", traits=traits(random), **base)
         case "c":
-            said = {"status": draw(statuses), "channel": draw(st.one_of(channels, st.none())), "purpose": draw(
-                st.sampled_from(["marketing", "all"]))}
+            said = {"status": random.choice(["granted", "refused", "withdrawn", "maybe"]),
+                    "channel": random.choice(["email", "sms", "all", None]),
+                    "purpose": random.choice(["marketing", "all"])}
             return Event(type="track", event="Consent Updated", properties=said, **base)
         case _:
             return Event(type="track", event="Other", properties={"revenue": 5}, **base)
-
-
-@st.composite
-def streams(draw: st.DrawFn, nodes: int = 3, most: int = 40) -> list[Taken]:
-    """Draw events of some nodes in the order of their arrival; arrival is now and then long after."""
-    arrivals = sorted(draw(st.lists(instants, max_size=most)))
-    return [
-        Taken(f"n{draw(st.integers(1, nodes))}", seq, draw(events(seq, at + draw(st.sampled_from([0, SECOND])))))
-        for seq, at in enumerate(arrivals, 1)
-    ]

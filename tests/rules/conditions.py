@@ -11,17 +11,82 @@ from opportune.rules import Expression, Kind, Name, Value
 from opportune.rules.tree import spell_value
 
 NAMES = {
-    "a": Kind.NUMBER, "b": Kind.NUMBER, "c": Kind.NUMBER, "plan": Kind.TEXT, "city": Kind.TEXT,
-    "active": Kind.BOOL, "open": Kind.BOOL, "seen": Kind.TIME, "now": Kind.TIME,
+    "a": Kind.NUMBER,
+    "b": Kind.NUMBER,
+    "c": Kind.NUMBER,
+    "plan": Kind.TEXT,
+    "city": Kind.TEXT,
+    "active": Kind.BOOL,
+    "open": Kind.BOOL,
+    "seen": Kind.TIME,
+    "now": Kind.TIME,
 }
 DECLARED = [Name(name, kind) for name, kind in NAMES.items()]
 
-NUMBERS = [0.0, -0.0, 1.0, -1.0, 2.0, 3.0, 0.5, -0.5, 2.5, 0.1, 0.2, 0.3, 6.0, 1e-9, 5e-324, 1e15, 2.0**53, 1e300, -1e300,
-           1.7976931348623157e308, -1.7976931348623157e308, 0.49999999999999994, 4503599627370497.5]
-TEXTS = ["", "gold", "silver", "Gold", " gold ", "a", "ab", "a%b", "a_b", "a\\b", "it's", "é", "É", "ß", "ﬀ", "İ", "zz", "😀",
-         "\uffee", "e\u0301", "\t", "%", "_"]
-TIMES = [0, -1, 1, 86_399_999_999, 86_400_000_000, -86_400_000_001, 1_767_225_600_000_000, 1_772_323_199_999_999,
-         951_782_400_000_000, -2_208_988_800_000_001, 9_007_199_254_740_991, -9_007_199_254_740_991]
+NUMBERS = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    2.0,
+    3.0,
+    0.5,
+    -0.5,
+    2.5,
+    0.1,
+    0.2,
+    0.3,
+    6.0,
+    1e-9,
+    5e-324,
+    1e15,
+    2.0**53,
+    1e300,
+    -1e300,
+    1.7976931348623157e308,
+    -1.7976931348623157e308,
+    0.49999999999999994,
+    4503599627370497.5,
+]
+TEXTS = [
+    "",
+    "gold",
+    "silver",
+    "Gold",
+    " gold ",
+    "a",
+    "ab",
+    "a%b",
+    "a_b",
+    "a\\b",
+    "it's",
+    "é",
+    "É",
+    "ß",
+    "ﬀ",
+    "İ",
+    "zz",
+    "😀",
+    "\uffee",
+    "e\u0301",
+    "\t",
+    "%",
+    "_",
+]
+TIMES = [
+    0,
+    -1,
+    1,
+    86_399_999_999,
+    86_400_000_000,
+    -86_400_000_001,
+    1_767_225_600_000_000,
+    1_772_323_199_999_999,
+    951_782_400_000_000,
+    -2_208_988_800_000_001,
+    9_007_199_254_740_991,
+    -9_007_199_254_740_991,
+]
 
 _values = {
     Kind.NUMBER: st.sampled_from(NUMBERS) | st.floats(allow_nan=False, allow_infinity=False),
@@ -99,7 +164,9 @@ def _predicate(draw: st.DrawFn, depth: int) -> str:
     if form == 7 and kind is not Kind.BOOL:
         return f"{value()} {no}BETWEEN {value()} AND {value()}"
     if form == 8:
-        pattern = spell_value("".join(draw(st.lists(st.sampled_from([*"%_%a", "gold", "\\", "'", "é", "."]), max_size=4))))
+        pattern = spell_value(
+            "".join(draw(st.lists(st.sampled_from([*"%_%a", "gold", "\\", "'", "é", "."]), max_size=4)))
+        )
         return f"{draw(_value(Kind.TEXT, depth))} {no}LIKE {pattern}"
     truth = draw(_value(Kind.BOOL, depth))
     return f"({truth}) IS {no}{draw(st.sampled_from(['TRUE', 'FALSE']))}" if draw(st.booleans()) else truth
@@ -112,8 +179,11 @@ def conditions(draw: st.DrawFn, depth: int = 3) -> str:
     if depth <= 0 or form < 3:
         return draw(_predicate(depth))
     inner = conditions(depth - 1)
-    part = lambda: draw(st.sampled_from(["", "(", "NOT (", "NOT "]).map(  # noqa: E731
-        lambda open_: f"{open_}{draw(inner)}{')' if '(' in open_ else ''}"))
+    part = lambda: draw(
+        st.sampled_from(["", "(", "NOT (", "NOT "]).map(  # noqa: E731
+            lambda open_: f"{open_}{draw(inner)}{')' if '(' in open_ else ''}"
+        )
+    )
     if form == 3:
         return part()
     return draw(st.sampled_from([" AND ", " OR "])).join(part() for _ in range(draw(st.integers(2, 4))))

@@ -13,27 +13,69 @@ from opportune.rules import Kind, parse
 from opportune.rules.contradiction import contradiction
 
 
-@pytest.mark.parametrize("texts", [
-    ["a >= 6", "a < 6"], ["a > 6 AND a < 3"], ["a = 1 AND a = 2"], ["a = 1", "a <> 1"], ["plan = 'x'", "plan = 'y'"],
-    ["plan IN ('x', 'y')", "plan NOT IN ('x', 'y', 'z')"], ["plan = 'x' AND plan IS NULL"], ["a < a"], ["a <> a"], ["1 = 2"],
-    ["a BETWEEN 9 AND 3"], ["a = NULL"], ["NULL"], ["FALSE"], ["a > NULL OR b = NULL"], ["active", "NOT active"],
-    ["active = TRUE AND active = FALSE"], ["active <> TRUE AND active <> FALSE"], ["a > b", "b > a"], ["a = b AND a <> b"],
-    ["a > 5", "a < 3 OR a = 4 OR plan IN ('x') AND plan = 'y'"], ["plan LIKE 'x%'", "plan NOT LIKE 'x%'"], ["a / 0 > 1"],
-    ["a + b > 5 AND a + b < 5"], ["NOT (a IS NULL OR a IS NOT NULL)"], ["a NOT IN (1, NULL)"], ["NOT a BETWEEN 1 AND 5 AND a = 3"],
-    ["seen > DATE '2026-01-02' AND seen < DATE '2026-01-01'"], ["plan < 'a' AND plan > 'b'"], ["a IN (1, 2, 3) AND a > 3"],
-    ["(a > 1 OR a < 0) AND a BETWEEN 0 AND 1"], ["a >= 5 AND a <= 5 AND a <> 5"], ["3 > a AND a > 4"], ["a < 3 AND (a > 4) IS TRUE"],
-])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["a >= 6", "a < 6"],
+        ["a > 6 AND a < 3"],
+        ["a = 1 AND a = 2"],
+        ["a = 1", "a <> 1"],
+        ["plan = 'x'", "plan = 'y'"],
+        ["plan IN ('x', 'y')", "plan NOT IN ('x', 'y', 'z')"],
+        ["plan = 'x' AND plan IS NULL"],
+        ["a < a"],
+        ["a <> a"],
+        ["1 = 2"],
+        ["a BETWEEN 9 AND 3"],
+        ["a = NULL"],
+        ["NULL"],
+        ["FALSE"],
+        ["a > NULL OR b = NULL"],
+        ["active", "NOT active"],
+        ["active = TRUE AND active = FALSE"],
+        ["active <> TRUE AND active <> FALSE"],
+        ["a > b", "b > a"],
+        ["a = b AND a <> b"],
+        ["a > 5", "a < 3 OR a = 4 OR plan IN ('x') AND plan = 'y'"],
+        ["plan LIKE 'x%'", "plan NOT LIKE 'x%'"],
+        ["a / 0 > 1"],
+        ["a + b > 5 AND a + b < 5"],
+        ["NOT (a IS NULL OR a IS NOT NULL)"],
+        ["a NOT IN (1, NULL)"],
+        ["NOT a BETWEEN 1 AND 5 AND a = 3"],
+        ["seen > DATE '2026-01-02' AND seen < DATE '2026-01-01'"],
+        ["plan < 'a' AND plan > 'b'"],
+        ["a IN (1, 2, 3) AND a > 3"],
+        ["(a > 1 OR a < 0) AND a BETWEEN 0 AND 1"],
+        ["a >= 5 AND a <= 5 AND a <> 5"],
+        ["3 > a AND a > 4"],
+        ["a < 3 AND (a > 4) IS TRUE"],
+    ],
+)
 def test_contradictions(texts: list[str]) -> None:
     reason = contradiction([parse(text, NAMES) for text in texts])
     assert reason
     assert reason.isprintable()
 
 
-@pytest.mark.parametrize("text", [
-    "a > 1 AND a < 2", "a = 1 OR a = 2", "a <= a", "a BETWEEN 3 AND 3", "active OR NOT active", "a > b AND b > c AND c > a",
-    "a >= b AND b >= a", "plan <> 'x' AND plan <> 'y'", "a IS NULL OR a > 1", "TRUE", "a NOT BETWEEN 1 AND 5",
-    "(a > 1 AND a < 0) IS NOT TRUE", "plan = '' AND plan < 'a'",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a > 1 AND a < 2",
+        "a = 1 OR a = 2",
+        "a <= a",
+        "a BETWEEN 3 AND 3",
+        "active OR NOT active",
+        "a > b AND b > c AND c > a",
+        "a >= b AND b >= a",
+        "plan <> 'x' AND plan <> 'y'",
+        "a IS NULL OR a > 1",
+        "TRUE",
+        "a NOT BETWEEN 1 AND 5",
+        "(a > 1 AND a < 0) IS NOT TRUE",
+        "plan = '' AND plan < 'a'",
+    ],
+)
 def test_what_is_possible_is_not_claimed(text: str) -> None:
     assert contradiction([parse(text, NAMES)]) is None
 
@@ -58,9 +100,33 @@ def test_it_never_claims_falsely(texts: list[str], table: list[dict]) -> None:
             assert not all(e.evaluate(row) is True for e in expressions)
 
 
-_small = st.sampled_from(["a < 1", "a <= 1", "a > 1", "a >= 1", "a = 1", "a <> 1", "a = 2", "a > 2", "a IS NULL", "NOT a IN (1, 2)",
-                          "a BETWEEN 1 AND 2", "a < b", "a = b", "b > 1", "b <= 1", "b IS NOT NULL", "plan = 'x'", "plan <> 'x'",
-                          "plan IN ('x', 'y')", "active", "NOT active", "active IS NULL", "a <> b"])
+_small = st.sampled_from(
+    [
+        "a < 1",
+        "a <= 1",
+        "a > 1",
+        "a >= 1",
+        "a = 1",
+        "a <> 1",
+        "a = 2",
+        "a > 2",
+        "a IS NULL",
+        "NOT a IN (1, 2)",
+        "a BETWEEN 1 AND 2",
+        "a < b",
+        "a = b",
+        "b > 1",
+        "b <= 1",
+        "b IS NOT NULL",
+        "plan = 'x'",
+        "plan <> 'x'",
+        "plan IN ('x', 'y')",
+        "active",
+        "NOT active",
+        "active IS NULL",
+        "a <> b",
+    ]
+)
 
 
 @st.composite
@@ -71,8 +137,15 @@ def _mixed(draw: st.DrawFn, depth: int = 2) -> str:
     return draw(st.sampled_from(["", "NOT "])) + "(" + draw(st.sampled_from([" AND ", " OR "])).join(parts) + ")"
 
 
-_WORLD = [dict(zip(("a", "b", "plan", "active"), values)) for values in itertools.product(
-    (None, 0.0, 1.0, 1.5, 2.0, 3.0), (None, 0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 3.0), (None, "x", "y", "z"), (None, True, False))]
+_WORLD = [
+    dict(zip(("a", "b", "plan", "active"), values))
+    for values in itertools.product(
+        (None, 0.0, 1.0, 1.5, 2.0, 3.0),
+        (None, 0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 3.0),
+        (None, "x", "y", "z"),
+        (None, True, False),
+    )
+]
 
 
 @given(_mixed())

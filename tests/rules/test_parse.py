@@ -12,7 +12,9 @@ from opportune.errors import BadCondition
 from opportune.rules import Expression, Kind, parse
 
 
-def mistakes(text: str, names: dict[str, Kind] | None = NAMES, want: Kind = Kind.BOOL) -> list[tuple[int, int, str, str]]:
+def mistakes(
+    text: str, names: dict[str, Kind] | None = NAMES, want: Kind = Kind.BOOL
+) -> list[tuple[int, int, str, str]]:
     with pytest.raises(BadCondition) as caught:
         parse(text, names, want)
     return [(p.line, p.column, p.what, p.cure) for p in caught.value.problems]
@@ -26,21 +28,49 @@ def test_every_mistake_is_reported_at_once_in_order() -> None:
     assert found[3][3] == "did you mean `floor`?"
 
 
-@pytest.mark.parametrize(("text", "column", "what"), [
-    ("", 1, "empty"), ("   ", 1, "empty"), ("-- nothing", 1, "empty"), ("a >", 4, "unexpected the end"),
-    ("a > 1 b", 7, "unexpected `b`"), ("(a > 1", 7, "unexpected the end"), ("a > 1)", 6, "unexpected `)`"),
-    ("a = b = c", 7, "cannot follow"), ("a IS NULL IS NULL", 11, "cannot follow"),
-    ("plan = 'x", 8, "never closed"), ("a > 1e999", 5, "too large"), ("a::INT = 1", 2, "casts"),
-    ("CAST(a AS INT) = 1", 1, "casts"), ("SELECT 1", 1, "subqueries"), ("a IN (SELECT 1)", 7, "subqueries"),
-    ("EXISTS (SELECT 1)", 1, "subqueries"), ("sum(a) OVER () > 1", 8, "window"), ("plan ILIKE 'x'", 6, "ILIKE"),
-    ("plan LIKE city", 11, "pattern"), ("plan LIKE 'x' ESCAPE '!'", 15, "ESCAPE"), ("a > 1; b > 2", 6, "unexpected `;`"),
-    ("a ^ 2 > 1", 3, "unexpected `^`"), ("abs(a, b) > 1", 1, "takes 1"), ("least(a) > 1", 1, "takes 2 or more"),
-    ("active > TRUE", 1, "bools in order"), ("greatest(active, open)", 1, "bools in order"), ("a", 1, "is a number"),
-    ("hour(a) = 1", 6, "is a number"), ("seen > DATE '2026-02-30'", 13, "not a date"), ("a > ?", 5, "unexpected `?`"),
-    ("CASE WHEN a > 1 THEN 1 ELSE 'x' END = 1", 29, "is a text"), ("CASE a + 1 WHEN 1 THEN TRUE END", 6, "CASE"),
-    ("NOT", 4, "unexpected the end"), ("a IN ()", 7, "unexpected `)`"), ("a BETWEEN 1", 12, "unexpected the end"),
-    ("neg(a) > 1", 1, "unknown function"), ("plan = 'a\0'", 8, "not text"), ("interval 3 days > a", 1, "intervals"),
-])
+@pytest.mark.parametrize(
+    ("text", "column", "what"),
+    [
+        ("", 1, "empty"),
+        ("   ", 1, "empty"),
+        ("-- nothing", 1, "empty"),
+        ("a >", 4, "unexpected the end"),
+        ("a > 1 b", 7, "unexpected `b`"),
+        ("(a > 1", 7, "unexpected the end"),
+        ("a > 1)", 6, "unexpected `)`"),
+        ("a = b = c", 7, "cannot follow"),
+        ("a IS NULL IS NULL", 11, "cannot follow"),
+        ("plan = 'x", 8, "never closed"),
+        ("a > 1e999", 5, "too large"),
+        ("a::INT = 1", 2, "casts"),
+        ("CAST(a AS INT) = 1", 1, "casts"),
+        ("SELECT 1", 1, "subqueries"),
+        ("a IN (SELECT 1)", 7, "subqueries"),
+        ("EXISTS (SELECT 1)", 1, "subqueries"),
+        ("sum(a) OVER () > 1", 8, "window"),
+        ("plan ILIKE 'x'", 6, "ILIKE"),
+        ("plan LIKE city", 11, "pattern"),
+        ("plan LIKE 'x' ESCAPE '!'", 15, "ESCAPE"),
+        ("a > 1; b > 2", 6, "unexpected `;`"),
+        ("a ^ 2 > 1", 3, "unexpected `^`"),
+        ("abs(a, b) > 1", 1, "takes 1"),
+        ("least(a) > 1", 1, "takes 2 or more"),
+        ("active > TRUE", 1, "bools in order"),
+        ("greatest(active, open)", 1, "bools in order"),
+        ("a", 1, "is a number"),
+        ("hour(a) = 1", 6, "is a number"),
+        ("seen > DATE '2026-02-30'", 13, "not a date"),
+        ("a > ?", 5, "unexpected `?`"),
+        ("CASE WHEN a > 1 THEN 1 ELSE 'x' END = 1", 29, "is a text"),
+        ("CASE a + 1 WHEN 1 THEN TRUE END", 6, "CASE"),
+        ("NOT", 4, "unexpected the end"),
+        ("a IN ()", 7, "unexpected `)`"),
+        ("a BETWEEN 1", 12, "unexpected the end"),
+        ("neg(a) > 1", 1, "unknown function"),
+        ("plan = 'a\0'", 8, "not text"),
+        ("interval 3 days > a", 1, "intervals"),
+    ],
+)
 def test_a_mistake_has_its_place(text: str, column: int, what: str) -> None:
     assert any(c == column and what in w for _, c, w, _ in mistakes(text)), mistakes(text)
 
@@ -50,9 +80,18 @@ def test_double_quotes_are_names_and_the_cure_says_so() -> None:
 
 
 def test_open_mode_takes_kinds_from_use() -> None:
-    e = parse("page = 'x' AND total > 1 AND product.sku = other AND vip AND at > DATE '2026-01-01' AND coupon IS NULL", None)
-    assert dict(e.names) == {"page": Kind.TEXT, "total": Kind.NUMBER, "product.sku": Kind.TEXT, "other": Kind.TEXT,
-                             "vip": Kind.BOOL, "at": Kind.TIME, "coupon": None}
+    e = parse(
+        "page = 'x' AND total > 1 AND product.sku = other AND vip AND at > DATE '2026-01-01' AND coupon IS NULL", None
+    )
+    assert dict(e.names) == {
+        "page": Kind.TEXT,
+        "total": Kind.NUMBER,
+        "product.sku": Kind.TEXT,
+        "other": Kind.TEXT,
+        "vip": Kind.BOOL,
+        "at": Kind.TIME,
+        "coupon": None,
+    }
     assert e.sql("duckdb").count('"product.sku"') == 1
     assert mistakes("page = 'x' AND page + 1 > 3", None)[0][3] == "a name has one type everywhere"
     assert dict(parse("x IS NULL OR y = x OR y > 1", None).names) == {"x": Kind.NUMBER, "y": Kind.NUMBER}
@@ -66,8 +105,12 @@ def test_a_name_only_asked_for_null_may_hold_anything() -> None:
 
 
 def test_values_of_the_wrong_type_are_null() -> None:
-    for text, values in [("a > 0", ["1", True, float("inf"), float("nan"), 10**400]), ("plan <> 'x'", [1, True]),
-                         ("active", [1, "TRUE"]), ("seen > DATE '1970-01-01'", ["2026", True])]:
+    for text, values in [
+        ("a > 0", ["1", True, float("inf"), float("nan"), 10**400]),
+        ("plan <> 'x'", [1, True]),
+        ("active", [1, "TRUE"]),
+        ("seen > DATE '1970-01-01'", ["2026", True]),
+    ]:
         name = next(iter(parse(text, NAMES).names))
         assert [parse(text, NAMES).evaluate({name: value}) for value in values] == [None] * len(values)
 
@@ -81,8 +124,15 @@ def test_no_limit_but_the_guards() -> None:
     assert wide.evaluate({"a": 8999}) is True
     deep = parse("(" * 150 + "a > 1" + ")" * 150, NAMES)
     assert deep.canonical == "a > 1"
-    for text in ("(" * 300 + "a > 1" + ")" * 300, "NOT " * 300 + "active", "- " * 300 + "a > 1", "+".join("a" * 300) + "> 1",
-                 "timestamp(" * 300 + "a" + ")" * 300, "abs(" * 300, "(" * 30_000):
+    for text in (
+        "(" * 300 + "a > 1" + ")" * 300,
+        "NOT " * 300 + "active",
+        "- " * 300 + "a > 1",
+        "+".join("a" * 300) + "> 1",
+        "timestamp(" * 300 + "a" + ")" * 300,
+        "abs(" * 300,
+        "(" * 30_000,
+    ):
         assert any("nested" in what for _, _, what, _ in mistakes(text))
     assert "characters long" in mistakes("a > 1 OR " * 10_000)[0][2]
     nested = "a"
@@ -105,22 +155,53 @@ def test_equal_texts_are_equal_expressions() -> None:
         assert again.evaluate({"a": 6, "plan": "x"}) is True
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("1 / 0", None), ("1 % 0", None), ("1e308 * 10", None), ("-7 % 3", -1.0), ("round(-2.5)", -3.0), ("sqrt(-1)", None),
-    ("0.1 + 0.2", 0.30000000000000004), ("coalesce(1 / 0, 5)", 5.0), ("2 + 3 * 4 - 6 / 4", 12.5), ("least(3, NULL, 2)", 2.0),
-    ("length('🤦🏼‍♂️')", 5.0), ("year(DATE '2024-02-29')", 2024.0), ("dayofweek(DATE '2026-11-22')", 0.0),
-    ("hour(TIMESTAMP '1969-12-31 23:59:59')", 23.0), ("day(DATE '1969-12-31')", 31.0), ("nullif(2, 2)", None),
-    ("days_between(TIMESTAMP '2026-01-01 12:00:00', DATE '2026-01-03')", 1.0), ("CASE WHEN NULL THEN 1 ELSE 2 END", 2.0),
-])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1 / 0", None),
+        ("1 % 0", None),
+        ("1e308 * 10", None),
+        ("-7 % 3", -1.0),
+        ("round(-2.5)", -3.0),
+        ("sqrt(-1)", None),
+        ("0.1 + 0.2", 0.30000000000000004),
+        ("coalesce(1 / 0, 5)", 5.0),
+        ("2 + 3 * 4 - 6 / 4", 12.5),
+        ("least(3, NULL, 2)", 2.0),
+        ("length('🤦🏼‍♂️')", 5.0),
+        ("year(DATE '2024-02-29')", 2024.0),
+        ("dayofweek(DATE '2026-11-22')", 0.0),
+        ("hour(TIMESTAMP '1969-12-31 23:59:59')", 23.0),
+        ("day(DATE '1969-12-31')", 31.0),
+        ("nullif(2, 2)", None),
+        ("days_between(TIMESTAMP '2026-01-01 12:00:00', DATE '2026-01-03')", 1.0),
+        ("CASE WHEN NULL THEN 1 ELSE 2 END", 2.0),
+    ],
+)
 def test_values_by_hand(text: str, value: float | None) -> None:
     assert parse(text, {}, Kind.NUMBER).evaluate({}) == value
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("NULL AND FALSE", False), ("NULL OR TRUE", True), ("NOT NULL", None), ("1 IN (2, NULL)", None), ("1 NOT IN (1, NULL)", False),
-    ("5 BETWEEN NULL AND 3", False), ("NULL = NULL", None), ("NULL IS NULL", True), ("(NULL = 1) IS NOT TRUE", True),
-    ("'a_b' LIKE 'a\\_b'", False), ("'😀' LIKE '_'", True), ("'a\nb' LIKE 'a%b'", True), ("lower('É') = 'É'", True),
-    ("'Z' < 'a' AND '\uffee' < '😀'", True), ("'a' || NULL IS NULL", True), ("NOT 1 = 2 AND 1 = 1", True),
-])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("NULL AND FALSE", False),
+        ("NULL OR TRUE", True),
+        ("NOT NULL", None),
+        ("1 IN (2, NULL)", None),
+        ("1 NOT IN (1, NULL)", False),
+        ("5 BETWEEN NULL AND 3", False),
+        ("NULL = NULL", None),
+        ("NULL IS NULL", True),
+        ("(NULL = 1) IS NOT TRUE", True),
+        ("'a_b' LIKE 'a\\_b'", False),
+        ("'😀' LIKE '_'", True),
+        ("'a\nb' LIKE 'a%b'", True),
+        ("lower('É') = 'É'", True),
+        ("'Z' < 'a' AND '\uffee' < '😀'", True),
+        ("'a' || NULL IS NULL", True),
+        ("NOT 1 = 2 AND 1 = 1", True),
+    ],
+)
 def test_truth_by_hand(text: str, value: bool | None) -> None:
     assert parse(text, {}).evaluate({}) is value

@@ -16,7 +16,9 @@ def program(*texts: str) -> tuple[Program, Layout]:
 
 
 def test_equal_predicates_are_evaluated_once_and_only_when_needed() -> None:
-    p, layout = program("a > 1 AND plan = 'x'", "plan = 'x' AND NOT a <= 1", "1 < a OR plan <> 'x'", "b > 1", "b BETWEEN 1 AND 2")
+    p, layout = program(
+        "a > 1 AND plan = 'x'", "plan = 'x' AND NOT a <= 1", "1 < a OR plan <> 'x'", "b > 1", "b BETWEEN 1 AND 2"
+    )
     truth = p.start(layout.row({"a": 2.0, "plan": "y", "b": 3.0}))
     assert p.evaluated(truth) == 0
     stage = np.zeros(1000, np.uint8)
@@ -42,11 +44,17 @@ def test_what_is_already_dropped_or_unconditional_stays() -> None:
 
 
 def test_unknown_texts_and_texts_without_a_code() -> None:
-    expressions = [parse(t, NAMES) for t in ("plan = 'x'", "plan <> 'x'", "plan IN ('x', 'y')", "plan NOT IN ('z', NULL)")]
+    expressions = [
+        parse(t, NAMES) for t in ("plan = 'x'", "plan <> 'x'", "plan IN ('x', 'y')", "plan NOT IN ('z', NULL)")
+    ]
     for layout in (Layout(DECLARED, constants(expressions)), Layout(DECLARED)):
         p = Program(layout, expressions)
-        for value, expected in [("x", [True, False, True, False]), ("other", [False, True, False, False]),
-                                (None, [False] * 4), ("z", [False, True, False, False])]:
+        for value, expected in [
+            ("x", [True, False, True, False]),
+            ("other", [False, True, False, False]),
+            (None, [False] * 4),
+            ("z", [False, True, False, False]),
+        ]:
             truth = p.start(layout.row({"plan": value}))
             assert [p.test(truth, i) for i in range(4)] == expected
 
@@ -62,8 +70,10 @@ def test_a_row_may_change_after_the_start() -> None:
 
 
 def test_names_that_the_layout_lacks_are_null() -> None:
-    p = Program(Layout([Name("a", Kind.TEXT)]), [parse("a IS NULL AND zz IS NULL", None), parse("a > 1", NAMES),
-                                                 parse("a LIKE '%'", None)])
+    p = Program(
+        Layout([Name("a", Kind.TEXT)]),
+        [parse("a IS NULL AND zz IS NULL", None), parse("a > 1", NAMES), parse("a LIKE '%'", None)],
+    )
     truth = p.start(Layout([Name("a", Kind.TEXT)]).row({"a": "5"}))
     assert [p.test(truth, i) for i in range(3)] == [False, False, True]
 

@@ -220,9 +220,11 @@ class Bayes:
         self._root = np.zeros((len(EXPERTS), rows, 2))
         self._seen = np.zeros((rows, 2))
         share = 1 / max(len(self._bins.inputs.numbers) + len(self._bins.inputs.texts), 1)
-        self._prior = np.array([
+        variances = np.array([
             np.array([e.intercept, np.multiply(e.bins, share), np.multiply(e.line, share)]).T for e in EXPERTS
         ])  # fmt: skip
+        inverse = np.divide(1, variances, out=np.zeros_like(variances), where=variances > 0)
+        self._prior = np.concatenate([variances, inverse], axis=1)
 
     def _follow(self, recuts: Sequence[Recut], fresh: Sequence[int]) -> None:
         """Let the weights follow the bins."""
@@ -252,7 +254,7 @@ class Bayes:
             (follow.leaf, old.leaf, leaf), (follow.group, old.group, group), (follow.root, old.root, root)
         ):  # fmt: skip
             if part.shape[1]:
-                part[:] = np.einsum("ij,pj...->pi...", recut.share, learned)
+                part[:] = np.tensordot(recut.share, learned, (1, 1)).swapaxes(0, 1)
                 part[1] += part[0] * np.multiply.outer(moved, slope)
         self._assemble(e, recut.new, follow)
 
@@ -284,7 +286,7 @@ class Bayes:
 
     def _variances(self, e: int) -> FloatArray:
         """The prior variances [level, rows]."""
-        found: FloatArray = self._prior[e][:, self._bins.kinds]
+        found: FloatArray = self._prior[e][:3, self._bins.kinds]
         return found
 
     def _dismantle(self, e: int, rows: Rows | None) -> Evidence:

@@ -29,6 +29,7 @@ from numba import njit
 LEAST_MIX = 0.01
 SURE = 1 - 1e-6
 FAR = 20.0
+ONE = np.float32(1)
 
 jit: Any = njit(cache=True, nogil=True)
 inline: Any = njit(cache=True, nogil=True, inline="always")
@@ -39,7 +40,7 @@ def score(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, m
     """Fill out[0..2] with p, a and b of each asked column.
 
     `leaf` [experts, rows, (u, a), columns], `base` [experts, 1, (u, a), columns], `group` [experts, rows, (u, a),
-    groups], `root` [experts, rows, 2], `prior` [experts, level, kind], `mix` the experts' weights, `starts` the first
+    groups], `root` [experts, rows, 2], `prior` [experts, level, kind] with the inverses below, `mix` the experts' weights, `starts` the first
     column of each group and the end.
 
     The experts' logits, each moderated by its variance (MacKay 1992: m / sqrt(1 + pi v / 8)), are averaged by weight.
@@ -75,7 +76,8 @@ def score(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, m
             for j in range(count):
                 v = np.float32(x[j] * x[j] * prior[e, 2, kinds[j]])
                 if v > 0:
-                    add_all(nodes[rows[j]], np.float32(x[j]), v, given[j], starts, sums)
+                    r = rows[j]
+                    add_all(nodes[r, 0], nodes[r, 1], np.float32(x[j]), v, given[j], starts, sums[0], sums[1], sums[2])
         else:
             for i in range(n):
                 for q in range(3):
@@ -83,7 +85,11 @@ def score(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, m
             for j in range(count):
                 v = np.float32(x[j] * x[j] * prior[e, 2, kinds[j]])
                 if v > 0:
-                    add_some(nodes[rows[j]], np.float32(x[j]), v, given[j], columns, group_of, sums)
+                    r = rows[j]
+                    add_some(
+                        nodes[r, 0], nodes[r, 1], np.float32(x[j]), v, given[j], columns, group_of,
+                        sums[0], sums[1], sums[2],
+                    )  # fmt: skip
         share = mix[e] / total
         for i in range(n):
             c = columns[i] if whole else i
@@ -96,29 +102,28 @@ def score(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, m
         out[0, i] = sigmoid(out[0, i])
 
 
-@inline
-def add_all(node, x, v, given, starts, sums):  # type: ignore[no-untyped-def]
+@jit
+def add_all(u, a, x, v, given, starts, mean, own, shared):  # type: ignore[no-untyped-def]
     """Add one row's mean, own and shared variance to the sums of every column."""
-    u, a = node[0], node[1]
-    mean, own, shared = sums[0], sums[1], sums[2]
     for g in range(len(starts) - 1):
+        first, last = starts[g], starts[g + 1]
         pm, po, ps = given[0, g], given[1, g], given[2, g]
-        for k in range(starts[g], starts[g + 1]):
-            b = 1 - u[k]
+        us, values = u[first:last], a[first:last]
+        means, owns, shares = mean[first:last], own[first:last], shared[first:last]
+        for k in range(len(us)):
+            b = ONE - us[k]
             bb = b * b
-            mean[k] += x * a[k] + b * pm
-            own[k] += v * b + bb * po
-            shared[k] += bb * ps
+            means[k] += x * values[k] + b * pm
+            owns[k] += v * b + bb * po
+            shares[k] += bb * ps
 
 
-@inline
-def add_some(node, x, v, given, columns, group_of, sums):  # type: ignore[no-untyped-def]
+@jit
+def add_some(u, a, x, v, given, columns, group_of, mean, own, shared):  # type: ignore[no-untyped-def]
     """The same for some columns."""
-    u, a = node[0], node[1]
-    mean, own, shared = sums[0], sums[1], sums[2]
     for i in range(len(columns)):
         k, g = columns[i], group_of[i]
-        b = 1 - u[k]
+        b = ONE - u[k]
         bb = b * b
         mean[i] += x * a[k] + b * given[0, g]
         own[i] += v * b + bb * given[1, g]
@@ -214,13 +219,9 @@ def forward(rows, kinds, x, leaf, group, root, prior, drift, full, column, g, y,
     c = h / (1 + h * v)
     d = weight * (y - p)
     for j in range(n):
-        s = var[j]
-        gain = x[j] * x[j] * s * c
-        precision = x[j] * x[j] * c / (1 - gain)
-        shift = (mean[j] + x[j] * s * d) / (s * (1 - gain)) - mean[j] / s
-        absorb(rows[j], kinds[j], leaf, group, root, prior, full, column, g, j, precision, shift)
-        if drift > 0:
-            fade(rows[j], kinds[j], leaf, group, root, prior, full, column, g, j, drift, True)
+        k = 1 / (1 - x[j] * x[j] * var[j] * c)
+        precision, shift = x[j] * x[j] * c * k, (x[j] * d + mean[j] * x[j] * x[j] * c) * k
+        absorb(rows[j], kinds[j], leaf, group, root, prior, full, column, g, j, precision, shift, drift)
     return sigmoid(m / math.sqrt(1 + math.pi / 8 * v))
 
 
@@ -235,7 +236,7 @@ def backward(rows, kinds, x, leaf, group, root, prior, drift, full, column, g, y
     n = len(rows)
     if drift > 0:
         for j in range(n):
-            fade(rows[j], kinds[j], leaf, group, root, prior, full, column, g, j, drift, False)
+            absorb(rows[j], kinds[j], leaf, group, root, prior, full, column, g, j, 0.0, 0.0, -drift)
     mean, var = np.empty(n), np.empty(n)
     at, _ = marginals(rows, kinds, x, leaf, group, root, prior, full, column, g, mean, var)
     p = sigmoid(at)
@@ -252,10 +253,9 @@ def backward(rows, kinds, x, leaf, group, root, prior, drift, full, column, g, y
         c = new
     for j in range(n):
         s = before(var[j], x[j] * x[j] * c)
-        gain = min(x[j] * x[j] * s * c, 0.5)
-        precision = x[j] * x[j] * c / (1 - gain)
-        shift = mean[j] / var[j] - (mean[j] - x[j] * s * d) / s
-        absorb(rows[j], kinds[j], leaf, group, root, prior, full, column, g, j, -precision, -shift)
+        k = 1 / (1 - min(x[j] * x[j] * s * c, 0.5))
+        precision, shift = x[j] * x[j] * c * k, (x[j] * d + (mean[j] - x[j] * s * d) * x[j] * x[j] * c) * k
+        absorb(rows[j], kinds[j], leaf, group, root, prior, full, column, g, j, -precision, -shift, 0.0)
     m, v = marginals(rows, kinds, x, leaf, group, root, prior, full, column, g, mean, var)
     return sigmoid(m / math.sqrt(1 + math.pi / 8 * v))
 
@@ -290,55 +290,37 @@ def marginals(rows, kinds, x, leaf, group, root, prior, full, column, g, mean, v
 
 
 @inline
-def absorb(r, kind, leaf, group, root, prior, full, column, g, j, precision, shift):  # type: ignore[no-untyped-def]
-    """Give evidence to the lowest node of a row and pass its new message up."""
+def absorb(r, kind, leaf, group, root, prior, full, column, g, j, precision, shift, drift):  # type: ignore[no-untyped-def]
+    """Give evidence to the lowest node of a row, which then drifts, and pass its new message up."""
     if prior[2, kind] > 0 and (full or j == 0):
-        precision, shift = receive(leaf[r], column, prior[2, kind], precision, shift)
+        precision, shift = receive(leaf[r], column, prior[2, kind], prior[5, kind], precision, shift, drift)
+        drift = 0.0
     if prior[1, kind] > 0:
-        precision, shift = receive(group[r], g, prior[1, kind], precision, shift)
-    root[r, 0] = max(root[r, 0] + precision, 1 / prior[0, kind])
+        precision, shift = receive(group[r], g, prior[1, kind], prior[4, kind], precision, shift, drift)
+    root[r, 0] = max(root[r, 0] + precision, prior[3, kind])
     root[r, 1] = min(max(root[r, 1] + shift, -FAR * root[r, 0]), FAR * root[r, 0])
 
 
 @inline
-def receive(node, i, v, precision, shift):  # type: ignore[no-untyped-def]
-    """Add evidence to node i; return the change of its message."""
+def receive(node, i, v, per_v, precision, shift, drift):  # type: ignore[no-untyped-def]
+    """Add evidence to node i, let it drift by a variance of drift x V; return the change of its message.
+
+    A drift of q turns l into l / (1 + q l) and h likewise; a negative one takes that back.
+    """
     u, a = node[0, i], node[1, i]
-    k = 1 / (v * (1 - u))
-    evidence = u * k + precision
-    h = a * k + shift
-    if evidence > 0:
-        node[0, i] = min(evidence * v / (1 + evidence * v), SURE)
-        node[1, i] = min(max(h * v / (1 + evidence * v), -FAR), FAR)
+    k = 1 / (1 - u)
+    lv, hv = u * k + precision * v, a * k + shift * v
+    if drift != 0:
+        f = 1 / max(1 + lv * drift, 0.5)
+        lv, hv = lv * f, hv * f
+    if lv > 0:
+        k = 1 / (1 + lv)
+        node[0, i] = min(lv * k, SURE)
+        node[1, i] = min(max(hv * k, -FAR), FAR)
     else:
         node[0, i] = 0
         node[1, i] = 0
-    return (node[0, i] - u) / v, (node[1, i] - a) / v
-
-
-@inline
-def fade(r, kind, leaf, group, root, prior, full, column, g, j, drift, forth):  # type: ignore[no-untyped-def]
-    """Forget at the lowest node of a row, as if its weight moved by a variance of drift x V; or undo that."""
-    if prior[2, kind] > 0 and (full or j == 0):
-        precision, shift = loosen(leaf[r], column, prior[2, kind], drift, forth)
-        if prior[1, kind] > 0:
-            precision, shift = receive(group[r], g, prior[1, kind], precision, shift)
-    elif prior[1, kind] > 0:
-        precision, shift = loosen(group[r], g, prior[1, kind], drift, forth)
-    else:
-        precision, shift = 0.0, 0.0
-    root[r, 0] = max(root[r, 0] + precision, 1 / prior[0, kind])
-    root[r, 1] = min(max(root[r, 1] + shift, -FAR * root[r, 0]), FAR * root[r, 0])
-
-
-@inline
-def loosen(node, i, v, drift, forth):  # type: ignore[no-untyped-def]
-    """l becomes l / (1 + l V drift) and h likewise, or the reverse; return the change of the message."""
-    u, a = node[0, i], node[1, i]
-    k = 1 / (1 - u)
-    lv = u * k
-    f = 1 / (1 + lv * drift) if forth else 1 / max(1 - lv * drift, 0.5)
-    return receive(node, i, v, lv * (f - 1) / v, a * k * (f - 1) / v)
+    return (node[0, i] - u) * per_v, (node[1, i] - a) * per_v
 
 
 @jit

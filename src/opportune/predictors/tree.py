@@ -36,8 +36,7 @@ def dismantle(leaf: Nodes, group: Nodes, root: Nodes, prior: FloatArray, group_o
     v0, v1, v2 = _levels(prior, len(leaf))
     actions, groups = _natural(leaf, v2), _natural(group, v1)
     up = messages(leaf, prior[2])
-    for g in range(group.shape[2]):
-        groups[:, : len(leaf), g] -= up[:, :, group_of == g].sum(2)
+    groups[:, : len(leaf)] -= _by_group(up, group_of, group.shape[2])
     top = root.T.copy()
     top[0] -= 1 / v0[0, :, 0]
     top -= messages(group, prior[1]).sum(2)
@@ -58,8 +57,7 @@ def assemble(
     _write(leaf, evidence.leaf, v2)
     groups = evidence.group.copy()
     up = messages(leaf, prior[2])
-    for g in range(group.shape[2]):
-        groups[:, : len(leaf), g] += up[:, :, group_of == g].sum(2)
+    groups[:, : len(leaf)] += _by_group(up, group_of, group.shape[2])
     _write(group, groups, v1)
     top = evidence.root + messages(group, prior[1]).sum(2)
     root[:, 0] = top[0] + 1 / prior[0]
@@ -71,6 +69,15 @@ def messages(nodes: Nodes, prior: FloatArray) -> FloatArray:
     v = prior[None, : len(nodes), None]
     both = nodes.transpose(1, 0, 2).astype(np.float64)
     return np.where(v > 0, both / np.where(v > 0, v, 1), 0)
+
+
+def _by_group(up: FloatArray, group_of: npt.NDArray[np.int64], groups: int) -> FloatArray:
+    """Sum [2, rows, actions] over the actions of each group; `group_of` ascends."""
+    total = np.zeros((*up.shape[:2], groups))
+    present, first = np.unique(group_of, return_index=True)
+    if len(present):
+        total[:, :, present] = np.add.reduceat(up, first, axis=2)
+    return total
 
 
 def _levels(prior: FloatArray, leaves: int) -> tuple[FloatArray, FloatArray, FloatArray]:

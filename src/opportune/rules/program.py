@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from opportune.rules.expression import Expression
-from opportune.rules.layout import Kind, Layout, Row
+from opportune.rules.layout import Kind, Layout, Row, Value
 from opportune.rules.opcodes import (
     AMONG,
     AMONG_OR_NULL,
@@ -29,11 +29,12 @@ from opportune.rules.opcodes import (
     LESS,
     NEGATE,
     NO,
+    NULL,
     OPERATORS,
     TRUE,
     YES,
 )
-from opportune.rules.python import compile_states
+from opportune.rules.python import compile_rows
 from opportune.rules.tree import (
     ARITHMETIC,
     And,
@@ -83,8 +84,8 @@ class Program:
         self._rows = slice(code.row, code.row + len(layout))
         self._atoms = slice(code.atoms_start, code.atoms_end)
         self._given = np.array(code.given_rows, dtype=np.intp)
-        self._given_states: Callable[[Row], tuple[int, ...]] | None = (
-            compile_states(code.given, layout) if code.given else None)
+        self._given_values: Callable[[Row], tuple[Value, ...]] | None = (
+            compile_rows(code.given, layout) if code.given else None)
         self._state = code.state
 
     def start(self, row: Row) -> Truth:
@@ -92,8 +93,8 @@ class Program:
         work = self._work.copy()
         work[self._rows] = row.numbers
         state = self._state.copy()
-        if self._given_states is not None:
-            state[self._given] = self._given_states(row)
+        if self._given_values is not None:
+            state[self._given] = [TRUE if v else NULL if v is None else FALSE for v in self._given_values(row)]
         return Truth(state, work)
 
     def drop(

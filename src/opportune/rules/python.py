@@ -50,12 +50,14 @@ def compile_many(trees: Sequence[Tree]) -> Callable[[Mapping[str, Value]], tuple
     return function
 
 
-def compile_states(trees: Sequence[Tree], layout: Layout) -> Callable[[Row], tuple[int, ...]]:
-    """Return the function from a row to the states of BOOL trees: 1 TRUE, 2 FALSE, 3 NULL."""
+def compile_rows(trees: Sequence[Tree], layout: Layout) -> Callable[[Row], tuple[Value, ...]]:
+    """Return the function from a row of a layout to the values of all trees, instants as floats.
+
+    A name that the layout does not have, or has as another kind, is NULL.
+    """
     writer = _RowWriter(layout)
-    results = [f"state[{writer.value(tree)}]" for tree in trees]
-    writer.scope["state"] = {True: 1, False: 2, None: 3}
-    function: Callable[[Row], tuple[int, ...]] = writer.function("row", _tuple(results))
+    results = [writer.value(tree) for tree in trees]
+    function: Callable[[Row], tuple[Value, ...]] = writer.function("row", _tuple(results))
     return function
 
 

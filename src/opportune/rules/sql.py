@@ -44,14 +44,15 @@ def render(tree: Tree, dialect: Dialect) -> str:
     return _Writer(dialect).value(tree)
 
 
-def size(tree: Tree) -> int:
-    """Return how many values the SQL text of a tree mentions, without writing it."""
-    total = 1 + sum(map(size, children(tree)))
+def size(tree: Tree, inside: bool = False) -> int:
+    """Return how many values the SQL text of a tree mentions, without writing it; `inside` of other arithmetic."""
+    arithmetic = isinstance(tree, Call) and tree.function in ARITHMETIC
+    parts = [size(part, arithmetic) for part in children(tree)]
     if not isinstance(tree, Call):
-        return total
-    if tree.function in ARITHMETIC:
-        return total * 2 + (2 * size(tree.args[1]) if tree.function in "/%" else 0)
-    return total * max(FUNCTIONS[tree.function].spark.count("{0}"), 1)
+        return 1 + sum(parts)
+    if arithmetic:
+        return (sum(parts) + (parts[1] if tree.function in ("/", "%") else 0)) * (1 if inside else 2)
+    return (1 + sum(parts)) * max(FUNCTIONS[tree.function].spark.count("{0}"), 1)
 
 
 class _Writer:
