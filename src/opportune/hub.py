@@ -504,9 +504,9 @@ class Hub:
             if refusal:
                 for made, _ in wanted:
                     plan.contact.release(trial, decision_id, made)
-                scope = "all" if refusal.scope.startswith("channel/") else refusal.scope
                 kept = {made for made, _ in wanted[: wanted.index((name, channel))]}
-                return frozenset(plan.actions[i].name for i in plan.scope(scope)) - kept
+                touched = plan.scope(refusal.scope, refusal.marketing_only)
+                return frozenset(plan.actions[i].name for i in touched) - kept
             if trial is not mine.contacts:
                 plan.contact.reserve(mine.contacts, decision_id, action, way, now, zone)
         for ghost in ghosts:

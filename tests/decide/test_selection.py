@@ -29,10 +29,8 @@ def scores(n: int, seed: int, family: str = "logit-normal", price: float = 0.1, 
     reach = np.where(rng.random(n) < 0.3, rng.random(n), 1.0) if ramp else np.ones(n)
     one = np.ones(n)
     service = rng.random(n) < 0.2
-    return Scores(
-        np.arange(n, dtype=np.int32), family, p, a, b, base, base, one, worth, one, worth, (p - base) * worth, reach,
-        service, price,
-    )  # fmt: skip
+    index = np.arange(n, dtype=np.int32)
+    return Scores.of(index, family, p, a, b, base, base, one, worth, one, reach, service, price)
 
 
 @given(st.integers(1, 30), st.integers(0, 10_000), st.sampled_from(POLICIES), st.booleans(), st.floats(0, 3))
@@ -78,14 +76,15 @@ def test_two_normals_have_a_closed_form() -> None:
 def test_the_grid_agrees_with_a_very_fine_one(n: int, seed: int) -> None:
     """An independent quadrature: 20,000 points of the definition, with SciPy's distribution functions."""
     s = scores(n, seed, price=0.2)
-    s.b[:] = np.maximum(s.b, 0.05)
+    s.table[1] = np.maximum(s.table[1], 0.05)
+    a, b, base, worth = s.table[:4]
     s.service[:] = False
-    each, silence, _ = selection.probabilities(0, s.table(), np.ones(n, bool), s.service, s.price)
-    top = ((expit(s.a + 6 * np.sqrt(s.b)) - s.base) * s.worth).max()
+    each, silence, _ = selection.probabilities(0, s.table, np.ones(n, bool), s.service, s.price)
+    top = ((expit(a + 6 * np.sqrt(b)) - base) * worth).max()
     x = np.linspace(s.price, max(top, s.price + 1e-6), 20_001)
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = x[None, :] / s.worth[:, None] + s.base[:, None]
-        z = (np.log(p / (1 - p)) - s.a[:, None]) / np.sqrt(s.b[:, None])
+        p = x[None, :] / worth[:, None] + base[:, None]
+        z = (np.log(p / (1 - p)) - a[:, None]) / np.sqrt(b[:, None])
     f = np.where(p >= 1, 1.0, stats.norm.cdf(z))
     total = f.prod(axis=0)
     middle = (f[:, 1:] + f[:, :-1]) / 2

@@ -86,7 +86,8 @@ def test_the_model_is_that_of_a_hub_that_was_told_the_same(tmp_path: Path) -> No
     with Hub.of(logged.catalog, "memory:", clock) as hub:
         for i, (tier, age, y) in enumerate(zip(columns["plan"], columns["age"], columns["y"])):
             clock.at = i * SECOND
-            hub.ingest({"type": "identify", "userId": f"u{i}", "messageId": f"m{i}", "traits": {"plan": tier, "age": age}})
+            traits = {"plan": tier, "age": age}
+            hub.ingest({"type": "identify", "userId": f"u{i}", "messageId": f"m{i}", "traits": traits})
             made = hub.decide(f"u{i}", placement=PLACE)
             assert made.actions[0].propensity == done.p[i]
             assert made.decision_id
@@ -132,7 +133,7 @@ def test_intervals_of_the_hub_cover(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_silence_is_an_arm_and_takes_what_the_hub_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    columns, truth = planted(3000)
+    columns, _ = planted(2000)
     hub = hub_chances(spec_of(tmp_path, columns, silence="b"), monkeypatch)
     silver = np.array(columns["plan"]) == "silver"
     b = ARMS.index("b")
@@ -253,7 +254,9 @@ def test_the_order_of_rows_is_that_of_the_column(tmp_path: Path) -> None:
     assert found == sorted_one != mixed_one
 
 
-@pytest.mark.parametrize(("predictor", "explore"), [("naive_bayes", "thompson"), ("bayes", "greedy"), ("bayes", "epsilon")])
+@pytest.mark.parametrize(
+    ("predictor", "explore"), [("naive_bayes", "thompson"), ("bayes", "greedy"), ("bayes", "epsilon")]
+)
 def test_other_predictors_and_explorers(tmp_path: Path, predictor: str, explore: str) -> None:
     found = replay(spec_of(tmp_path, planted(900)[0], predictor=predictor, explore=explore, predictors=("plan",)))
     assert found["predictor"] == predictor
@@ -287,7 +290,7 @@ def test_the_uniform_policy_on_the_open_bandit_log_is_as_published(
     assert found["logged"]["value"]["snips"] == pytest.approx(0.0069)
 
 
-@pytest.mark.parametrize("name", ["open_bandit_random", "telco_churn"])
+@pytest.mark.parametrize("name", [pytest.param("open_bandit_random", marks=pytest.mark.long), "telco_churn"])
 def test_examples_run(name: str, data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPPORTUNE_DATA", str(data_folder))
     found = replay(load_spec(EXAMPLES / f"{name}.yaml"))

@@ -82,6 +82,7 @@ def test_an_outcome_column_that_is_not_0_or_1_is_refused(tmp_path: Path) -> None
 
 def test_rows_are_sorted_by_number_time_or_text_and_equal_ones_stay(tmp_path: Path) -> None:
     y, x = [1, 0, 1, 0, 1], [1, 2, 3, 4, 5]
+
     def order(values: list[Any]) -> list[float]:
         log = log_of(tmp_path, {"x": x, "o": values, "y": y}, order="o", predictors=("x",))
         return list(log.columns["x"])
@@ -116,7 +117,8 @@ def test_customers_are_told_apart_and_the_nameless_are_alone(tmp_path: Path) -> 
 
 def test_csv_gzip_and_parquet_give_equal_results(tmp_path: Path) -> None:
     columns, _ = planted(400)
-    columns = {**columns, "flag": [i % 3 == 0 for i in range(400)], "note": [None if i % 5 else "é, \"q\"" for i in range(400)]}
+    columns["flag"] = [i % 3 == 0 for i in range(400)]
+    columns["note"] = [None if i % 5 else 'é, "q"' for i in range(400)]
     plain = write_csv(tmp_path / "log.csv", columns)
     files = [plain, write_csv(tmp_path / "log.csv.gz", columns), write_parquet(tmp_path / "log.parquet", plain)]
     results = []
@@ -133,8 +135,8 @@ def test_csv_gzip_and_parquet_give_equal_results(tmp_path: Path) -> None:
 
 def test_columns_and_actions_may_have_any_name(tmp_path: Path) -> None:
     names = [
-        "user-item_affinity_0", "emp.var.rate", "a b", "Größe", "日本", "channel", "now", "contacts_email_7d", "a/b", "a_b",
-        'say "hi"', "x" * 150, "x" * 151, "select", "1st",
+        "user-item_affinity_0", "emp.var.rate", "a b", "Größe", "日本", "channel", "now", "contacts_email_7d", "a/b",
+        "a_b", 'say "hi"', "x" * 150, "x" * 151, "select", "1st",
     ]  # fmt: skip
     n = 60
     random = np.random.default_rng(3)

@@ -109,10 +109,12 @@ _names = {kind: st.sampled_from([name for name, k in NAMES.items() if k is kind]
 def _value(draw: st.DrawFn, kind: Kind, depth: int) -> str:
     """A value of a kind, in parentheses where it is more than a name or constant."""
     pick = draw(st.integers(0, 9))
-    if depth <= 0 or pick < 5:
+    if depth <= 0 or pick < 4:
         leaf = draw(st.integers(0, 9))
         return draw(_names[kind]) if leaf < 6 else "NULL" if leaf == 6 else draw(_literals[kind])
     part = lambda of: draw(_value(of, depth - 1))  # noqa: E731
+    if kind is Kind.NUMBER and draw(st.booleans()):
+        return f"({draw(_value(kind, depth - 1))} {draw(st.sampled_from('+-*/%'))} {draw(_value(kind, depth - 1))})"
     if pick == 5:
         return f"CASE WHEN {draw(conditions(depth - 1))} THEN {part(kind)} ELSE {part(kind)} END"
     if pick == 6:
@@ -178,12 +180,11 @@ def conditions(draw: st.DrawFn, depth: int = 3) -> str:
     form = draw(st.integers(0, 6))
     if depth <= 0 or form < 3:
         return draw(_predicate(depth))
-    inner = conditions(depth - 1)
-    part = lambda: draw(
-        st.sampled_from(["", "(", "NOT (", "NOT "]).map(  # noqa: E731
-            lambda open_: f"{open_}{draw(inner)}{')' if '(' in open_ else ''}"
-        )
-    )
+
+    def part() -> str:
+        opening = draw(st.sampled_from(["", "(", "NOT (", "NOT "]))
+        return opening + draw(conditions(depth - 1)) + ")" * opening.count("(")
+
     if form == 3:
         return part()
     return draw(st.sampled_from([" AND ", " OR "])).join(part() for _ in range(draw(st.integers(2, 4))))

@@ -88,6 +88,8 @@ def test_numbers_come_out_alike(duck: Duck) -> None:
         "round(a) + floor(b) - ceil(c)",
         "sqrt(a * a + b)",
         "-a",
+        "c / (a / b)",
+        "c - a / (b % c)",
         "least(a, b, c)",
         "coalesce(a / b, c / a, 7)",
         "hour(seen) + 24 * dayofweek(now) + year(seen) * 1000 + month(now) + day(seen)",
@@ -103,6 +105,11 @@ def test_numbers_come_out_alike(duck: Duck) -> None:
     layout = Layout(DECLARED)
     by_row = compile_rows([e.tree for e in expressions], layout)
     assert [by_row(layout.row(row)) for row in table] == expected
+    program = Program(layout, [parse(f"{text} > 2" if text[0] != "-" else f"-({text}) < -2", NAMES) for text in texts])
+    for row, answers in zip(table, expected):
+        truth = program.start(layout.row(row))
+        found = [program.test(truth, i) for i in range(len(texts))]
+        assert found == [answer is not None and answer > 2 for answer in answers]
 
 
 def test_long_and_deep_conditions_run_in_duckdb(duck: Duck) -> None:

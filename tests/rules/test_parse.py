@@ -205,3 +205,26 @@ def test_values_by_hand(text: str, value: float | None) -> None:
 )
 def test_truth_by_hand(text: str, value: bool | None) -> None:
     assert parse(text, {}).evaluate({}) is value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a - (b - c) > 1",
+        "a - b - c > 1",
+        "a / (b * c) > -1",
+        "(a + b) * -c > 1",
+        "-(a + b) > -(-a)",
+        "active AND (open OR a > 1)",
+        "NOT (active AND open)",
+        "NOT (NOT active)",
+        "(a > 1) = (b > 1)",
+        "(a > 1) IS NOT TRUE",
+        "(active IS TRUE) IS FALSE",
+        "plan || (city || plan) = 'x'",
+        "(a IN (1, 2)) IN (TRUE)",
+    ],
+)
+def test_parentheses_stay_where_they_matter(text: str) -> None:
+    once = parse(text, NAMES)
+    assert parse(once.canonical, NAMES).tree == once.tree

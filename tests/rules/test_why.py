@@ -105,3 +105,9 @@ def test_repairs_are_true_minimal_and_in_order(texts: list[str], row: dict, muta
 )
 def test_the_smallest_change(texts: list[str], values: dict, mutable: list[str], first: dict | None) -> None:
     assert next(repairs([parse(text, NAMES) for text in texts], values, mutable), None) == first
+
+
+def test_no_repair_holds_another() -> None:
+    found = list(repairs([parse("a > 6 OR b > 6", NAMES)], {"a": 1.0, "b": 5.0}, ["a", "b"]))
+    assert found
+    assert all(len(change) == 1 for change in found)

@@ -26,12 +26,11 @@ def situated(
     row = row.copy()
     for name, value in context.items():
         layout.put(row, name, value)
-    hour, weekday = local_hour(at // (60 * SECOND), time_zone)
-    layout.put(row, "channel", channel)
-    layout.put(row, "placement", placement)
-    layout.put(row, "hour", hour)
-    layout.put(row, "weekday", weekday)
-    layout.put(row, "now", at)
+    slot, codes, numbers, texts = layout.slot, layout.codes, row.numbers, row.texts
+    for name, text in (("channel", channel), ("placement", placement)):
+        numbers[slot[name]], texts[slot[name]] = codes.get(text, -1), text
+    numbers[slot["hour"]], numbers[slot["weekday"]] = local_hour(at // (60 * SECOND), time_zone)
+    numbers[slot["now"]] = at
     return row
 
 

@@ -15,33 +15,45 @@ from opportune.rules import Row
 from opportune.rules.program import Truth
 
 
+Floats = npt.NDArray[np.float64]
+
+
 @dataclass(slots=True)
 class Scores:
     """P, C, V, L and priority of the candidates still in, in the order of `index` (positions in the plan).
 
-    `family`, `a`, `b` are the posterior of P as `Posterior` has it, `worth` is C x V x L, and
-    priority = (p - base) x worth. `reach` is the share of decisions in which a new action takes part.
+    The rows of `table` are a and b (the posterior of P, of `family`), base, worth = C x V x L, and reach (the share of
+    decisions in which a new action takes part); priority = (p - base) x worth. `baseline` is told, not used.
     """
 
     index: Ints
     family: str
     p: npt.NDArray[np.float64]
-    a: npt.NDArray[np.float64]
-    b: npt.NDArray[np.float64]
-    base: npt.NDArray[np.float64]
+    table: npt.NDArray[np.float64]
     baseline: npt.NDArray[np.float64]
     c: npt.NDArray[np.float64]
     v: npt.NDArray[np.float64]
     l: npt.NDArray[np.float64]  # noqa: E741 - the field's own letter
-    worth: npt.NDArray[np.float64]
-    priority: npt.NDArray[np.float64]
-    reach: npt.NDArray[np.float64]
     service: npt.NDArray[np.bool_]
     price: float
+    priority: npt.NDArray[np.float64]
 
-    def table(self) -> npt.NDArray[np.float64]:
-        """Return a, b, base, worth and reach as the rows of one array, for the kernels."""
-        return np.stack((self.a, self.b, self.base, self.worth, self.reach))
+    @classmethod
+    def of(
+        cls, index: Ints, family: str, p: Floats, a: Floats, b: Floats, base: Floats, baseline: Floats, c: Floats,
+        v: Floats, l: Floats, reach: Floats, service: npt.NDArray[np.bool_], price: float,  # noqa: E741
+    ) -> Scores:  # fmt: skip
+        """Return the scores of these parts, each in the order of `index`."""
+        table = np.empty((5, len(index)))
+        table[0], table[1], table[2], table[4] = a, b, base, reach
+        np.multiply(np.multiply(c, v), l, out=table[3])
+        return cls(index, family, p, table, baseline, c, v, l, service, price, (p - base) * table[3])
+
+    def keep(self, kept: npt.NDArray[np.bool_]) -> Scores:
+        """Return the scores of some of the candidates."""
+        parts = (self.p[kept], np.ascontiguousarray(self.table[:, kept]), self.baseline[kept], self.c[kept])
+        rest = (self.v[kept], self.l[kept], self.service[kept], self.price, self.priority[kept])
+        return Scores(self.index[kept], self.family, *parts, *rest)
 
 
 @dataclass(slots=True)
@@ -84,7 +96,7 @@ class Board:
         zone = plan.catalog.time_zone
         row = situated(plan.layout, snapshot.row, request.context, place.channel.name, place.name, request.at, zone)
         taken = tuple(c.action for board in before for c in board.chosen)
-        return cls(request, snapshot, plan, place, number, row, plan.program.start(row), plan.marks.copy(), taken=taken)
+        return cls(request, snapshot, plan, place, number, row, plan.program.start(row), place.start.copy(), taken=taken)
 
     def require(self, conditions: Ints, stage: Stage) -> Board:
         """Drop the candidates whose condition (an index per action, -1: none) is not TRUE."""
@@ -93,9 +105,20 @@ class Board:
 
     def drop(self, positions: Ints, stage: Stage) -> None:
         """Drop the candidates at these positions, if they are still in."""
+        if len(positions) < 4:
+            for i in positions.tolist():
+                if not self.stage[i]:
+                    self.stage[i] = stage
+            return
         here = self.stage[positions]
         here[here == 0] = stage
         self.stage[positions] = here
+
+    def holds(self, conditions: Ints) -> list[bool]:
+        """Return which of these conditions are TRUE."""
+        fallen = np.zeros(len(conditions), np.uint8)
+        self.plan.program.drop(self.truth, conditions, fallen, 1)
+        return [not x for x in fallen.tolist()]
 
     def left(self) -> Ints:
         """Return the positions of the candidates still in."""

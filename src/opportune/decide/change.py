@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from opportune.catalog.profile_sections import LEVER_BOUNDS
 from opportune.decide.pipeline import decide
-from opportune.decide.plan import LEVER_BOUNDS
 from opportune.decide.types import Request, Snapshot
 from opportune.rules import Value
 from opportune.rules.why import repairs

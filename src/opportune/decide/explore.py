@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,7 @@ class Explorer:
     chances: Callable[[Scores, Mask, int], Chances]
 
 
+@lru_cache(maxsize=64)
 def explorer(name: str, epsilon: float = 0.1) -> Explorer:
     """Return the policy of that name; raise `BadInput` with the nearest name if there is none."""
     try:
@@ -113,12 +115,12 @@ def thompson(epsilon: float) -> Explorer:
 
     def choose(s: Scores, left: Mask, seed: int, stream: int, answers: int) -> tuple[int, float]:
         numbers = s.index, left, s.service, s.price, np.uint64(seed), stream
-        return selection.draw(FAMILIES[s.family], s.table(), *numbers)
+        return selection.draw(FAMILIES[s.family], s.table, *numbers)
 
     def chances(s: Scores, left: Mask, answers: int) -> Chances:
         if s.family == "certain":
             return _point(s, _best(s, left))
-        each, silence, discarded = selection.probabilities(FAMILIES[s.family], s.table(), left, s.service, s.price)
+        each, silence, discarded = selection.probabilities(FAMILIES[s.family], s.table, left, s.service, s.price)
         return Chances(each, silence, discarded)
 
     return Explorer(choose, chances)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from opportune.catalog.profile_sections import LEVER_BOUNDS
 from opportune.catalog.types import Action, Catalog, Channel
+from opportune.decide.types import Stage
 from opportune.errors import BadRequest
 from opportune.ledger.record import inputs_of, keys_of
 from opportune.profiles.contacts import ContactPlan
@@ -20,17 +22,18 @@ from opportune.rules.program import Program, constants
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 FOREVER = np.iinfo(np.int64).max
-LEVER_BOUNDS = (-50.0, 100.0)
+AVAILABLE = int(Stage.AVAILABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A placement with the treatment of each action in it (-1: none)."""
+    """A placement with the treatment of each action in it (-1: none), and the stages that every board starts with."""
 
     name: str
     channel: Channel
     price: float | Expression
     treatment: Ints
+    start: npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +89,18 @@ class Plan:
         self.contact = ContactPlan.of(catalog)
         self.channels = {c.name: c for c in catalog.channels}
         self.places = {p.name: self._place(p.name, p.channel, p.price) for p in catalog.placements}
-        self._scopes: dict[str, Ints] = {}
+        self._scopes: dict[tuple[str, bool], Ints] = {}
         self.keys, self.inputs = keys_of(catalog), inputs_of(catalog)
         self.number_slots = np.array([self.layout.slot[n] for n in self.inputs.numbers], np.int32)
         self.text_slots = tuple(self.layout.slot[n] for n in self.inputs.texts)
+        self.text_names = tuple(i for i, name in enumerate(catalog.names) if name.kind is Kind.TEXT)
         self.context = frozenset(n.name for n in catalog.context)
-        self.marks = np.zeros(n, np.uint8)
+        # what most decisions find: no dates, no raised levers, every value above zero
+        self.dated = bool((self.starts > -FOREVER).any() or (self.ends < FOREVER).any())
+        self.lever = 1 + np.clip(self.percent, *LEVER_BOUNDS) / 100
+        self.worthy = not self.valued and bool((self.value > 0).all())
+        self.when = np.array([s.condition for s in self.situations], np.int32)
+        self.weighed = np.array([condition for condition, _, _ in self.weights], np.int32)
 
     def place(self, name: str) -> Place:
         """Return a placement; raise `BadRequest` naming those there are."""
@@ -108,11 +117,16 @@ class Plan:
             raise BadRequest(f"there is no action {name!r} in the catalog; `opportune check` lists its mistakes")
         return self.actions[self.position[name]]
 
-    def scope(self, scope: str) -> Ints:
-        """Return the positions of the actions that a scope is about, whatever their channel."""
-        if scope not in self._scopes:
-            self._scopes[scope] = self._members(scope)
-        return self._scopes[scope]
+    def scope(self, scope: str, marketing_only: bool) -> Ints:
+        """Return the positions of the marketing actions, or of all but urgent service, that a scope is about.
+
+        The channel of the scope `channel/NAME` is not looked at: it is about every action.
+        """
+        key = scope, marketing_only
+        if key not in self._scopes:
+            positions = self._members("all" if scope.startswith("channel/") else scope)
+            self._scopes[key] = positions[self.marketing[positions] if marketing_only else ~self.urgent[positions]]
+        return self._scopes[key]
 
     def number(self, expression: Expression, row: Row) -> float | None:
         """Return the value of a number expression for a row; None is NULL."""
@@ -135,6 +149,7 @@ class Plan:
         plan = copy(self)
         plan.percent = self.percent.copy()
         plan.percent[position] += lever - self.actions[position].lever
+        plan.lever = 1 + np.clip(plan.percent, *LEVER_BOUNDS) / 100
         return plan
 
     def with_value(self, position: int, value: float) -> Plan:
@@ -172,4 +187,6 @@ class Plan:
             )
             return next(fits, -1)
 
-        return Place(name, self.channels[channel], price, np.array([first(a) for a in self.actions], np.int32))
+        treatment = np.array([first(a) for a in self.actions], np.int32)
+        start = np.where(treatment < 0, AVAILABLE, 0).astype(np.uint8)
+        return Place(name, self.channels[channel], price, treatment, start)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
 
 from opportune.decide.board import Scores
@@ -9,9 +12,9 @@ from opportune.decide.pipeline import decide
 from opportune.decide.plan import Plan
 from opportune.decide.types import Answer, Decision, Request, Snapshot, Stage
 from opportune.ledger import record as ledger
-from opportune.ledger.compact import pack_stages
+from opportune.ledger.compact import pack_numbers, pack_stages
 from opportune.ledger.episodes import Episode, Episodes
-from opportune.ledger.record import Record, pack_row, unpack_row
+from opportune.ledger.record import Record, unpack_row
 from opportune.predictors.base import Predictor
 from opportune.profiles.contacts import Refusal
 
@@ -22,7 +25,8 @@ LEADERS = 2
 def to_record(decision: Decision, snapshot: Snapshot, flow: str = "") -> Record:
     """Return everything that the decision depended on besides catalog and model, and what it was."""
     request, plan = decision.request, snapshot.plan
-    numbers, texts = pack_row(plan.layout, snapshot.row, plan.exact)
+    numbers = pack_numbers(snapshot.row.numbers, plan.exact)
+    texts = tuple([snapshot.row.texts[i] for i in plan.text_names])
     return Record(
         customer=request.customer,
         at=request.at,
@@ -75,13 +79,11 @@ def episodes(decision: Decision, subject: str, catalog: int) -> Episodes:
 
 
 def _place(plan: Plan, answer: Answer) -> ledger.Place:
-    ranks = {c.action: c for c in answer.chosen}
-    won = [_leader(plan, answer, plan.position[c.action], c.rank, c.drawn, c.probability) for c in answer.chosen]
     ghost = answer.ghost
     return ledger.Place(
         placement=answer.placement,
         channel=plan.places[answer.placement].channel.name,
-        leaders=ledger.pack_leaders([x for x in [*won, *_runners_up(plan, answer, set(ranks))] if x]),
+        leaders=ledger.pack_leaders(_leaders(plan, answer)) if answer.scores else b"",
         silence=answer.silence,
         ghost=ghost and ledger.Ghost(plan.position[ghost.action], ghost.propensity, ghost.probability, ghost.reason),
         price=answer.price,
@@ -93,21 +95,22 @@ def _place(plan: Plan, answer: Answer) -> ledger.Place:
     )
 
 
-def _runners_up(plan: Plan, answer: Answer, won: set[str]) -> list[ledger.Leader | None]:
+def _leaders(plan: Plan, answer: Answer) -> Iterator[ledger.Leader]:
+    """Yield those that won, in order of rank, then the best of those that lost."""
     s = answer.scores
-    if s is None:
-        return []
-    order = np.argsort(-s.priority, kind="stable")[: LEADERS + len(won)]
-    lost = [int(i) for i in s.index[order] if plan.actions[int(i)].name not in won][:LEADERS]
-    return [_leader(plan, answer, i, 0, float("nan"), float("nan")) for i in lost]
+    assert s is not None
+    priority = s.priority.copy()
+    for c in answer.chosen:
+        i = int(s.index.searchsorted(plan.position[c.action]))
+        priority[i] = -np.inf
+        yield _leader(s, i, c.rank, c.drawn, c.probability)
+    for _ in range(min(LEADERS, len(s.index) - len(answer.chosen))):
+        i = int(priority.argmax())
+        priority[i] = -np.inf
+        yield _leader(s, i, 0, math.nan, math.nan)
 
 
-def _leader(
-    plan: Plan, answer: Answer, position: int, rank: int, drawn: float, probability: float
-) -> ledger.Leader | None:
-    s: Scores | None = answer.scores
-    if s is None:
-        return None
-    i = int(np.searchsorted(s.index, position))
-    p, base, c, v, l, worth = s.p[i], s.baseline[i], s.c[i], s.v[i], s.l[i], s.priority[i]
-    return ledger.Leader(position, rank, p, base, c, v, l, worth, drawn, probability, s.a[i], s.b[i])
+def _leader(s: Scores, i: int, rank: int, drawn: float, probability: float) -> ledger.Leader:
+    a, b = s.table[:2, i].tolist()
+    factors = (s.p[i], s.baseline[i], s.c[i], s.v[i], s.l[i], s.priority[i])
+    return ledger.Leader(int(s.index[i]), rank, *factors, drawn, probability, a, b)

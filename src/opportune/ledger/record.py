@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from opportune.catalog.situated import situated
 from opportune.catalog.types import Catalog
-from opportune.ledger.compact import pack_numbers, unpack_numbers
+from opportune.ledger.compact import unpack_numbers
 from opportune.predictors.base import ActionKey, Inputs, Values
 from opportune.rules import Kind, Layout, Row, Value
 
@@ -105,13 +104,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         return situated(layout, row, self.context, place.channel, place.placement, self.at, time_zone)
 
 
-def pack_row(layout: Layout, row: Row, exact: npt.NDArray[np.bool_]) -> tuple[bytes, tuple[str | None, ...]]:
-    """Return the compact form of a row: its numbers as bytes, and its texts in the order of the text slots."""
-    return pack_numbers(row.numbers, exact), tuple(row.texts[i] for i in text_slots(layout))
-
-
 def unpack_row(layout: Layout, numbers: bytes, texts: tuple[str | None, ...]) -> Row:
-    """Return the row that `pack_row` packed, for the same layout."""
+    """Return a row of its packed numbers and its texts in the order of the text slots."""
     row = Row(unpack_numbers(numbers, len(layout)), [None] * len(layout))
     for slot, text in zip(text_slots(layout), texts, strict=True):
         row.texts[slot] = text

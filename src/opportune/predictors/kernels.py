@@ -31,8 +31,7 @@ SURE = 1 - 1e-6
 FAR = 20.0
 ONE = np.float32(1)
 
-jit: Any = njit(cache=True, nogil=True)
-inline: Any = njit(cache=True, nogil=True, inline="always")
+jit: Any = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @jit
@@ -220,8 +219,8 @@ def forward(rows, kinds, x, leaf, group, root, prior, drift, full, column, g, y,
     d = weight * (y - p)
     for j in range(n):
         k = 1 / (1 - x[j] * x[j] * var[j] * c)
-        precision, shift = x[j] * x[j] * c * k, (x[j] * d + mean[j] * x[j] * x[j] * c) * k
-        absorb(rows[j], kinds[j], leaf, group, root, prior, full, column, g, j, precision, shift, drift)
+        var[j], mean[j] = x[j] * x[j] * c * k, (x[j] * d + mean[j] * x[j] * x[j] * c) * k
+    absorb(rows, kinds, leaf, group, root, prior, full, column, g, var, mean, drift)
     return sigmoid(m / math.sqrt(1 + math.pi / 8 * v))
 
 
@@ -234,10 +233,9 @@ def backward(rows, kinds, x, leaf, group, root, prior, drift, full, column, g, y
     received is taken out again. Later the same is an approximation; no node gets less than no evidence.
     """
     n = len(rows)
+    mean, var = np.zeros(n), np.zeros(n)
     if drift > 0:
-        for j in range(n):
-            absorb(rows[j], kinds[j], leaf, group, root, prior, full, column, g, j, 0.0, 0.0, -drift)
-    mean, var = np.empty(n), np.empty(n)
+        absorb(rows, kinds, leaf, group, root, prior, full, column, g, var, mean, -drift)
     at, _ = marginals(rows, kinds, x, leaf, group, root, prior, full, column, g, mean, var)
     p = sigmoid(at)
     h = weight * p * (1 - p)
@@ -254,13 +252,13 @@ def backward(rows, kinds, x, leaf, group, root, prior, drift, full, column, g, y
     for j in range(n):
         s = before(var[j], x[j] * x[j] * c)
         k = 1 / (1 - min(x[j] * x[j] * s * c, 0.5))
-        precision, shift = x[j] * x[j] * c * k, (x[j] * d + (mean[j] - x[j] * s * d) * x[j] * x[j] * c) * k
-        absorb(rows[j], kinds[j], leaf, group, root, prior, full, column, g, j, -precision, -shift, 0.0)
+        var[j], mean[j] = -x[j] * x[j] * c * k, -(x[j] * d + (mean[j] - x[j] * s * d) * x[j] * x[j] * c) * k
+    absorb(rows, kinds, leaf, group, root, prior, full, column, g, var, mean, 0.0)
     m, v = marginals(rows, kinds, x, leaf, group, root, prior, full, column, g, mean, var)
     return sigmoid(m / math.sqrt(1 + math.pi / 8 * v))
 
 
-@inline
+@jit
 def before(after, k):  # type: ignore[no-untyped-def]
     """The smaller s with after = s - k s^2; 1 / (2 k), the largest possible, if there is none."""
     return 2 * after / (1 + math.sqrt(max(1 - 4 * k * after, 0.0)))
@@ -289,38 +287,44 @@ def marginals(rows, kinds, x, leaf, group, root, prior, full, column, g, mean, v
     return m, v
 
 
-@inline
-def absorb(r, kind, leaf, group, root, prior, full, column, g, j, precision, shift, drift):  # type: ignore[no-untyped-def]
-    """Give evidence to the lowest node of a row, which then drifts, and pass its new message up."""
-    if prior[2, kind] > 0 and (full or j == 0):
-        precision, shift = receive(leaf[r], column, prior[2, kind], prior[5, kind], precision, shift, drift)
-        drift = 0.0
-    if prior[1, kind] > 0:
-        precision, shift = receive(group[r], g, prior[1, kind], prior[4, kind], precision, shift, drift)
-    root[r, 0] = max(root[r, 0] + precision, prior[3, kind])
-    root[r, 1] = min(max(root[r, 1] + shift, -FAR * root[r, 0]), FAR * root[r, 0])
+@jit
+def absorb(rows, kinds, leaf, group, root, prior, full, column, g, precision, shift, drift):  # type: ignore[no-untyped-def]
+    """Give evidence to the lowest node of each row, which then drifts, and pass its new message up."""
+    for j in range(len(rows)):
+        r, kind = rows[j], kinds[j]
+        more, moved, q = precision[j], shift[j], drift
+        v = prior[2, kind]
+        if v > 0 and (full or j == 0):
+            u, a = leaf[r, 0, column], leaf[r, 1, column]
+            leaf[r, 0, column], leaf[r, 1, column] = receive(float(u), float(a), v, more, moved, q)
+            more, moved = (leaf[r, 0, column] - u) * prior[5, kind], (leaf[r, 1, column] - a) * prior[5, kind]
+            q = 0.0
+        v = prior[1, kind]
+        if v > 0:
+            u1, a1 = group[r, 0, g], group[r, 1, g]
+            u2, a2 = receive(u1, a1, v, more, moved, q)
+            group[r, 0, g], group[r, 1, g] = u2, a2
+            more, moved = (u2 - u1) * prior[4, kind], (a2 - a1) * prior[4, kind]
+        known = max(root[r, 0] + more, prior[3, kind])
+        root[r, 0] = known
+        root[r, 1] = min(max(root[r, 1] + moved, -FAR * known), FAR * known)
 
 
-@inline
-def receive(node, i, v, per_v, precision, shift, drift):  # type: ignore[no-untyped-def]
-    """Add evidence to node i, let it drift by a variance of drift x V; return the change of its message.
+@jit
+def receive(u, a, v, precision, shift, drift):  # type: ignore[no-untyped-def]
+    """Return (u, a) of a node after more evidence and a drift by a variance of drift x V.
 
-    A drift of q turns l into l / (1 + q l) and h likewise; a negative one takes that back.
+    A drift of q turns l into l / (1 + q l V) and h likewise; a negative one takes that back.
     """
-    u, a = node[0, i], node[1, i]
     k = 1 / (1 - u)
     lv, hv = u * k + precision * v, a * k + shift * v
     if drift != 0:
         f = 1 / max(1 + lv * drift, 0.5)
         lv, hv = lv * f, hv * f
-    if lv > 0:
-        k = 1 / (1 + lv)
-        node[0, i] = min(lv * k, SURE)
-        node[1, i] = min(max(hv * k, -FAR), FAR)
-    else:
-        node[0, i] = 0
-        node[1, i] = 0
-    return (node[0, i] - u) * per_v, (node[1, i] - a) * per_v
+    if lv <= 0:
+        return 0.0, 0.0
+    k = 1 / (1 + lv)
+    return min(lv * k, SURE), min(max(hv * k, -FAR), FAR)
 
 
 @jit
@@ -353,7 +357,7 @@ def active(numbers, texts, edges, slots, codes):  # type: ignore[no-untyped-def]
     return rows[:lines], kinds[:lines], x[:lines]
 
 
-@inline
+@jit
 def sigmoid(z):  # type: ignore[no-untyped-def]
     if z >= 0:
         return 1 / (1 + math.exp(-z))

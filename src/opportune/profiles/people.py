@@ -113,7 +113,7 @@ class People:
         node = self.identities.node(user_id, anonymous_id, create)
         if node is None:
             return None
-        self._name(node, user_id, anonymous_id)
+        self._name(node, user_id, anonymous_id, write=create)
         return self._view(self.identities.root(node))
 
     def view(self, customer: str) -> View | None:
@@ -211,25 +211,30 @@ class People:
         self.catch_up(log)
 
     def _fold(self, node: str, event: Event, seq: int) -> None:
-        state = self._name(node, event.user_id, event.anonymous_id)
+        state = self._name(node, event.user_id, event.anonymous_id, write=False)
         fold(state, event, seq, self.spec)
         self._dirty.add(node)
 
-    def _name(self, node: str, user_id: str | None, anonymous_id: str | None) -> State:
-        """Return the state of a node, which knows the id that led to it."""
+    def _name(self, node: str, user_id: str | None, anonymous_id: str | None, write: bool) -> State:
+        """Return the state of a node with the id that led to it; `write` one that no event of the log would bring."""
         state = self._state(node)
         if not state.id:
             state.user = node == self.identities.user(user_id, create=False)
             state.id = (user_id if state.user else anonymous_id) or ""
+            if write:
+                self._write(node, state)
         return state
+
+    def _write(self, node: str, state: State) -> None:
+        self._rows.put([(node, self._vault.seal(node, dump(state)))])
+        self._dirty.discard(node)
 
     def _join(self, event: Event, anonymous_id: str | None) -> list[LedgerFact]:
         user = self.identities.user(event.user_id, create=True)
         node = None if user is None or anonymous_id is None else self.identities.join(user, anonymous_id)
         if user is None or node is None:
             return []
-        self._name(node, None, anonymous_id)
-        self._dirty.add(node)
+        self._name(node, None, anonymous_id, write=True)
         self._views.drop(user)
         self._views.drop(node)
         return [Joined(at=event.received_at, subject=user, node=node, cause=event.message_id)]
@@ -255,9 +260,7 @@ class People:
     def _hold(self, node: str, state: State) -> None:
         evicted = self._states.put(node, state)
         if evicted is not None and evicted[0] in self._dirty:
-            gone, old = evicted
-            self._rows.put([(gone, self._vault.seal(gone, dump(old)))])
-            self._dirty.discard(gone)
+            self._write(*evicted)
 
     def _view(self, root: str) -> View:
         view = self._views.get(root)

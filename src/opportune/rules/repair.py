@@ -50,7 +50,7 @@ def repairs(
                 if tries > MAX_TRIES:
                     break
                 change = {name: value for name, (_, value) in zip(names, chosen)}
-                if False:
+                if any(old.items() <= change.items() for old in done):
                     continue
                 if all(answer is True for answer in check({**values, **change})):
                     found.append((sum(cost for cost, _ in chosen), len(found), change))

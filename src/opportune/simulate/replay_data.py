@@ -319,8 +319,9 @@ def _format(path: str) -> str:
 
 
 def _filled(found: Any, dtype: Any, missing: Any) -> npt.NDArray[Any]:
-    array = np.ma.filled(found.astype(dtype), missing) if np.ma.isMaskedArray(found) else found.astype(dtype)
-    return np.asarray(array)
+    array = np.array(np.ma.getdata(found), dtype)
+    array[np.ma.getmaskarray(found)] = missing  # `ma.filled` takes None for "the default", which is "?"
+    return array
 
 
 def _quoted(name: str) -> str:

@@ -167,7 +167,7 @@ class Life:
                 problem=problem if problem in PROBLEMS else None,
                 allowed=tuple(allowed),
                 truth=tuple(seen * self.company.probability(customer, a, kept.at, channel.name) for a in allowed),
-                worth=() if scores is None else tuple(scores.worth.tolist()),
+                worth=() if scores is None else tuple((scores.c * scores.v * scores.l).tolist()),
                 price=answer.price,
                 action=chosen.action if chosen else None,
                 issue=plan.action(chosen.action).issue if chosen else "",

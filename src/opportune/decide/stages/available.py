@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from opportune.clock import format_instant
 from opportune.decide.board import Board
 from opportune.decide.types import Stage
-from opportune.clock import format_instant
 
 
 def available(board: Board) -> Board:
     """Drop actions without a treatment for the placement, outside their dates, or taken by another placement."""
     plan, at = board.plan, board.request.at
-    out = (board.place.treatment < 0) | (plan.starts > at) | (plan.ends <= at)
-    board.stage[out] = Stage.AVAILABLE
+    if plan.dated:
+        board.stage[(plan.starts > at) | (plan.ends <= at)] = Stage.AVAILABLE
     taken = [plan.position[name] for name in board.taken]
     if taken:
         board.drop(np.array(taken, np.int32), Stage.AVAILABLE)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from opportune.decide.board import Board
 from opportune.decide.types import Stage
 
 
 def situation(board: Board) -> Board:
     """Drop what a situation of the customer silences, and remember the levers that it raises."""
-    holding = [s for s in board.plan.situations if board.plan.program.test(board.truth, s.condition)]
-    percent = board.plan.percent
+    plan = board.plan
+    if not plan.situations:
+        return board
+    holding = [s for s, holds in zip(plan.situations, board.holds(plan.when), strict=True) if holds]
     for s in holding:
         board.drop(s.silenced, Stage.SITUATION)
-        percent = percent + s.raised
-    board.percent = percent
+    if holding:
+        board.percent = np.sum([plan.percent, *(s.raised for s in holding)], axis=0)
     board.reasons[Stage.SITUATION] = lambda i: "is silenced while the customer is in " + " and ".join(
         f"`{s.name}`" for s in holding if i in s.silenced
     )
