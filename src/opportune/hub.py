@@ -38,10 +38,10 @@ from opportune.events.types import (
     Rebuilt,
     SituationChanged,
 )
+from opportune.learn import consequences, fold
 from opportune.ledger.ledger import Ledger
 from opportune.ledger.record import Record, encode
 from opportune.ledger.relationship import Relationship, merge
-from opportune.learn import consequences, fold
 from opportune.profiles import consent
 from opportune.profiles.contacts import Contacts
 from opportune.profiles.people import People, View
@@ -60,6 +60,9 @@ NEAR = 20_000
 """Customers whose values are held ready for the next decision."""
 
 NEVER = 1 << 62
+
+NOTHING = ProfileSpec((), (), "UTC")
+"""What is known of customers before any catalog is live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ class Hub:
         self.ledger = Ledger(store, self.vault)
         self.events = store.log("events")
         self.seen, self.dead_letters = Seen(store), DeadLetters(store, self.vault, self.clock.new_id)
+        self.people = People(store, self.vault, NOTHING)
         self._lock = threading.RLock()
         self._rows: dict[str, Near] = {}
         self.published = self.ledger.published()
@@ -339,11 +343,11 @@ class Hub:
 
     def _adopt(self, catalog: Catalog) -> None:
         spec = ProfileSpec.of(catalog)
-        if self.published and hasattr(self, "people"):
-            self.people.adopt(spec, self.events)
-        else:
-            self.people = People(self.store, self.vault, spec)
+        if self.people.spec is NOTHING:
+            self.people.spec = spec
             self.people.catch_up(self.events)
+        else:
+            self.people.adopt(spec, self.events)
         self.plan = Plan(catalog)
         goals = {a.name: a.outcomes.goal for a in catalog.actions if a.outcomes.goal}
         self._goals: dict[str, dict[str, Goal]] = {}

@@ -36,7 +36,7 @@ class FakeClock:
 
 
 def tiny_catalog(**more: Any) -> Catalog:
-    """Return a catalog with one placement and one action that fits everybody; `more` adds or replaces top-level keys."""
+    """Return a catalog with one placement and one action that fits everybody; `more` adds or replaces keys."""
     data: dict[str, Any] = {
         "currency": "EUR",
         "time_zone": "Europe/Berlin",

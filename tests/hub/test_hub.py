@@ -193,10 +193,11 @@ def test_rebuild_is_the_same_from_any_order_of_answers(clock: FakeClock) -> None
             hub.ingest(identify(who, tenure_months=int(rng.integers(30)), plan=PLANS[k % 3]))
             answer = hub.decide(who, "app.home")
             for offer in answer.actions:
-                answers.append((answer.decision_id, offer.action, "impression", clock.now() + MINUTE))
-                answers.append((answer.decision_id, offer.action, str(rng.choice(["accept", "reject"])), clock.now() + HOUR))
+                made = str(answer.decision_id), offer.action
+                answers.append((*made, "impression", clock.now() + MINUTE))
+                answers.append((*made, str(rng.choice(["accept", "reject"])), clock.now() + HOUR))
                 if k % 4 == 0:
-                    answers.append((answer.decision_id, offer.action, "accept", clock.now() + 2 * DAY))
+                    answers.append((*made, "accept", clock.now() + 2 * DAY))
         clock.advance(30 * DAY)
         for k in np.random.default_rng(order).permutation(len(answers)):
             decision, action, outcome, at = answers[k]
@@ -222,7 +223,8 @@ def test_a_late_positive_undoes_the_negative_of_its_window(hub: Hub, clock: Fake
     assert [f.label for _, f in hub.ledger.read() if isinstance(f, Labeled)] == [False]
     assert hub.respond(str(answer.decision_id), offer.action, "accept")
     assert not hub.respond(str(answer.decision_id), offer.action, "accept")
-    assert [(f.before, f.label) for _, f in hub.ledger.read() if isinstance(f, Labeled)] == [(None, False), (False, True)]
+    labels = [(f.before, f.label) for _, f in hub.ledger.read() if isinstance(f, Labeled)]
+    assert labels == [(None, False), (False, True)]
     assert hub.brain.answers == 1
     assert hub.brain.model.positives().sum() == pytest.approx(1)
 
@@ -265,7 +267,8 @@ def test_a_goal_credits_the_last_impression_and_an_undo_takes_it_back(hub: Hub, 
 
 
 def test_nothing_is_sold_to_a_person_with_an_open_problem(hub: Hub) -> None:
-    hub.ingest([identify("maya", tenure_months=12, complaints_open=1), track("maya", "Order Completed", "m", revenue=90)])
+    order = track("maya", "Order Completed", "m", revenue=90)
+    hub.ingest([identify("maya", tenure_months=12, complaints_open=1), order])
     actions = {a.action for a in hub.decide("maya", "app.home", limit=9).actions}
     assert "sorry" in actions
     assert "upgrade" not in actions
@@ -455,7 +458,10 @@ def test_a_forgotten_customers_canaries_are_in_no_file(tmp_path: Path, clock: Fa
     hub = Hub.of(shop(), f"sqlite:///{tmp_path}/hub.db", clock)
     busy(hub, clock, 30)
     hub.ingest([
-        {**identify(canary, plan=f"{canary}-plan", tenure_months=12, email=f"{canary}@example.com"), "anonymousId": f"{canary}-anon"},
+        {
+            **identify(canary, plan=f"{canary}-plan", tenure_months=12, email=f"{canary}@example.com"),
+            "anonymousId": f"{canary}-anon",
+        },
         track(canary, "Order Completed", f"{canary}-message", revenue=50, note=f"{canary}-note"),
         {"type": "track", "userId": canary, "messageId": "bad", "properties": {"x": f"{canary}-bad"}},
     ])

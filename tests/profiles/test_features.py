@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from door import event
 from streams import ZONE, feature
@@ -142,6 +143,8 @@ def test_distinct_counts_to_its_bound_and_comes_down_again() -> None:
     later = [event(i, at=T + HOUR + i, properties={"revenue": i}) for i in range(10)]
     assert both(spec, early + later, T + HOUR + 99) == {"f": MOST_DISTINCT, "all": MOST_DISTINCT}
     assert both(spec, early + later, T + 2 * HOUR) == {"f": 10, "all": MOST_DISTINCT}
+    late = [msgspec.structs.replace(taken, received_at=T + HOUR + 50) for taken in early]
+    assert both(spec, later + late, T + 2 * HOUR) == {"f": 10, "all": MOST_DISTINCT}
     whole = ProfileSpec((), spec, ZONE)
     state = State()
     for seq, taken in enumerate(early + later, 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -16,8 +17,10 @@ from streams import FEATURES, SPEC, TRAITS, ZONE, Taken, feature, few, streams
 from opportune.clock import DAY, parse_instant
 from opportune.errors import BadEvent, BadRequest, NotFound
 from opportune.events.types import Event, Joined, Proposed
+from opportune.profiles import identity
 from opportune.profiles.people import View
 from opportune.profiles.spec import ProfileSpec
+from opportune.store import open_store
 
 NOW = parse_instant("2026-12-01T00:00:00Z")
 
@@ -305,3 +308,37 @@ def test_values_are_read_once_while_they_stay() -> None:
     view = door.people.resolve("ana", None)
     assert view.values(NOW) is view.values(view.until(NOW) - 1)
     assert view.values(NOW) is not view.values(view.until(NOW))
+
+
+def test_a_person_has_a_bounded_number_of_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "MOST_NODES", 2)
+    door = Door(SPEC)
+    joins = [len(door.send(identify(number, "ana", f"web{number}"))) for number in range(1, 5)]
+    assert joins == [1, 1, 0, 0]
+    assert len(door.people.resolve("ana", None).nodes) == 3
+    assert door.people.resolve(None, "web4").customer == "web4"
+
+
+def test_a_device_remembers_a_bounded_number_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "MOST_REUSED", 2)
+    door = Door(SPEC)
+    users = ["ana", "ben", "eve", "ana", "eve"]
+    assert [len(door.send(identify(n, user, "kiosk"))) for n, user in enumerate(users, 1)] == [1, 1, 1, 1, 0]
+    door.send(order(9, None, "kiosk"))
+    assert orders(door.people.resolve("eve", None))[0] == 1
+
+
+def test_a_file_keeps_people(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/hub.db"
+    door = Door(SPEC, store=open_store(url))
+    door.send(order(1, None, "web"))
+    door.send(identify(2, "ana", "web", plan="gold"))
+    door.people.save()
+    door.send(order(3, None, "web", "b"))
+    door.store.close()
+    again = Door(SPEC, store=open_store(url))
+    assert again.caught_up == 1
+    assert orders(again.people.resolve("ana", None)) == (2.0, "b")
+    again.people.forget("ana")
+    assert again.people.resolve(None, "web") is None
+    again.store.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -18,8 +17,8 @@ from opportune.rules.python import compile_rows
 
 
 @pytest.fixture(scope="module")
-def duck() -> Iterator[Duck]:
-    yield Duck()
+def duck() -> Duck:
+    return Duck()
 
 
 @given(st.lists(conditions(), min_size=1, max_size=6), st.lists(rows, min_size=1, max_size=12))

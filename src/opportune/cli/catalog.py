@@ -21,7 +21,8 @@ def init(
     from opportune.catalog.project import write_project
 
     written = [str(path) for path in write_project(folder)]
-    say(json, {"dir": str(folder), "files": written}, f"Wrote {len(written)} files to {folder}.\nNext: opportune check {folder}")
+    text = f"Wrote {len(written)} files to {folder}.\nNext: opportune check {folder}"
+    say(json, {"dir": str(folder), "files": written}, text)
 
 
 def check(folder: Folder = None, dir: Dir = None, json: Json = False) -> None:

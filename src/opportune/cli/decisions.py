@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -107,6 +108,14 @@ def rebuild(
     say(json, {"model": digest, "answers": answers}, f"Rebuilt from {answers} answers: model {digest[:12]}.")
 
 
+READERS: dict[str, Callable[[str], Any]] = {
+    "number": float,
+    "text": str,
+    "bool": lambda text: {"true": True, "false": False}[text.lower()],
+    "time": parse_instant,
+}
+
+
 def _context(given: list[str], declared: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for text in given:
@@ -114,8 +123,7 @@ def _context(given: list[str], declared: dict[str, str]) -> dict[str, Any]:
         if not equals or name not in declared:
             raise BadInput(f"--context {text}: write name=value; the catalog declares {', '.join(declared) or 'none'}")
         try:
-            read = {"number": float, "bool": lambda v: {"true": True, "false": False}[v.lower()], "time": parse_instant}
-            found[name] = read.get(declared[name], str)(value)
+            found[name] = READERS[declared[name]](value)
         except (ValueError, KeyError):
             raise BadInput(f"--context {text}: {value!r} is not a {declared[name]}") from None
     return found

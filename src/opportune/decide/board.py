@@ -14,7 +14,6 @@ from opportune.decide.types import Answer, Chosen, Ghost, Request, Snapshot, Sta
 from opportune.rules import Row
 from opportune.rules.program import Truth
 
-
 Floats = npt.NDArray[np.float64]
 
 
@@ -51,9 +50,11 @@ class Scores:
 
     def keep(self, kept: npt.NDArray[np.bool_]) -> Scores:
         """Return the scores of some of the candidates."""
-        parts = (self.p[kept], np.ascontiguousarray(self.table[:, kept]), self.baseline[kept], self.c[kept])
-        rest = (self.v[kept], self.l[kept], self.service[kept], self.price, self.priority[kept])
-        return Scores(self.index[kept], self.family, *parts, *rest)
+        return Scores(
+            self.index[kept], self.family, self.p[kept], np.ascontiguousarray(self.table[:, kept]),
+            self.baseline[kept], self.c[kept], self.v[kept], self.l[kept], self.service[kept], self.price,
+            self.priority[kept],
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -96,7 +97,8 @@ class Board:
         zone = plan.catalog.time_zone
         row = situated(plan.layout, snapshot.row, request.context, place.channel.name, place.name, request.at, zone)
         taken = tuple(c.action for board in before for c in board.chosen)
-        return cls(request, snapshot, plan, place, number, row, plan.program.start(row), place.start.copy(), taken=taken)
+        truth = plan.program.start(row)
+        return cls(request, snapshot, plan, place, number, row, truth, place.start.copy(), taken=taken)
 
     def require(self, conditions: Ints, stage: Stage) -> Board:
         """Drop the candidates whose condition (an index per action, -1: none) is not TRUE."""

@@ -128,7 +128,8 @@ def quantile(family, a, b, u):
     if family == 2:
         return a
     if family == 0:
-        return 1.0 / (1.0 + math.exp(-(a + math.sqrt(b) * normal_quantile(u)))) if b > 0.0 else 1.0 / (1.0 + math.exp(-a))
+        logit = a + math.sqrt(b) * normal_quantile(u) if b > 0.0 else a
+        return 1.0 / (1.0 + math.exp(-logit))
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = 0.5 * (low + high)

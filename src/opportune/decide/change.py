@@ -21,7 +21,7 @@ VALUE_BOUND = 10.0
 def smallest_change(
     request: Request, snapshot: Snapshot, action: str, values: Mapping[str, Value]
 ) -> dict[str, Value] | None:
-    """Return the smallest change that makes an action win with the same seed and model, verified; None if none is found.
+    """Return the smallest change that makes an action win with the same seed and model; None if none is found.
 
     Tries changes of `mutable` traits and features that make every failed predicate true, fewest first and smallest
     moves first; then the action's lever, then its value, on top of the first such change. Keys are the names of traits
@@ -31,7 +31,7 @@ def smallest_change(
     i = plan.position[action]
     known = plan.actions[i]
     conditions = [e for e in (known.eligible, known.applicable, known.suitable, known.helps) if e is not None]
-    mutable = [x.name for x in (*plan.catalog.traits, *plan.catalog.features) if x.mutable]
+    mutable = [t.name for t in plan.catalog.traits if t.mutable] + [f.name for f in plan.catalog.features if f.mutable]
     holds = all(e.evaluate(values) is True for e in conditions)
     changes: list[dict[str, Value]] = [{}] if holds else []
     for _, change in zip(range(TRIALS), repairs(conditions, values, mutable)):
@@ -40,22 +40,21 @@ def smallest_change(
     for change in changes:
         if change and _wins(request, _changed(snapshot, change), action):
             return change
-    for change in changes[:1]:
-        moved = _changed(snapshot, change)
-        lever = _least(
-            known.lever, LEVER_BOUNDS[1], 1.0,
-            lambda x: _wins(request, replace(moved, plan=plan.with_lever(i, x)), action),
-        )  # fmt: skip
-        if lever is not None:
-            return {**change, "lever": lever}
-        value = plan.value_of(i, moved.row)
-        worth = _least(
-            value, value * VALUE_BOUND, value * 0.01,
-            lambda x: _wins(request, replace(moved, plan=plan.with_value(i, x)), action),
-        )  # fmt: skip
-        if worth is not None:
-            return {**change, "value": worth}
-    return None
+    if not changes:
+        return None
+    change = changes[0]
+    moved = _changed(snapshot, change)
+    lever = _least(
+        known.lever, LEVER_BOUNDS[1], 1.0, lambda x: _wins(request, replace(moved, plan=plan.with_lever(i, x)), action)
+    )
+    if lever is not None:
+        return {**change, "lever": lever}
+    value = plan.value_of(i, moved.row)
+    worth = _least(
+        value, value * VALUE_BOUND, value * 0.01,
+        lambda x: _wins(request, replace(moved, plan=plan.with_value(i, x)), action),
+    )  # fmt: skip
+    return None if worth is None else {**change, "value": worth}
 
 
 def _least(low: float, high: float, step: float, wins: Callable[[float], bool]) -> float | None:

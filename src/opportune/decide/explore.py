@@ -115,7 +115,8 @@ def thompson(epsilon: float) -> Explorer:
 
     def choose(s: Scores, left: Mask, seed: int, stream: int, answers: int) -> tuple[int, float]:
         numbers = s.index, left, s.service, s.price, np.uint64(seed), stream
-        return selection.draw(FAMILIES[s.family], s.table, *numbers)
+        drawn: tuple[int, float] = selection.draw(FAMILIES[s.family], s.table, *numbers)
+        return drawn
 
     def chances(s: Scores, left: Mask, answers: int) -> Chances:
         if s.family == "certain":

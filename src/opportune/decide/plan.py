@@ -57,7 +57,6 @@ class Plan:
         self.actions = catalog.actions
         self.position = {a.name: i for i, a in enumerate(catalog.actions)}
         self._conditions: dict[Expression, int] = {}
-        n = len(catalog.actions)
         self.eligible = self._indexes(a.eligible for a in catalog.actions)
         self.applicable = self._indexes(a.applicable for a in catalog.actions)
         self.suitable = self._indexes(a.suitable for a in catalog.actions)

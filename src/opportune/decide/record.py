@@ -85,7 +85,9 @@ def _place(plan: Plan, answer: Answer) -> ledger.Place:
         channel=plan.places[answer.placement].channel.name,
         leaders=ledger.pack_leaders(_leaders(plan, answer)) if answer.scores else b"",
         silence=answer.silence,
-        ghost=ghost and ledger.Ghost(plan.position[ghost.action], ghost.propensity, ghost.probability, ghost.reason),
+        ghost=None if ghost is None else ledger.Ghost(
+            plan.position[ghost.action], ghost.propensity, ghost.probability, ghost.reason
+        ),
         price=answer.price,
         candidates=answer.candidates,
         silence_probability=answer.silence_probability,

@@ -108,9 +108,8 @@ def _candidates(family, table, left, service, price):
                 silence *= _f(family, table, j, service, price, price)
             if table[REACH, j] >= 1.0 and (service[j] or bottom[j] > price):
                 sure = max(sure, bottom[j])
-    if not any_service:
-        low = max(sure, price)
-    else:
+    low = max(sure, price)
+    if any_service:
         low = sure if sure > -np.inf else min(reached, price)
     kept, m, discarded = np.empty(n, np.int64), 0, 0.0
     for j in range(n):

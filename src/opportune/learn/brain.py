@@ -1,4 +1,4 @@
-"""What the hub has learned: the model of P, the baseline of goals reached without contact, and how well both predict."""
+"""What the hub has learned: the model of P, the baseline of goals reached without contact, and their metrics."""
 
 from __future__ import annotations
 

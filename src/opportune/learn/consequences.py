@@ -1,4 +1,4 @@
-"""What follows from an answer: contacts confirmed or released, windows opened and closed, credits moved, labels learned.
+"""What follows from an answer: contacts confirmed or released, windows ended, credits moved, labels learned.
 
 Each function changes what the ledger keeps beside its log, returns the new facts in order, and appends nothing itself.
 All of it depends on sets of facts, not on their order: a fact heard twice, or late, changes nothing more.
@@ -21,10 +21,10 @@ from opportune.events.types import (
     Uncredited,
     WindowClosed,
 )
+from opportune.learn.credit import Credit, standing
 from opportune.ledger.episodes import Consequence, Episode, Episodes
 from opportune.ledger.ledger import Ledger
 from opportune.ledger.relationship import Reached, Waiting, merge
-from opportune.learn.credit import Credit, standing
 from opportune.profiles.contacts import ContactPlan
 
 IMPRESSION, DELIVERED, RELEASED = "impression", "delivered", "released"

@@ -7,11 +7,10 @@ from contextlib import suppress
 
 from opportune.errors import Forgotten, NotFound
 from opportune.events.types import Labeled, LedgerFact, Published, Rebuilt
+from opportune.learn.brain import Brain
 from opportune.ledger.ledger import Ledger
 from opportune.ledger.record import inputs_of, keys_of, unpack_leaders, values_of
-from opportune.learn.brain import Brain
 from opportune.predictors.base import Values
-
 
 TEACHING = (Published, Labeled, Rebuilt)
 """The facts that change a brain."""

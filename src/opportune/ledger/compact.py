@@ -1,4 +1,5 @@
 """Compact forms of the two large parts of a decision record: the values read and the stage of each action."""
+# mypy: disable-error-code="no-untyped-def, assignment"
 
 from __future__ import annotations
 
@@ -62,7 +63,7 @@ def unpack_stages(data: bytes, count: int, common: int) -> npt.NDArray[np.uint8]
 
 
 @njit(cache=True, nogil=True)
-def _pack_stages(stages, common, buffer):  # type: ignore[no-untyped-def]
+def _pack_stages(stages, common, buffer):
     n = len(stages)
     odd, runs, run, last = 0, 0, 0, 255
     for i in range(n):
@@ -126,7 +127,7 @@ def _pack_stages(stages, common, buffer):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _pack(numbers, exact, buffer):  # type: ignore[no-untyped-def]
+def _pack(numbers, exact, buffer):
     n = len(numbers)
     size = (n + 1) // 2
     buffer[:size] = 0
@@ -170,7 +171,7 @@ def _pack(numbers, exact, buffer):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _unpack(data, numbers):  # type: ignore[no-untyped-def]
+def _unpack(data, numbers):
     n = len(numbers)
     at = (n + 1) // 2
     single, double = np.empty(1, np.float32), np.empty(1, np.float64)

@@ -161,7 +161,7 @@ class Ledger:
         self._episodes.put([(decision_id, episodes.encode(rows))])
 
     def joined(self) -> Iterator[tuple[str, Episodes]]:
-        """Yield every decision with its impressions, outcomes and labels, in the order of the ids, which is that of time."""
+        """Yield every decision with its impressions, outcomes and labels, in order of time (that of the ids)."""
         for decision_id, row in self._episodes.scan():
             yield decision_id, episodes.decode(row)
 

@@ -1,4 +1,4 @@
-"""What we have said to a customer and what they may still do about it: contacts, actions that wait for a goal, goals."""
+"""What we said to a customer and what they may still do about it: contacts, actions that wait for a goal, goals."""
 
 from __future__ import annotations
 

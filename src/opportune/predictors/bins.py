@@ -88,6 +88,7 @@ class Bins:
         for j in range(n):
             self.slots[j, [0, bins, bins + 1]] = self._row(BIN), self._row(BIN), self._row(LINE)
         self.vocabularies = [Vocabulary(self._row(BIN), self._row(BIN)) for _ in inputs.texts]
+        self.rests = np.array([v.rest for v in self.vocabularies], np.int32)
 
     @property
     def rows(self) -> int:
@@ -109,9 +110,10 @@ class Bins:
         if _picked(self.learned, self.level):
             self._keep(values.numbers)
         fresh: list[int] = []
-        for vocabulary, text, row in zip(self.vocabularies, values.texts, rows.tolist()):
-            if row == vocabulary.rest and text is not None:
-                fresh += self._count(vocabulary, text)
+        for j in (rows == self.rests).nonzero()[0].tolist():
+            text = values.texts[j]
+            if text is not None:
+                fresh += self._count(self.vocabularies[j], text)
         if self.learned % COOLING == 0:
             self.recent *= 0.5
             for vocabulary in self.vocabularies:
@@ -215,6 +217,7 @@ class Bins:
             vocabulary.update((text.decode("utf-8", "surrogatepass"), row) for text, row in kept)
             vocabulary.candidates = dict(candidates)
             self.vocabularies.append(vocabulary)
+        self.rests = np.array([v.rest for v in self.vocabularies], np.int32)
         return self
 
     def _row(self, kind: int) -> int:

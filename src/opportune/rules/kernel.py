@@ -123,7 +123,7 @@ def _operate(opcode: int, x: float, y: float) -> float:
     if opcode == NEGATE:
         return -x
     if opcode == LEAST:
-        return y if y < x else x
+        return y if math.isnan(x) or y < x else x
     if opcode == GREATEST:
         return y if math.isnan(x) or y > x else x
     if opcode == COALESCE:

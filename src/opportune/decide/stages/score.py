@@ -76,9 +76,8 @@ def _value(board: Board, index: Ints) -> Floats:
 
 
 def _lever(board: Board, index: Ints) -> Floats:
-    if board.percent is None:
-        return board.plan.lever[index]
-    return 1 + np.clip(board.percent[index], *LEVER_BOUNDS) / 100
+    lever: Floats = board.plan.lever if board.percent is None else 1 + np.clip(board.percent, *LEVER_BOUNDS) / 100
+    return lever[index]
 
 
 def _reach(board: Board, index: Ints) -> Floats:

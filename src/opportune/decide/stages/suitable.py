@@ -7,5 +7,5 @@ from opportune.decide.types import Stage
 
 
 def suitable(board: Board) -> Board:
-    """Drop the actions that are not `suitable`, and those that would not help: whatever V and L, there is no contact."""
+    """Drop what is not `suitable`, and what would not help: whatever V and L, there is no contact then."""
     return board.require(board.plan.suitable, Stage.SUITABLE).require(board.plan.helps, Stage.SUITABLE)
