@@ -56,6 +56,9 @@ from opportune.store.vault import Vault
 CHECKPOINT = 5000
 """Answers learned between two checkpoints of the model."""
 
+WRITE_BEHIND = 5000
+"""Events taken between two writings of the profiles that changed."""
+
 NEAR = 20_000
 """Customers whose values are held ready for the next decision."""
 
@@ -113,6 +116,7 @@ class Hub:
         self._saved = self.brain.answers
         self._taught = self.ledger.last()
         self._live_campaigns: set[str] = set()
+        self._written, self._pruned = self.events.last(), 0
         if self.published:
             self._adopt(self.ledger.catalog(self.published))
 
@@ -181,6 +185,7 @@ class Hub:
                     self._take(event, node)
             if rejected:
                 self.dead_letters.add(rejected, source="default", received_at=now)
+            self._keep_up(now)
         return Ingested(len(fresh), len(nodes) - len(fresh), len(rejected))
 
     def retry(self) -> tuple[int, int]:
@@ -289,6 +294,22 @@ class Hub:
                 "situations": list(self.ledger.relationship(view.subject).situations),
             }
 
+    def model(self) -> dict[str, Any]:
+        """Return what the model has learned: metrics per action, test-then-train, and the bins of each predictor."""
+        with self._lock:
+            metrics = self.brain.metrics
+
+            def judged(action: str | None) -> dict[str, Any]:
+                error = metrics.calibration_error(action)
+                return {"auc": metrics.auc(action), "logLoss": metrics.log_loss(action), "calibrationError": error}
+
+            rows = [
+                {"action": a, "answers": metrics.answers(a), "positives": metrics.positives(a), **judged(a)}
+                for a in metrics.actions()
+            ]
+            learned = {"answers": self.brain.answers, "actions": rows}
+            return {**judged(None), **self.brain.model.describe(), **learned}
+
     def unjoin(self, node: str) -> None:
         """Undo a join: profile, consents and contacts become as if it had never been."""
         with self._lock, self._all_or_nothing():
@@ -349,6 +370,7 @@ class Hub:
         else:
             self.people.adopt(spec, self.events)
         self.plan = Plan(catalog)
+        self._old_plan = self.published, self.plan
         goals = {a.name: a.outcomes.goal for a in catalog.actions if a.outcomes.goal}
         self._goals: dict[str, dict[str, Goal]] = {}
         for name, goal in goals.items():
@@ -524,23 +546,35 @@ class Hub:
     def _replayed(self, decision_id: str) -> tuple[Decision, Snapshot, Record]:
         made, kept = self.ledger.decision(decision_id)
         brain = self.brain if made.model >= self._taught else fold.live(self.ledger, made.model)
-        plan = self.plan if made.catalog == self.published else Plan(self.ledger.catalog(made.catalog))
+        plan = self._plan(made.catalog)
         decision, snapshot = records.replay(kept, plan, brain.model, brain.baseline)
         return decision, snapshot, kept
 
     def _again(self, decision_id: str) -> Answered:
-        made, kept = self.ledger.decision(decision_id)
-        plan = self.plan if made.catalog == self.published else Plan(self.ledger.catalog(made.catalog))
-        decision, _, _ = self._replayed(decision_id)
-        view = self.people.view(made.subject)
-        return answered(plan, decision, decision_id, view.customer if view else kept.customer)
+        made, _ = self.ledger.decision(decision_id)
+        decision, _, kept = self._replayed(decision_id)
+        return answered(self._plan(made.catalog), decision, decision_id, kept.customer)
+
+    def _plan(self, published: int) -> Plan:
+        """Return the plan of a catalog that was published once."""
+        if published == self.published:
+            return self.plan
+        if self._old_plan[0] != published:
+            self._old_plan = published, Plan(self.ledger.catalog(published))
+        return self._old_plan[1]
 
     def _close_windows(self, now: int) -> None:
-        waiting = self.ledger.next_due()
-        if waiting is None or waiting > now:
-            return
         for end, decision_id, action in self.ledger.due(now):
             self._learn(consequences.close(self.ledger, decision_id, action, end))
+
+    def _keep_up(self, now: int) -> None:
+        """Write changed profiles now and then, so that a start has little to fold, and forget old messageIds daily."""
+        if self.events.last() >= self._written + WRITE_BEHIND:
+            self.people.save()
+            self._written = self.events.last()
+        if now // DAY > self._pruned:
+            self.seen.prune(now)
+            self._pruned = now // DAY
 
     def _reach(self, action: str, stage: str, at: int) -> None:
         if action in self.plan.position:

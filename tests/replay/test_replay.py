@@ -317,3 +317,5 @@ def test_the_hub_on_the_real_campaigns(data_folder: Path, monkeypatch: pytest.Mo
     mail = replay(load_spec(EXAMPLES / "hillstrom_womens.yaml"))
     assert mail["log_loss"] < 0.97 * mail["log_loss_of_base_rate"]
     assert mail["policies"]["hub"]["value"]["snips"] > mail["policies"]["uniform"]["interval"]["snips"][1]
+    best = mail["policies"]["best_single"]["value"]["snips"]
+    assert mail["policies"]["hub"]["interval"]["snips"][1] > best, "exploring may cost a little, not more"

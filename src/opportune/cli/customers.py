@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from opportune.cli.options import Dir, Json, StoreUrl, note, open_hub, say
+from opportune.cli.options import Dir, Json, StoreUrl, note, open_hub, progress, say
 from opportune.errors import BadInput
 
 
@@ -17,6 +17,7 @@ def import_(
         list[str] | None,
         typer.Option("--map", help="Column mapping, such as userId=customer_id or event='Order Completed'."),
     ] = None,
+    source: Annotated[str, typer.Option(help="A name for where these events come from.")] = "import",
     dir: Dir = None,
     store: StoreUrl = None,
     json: Json = False,
@@ -25,23 +26,22 @@ def import_(
 
     Example: opportune import orders.csv --map userId=customer --map "event='Order Completed'" --map timestamp=date
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from opportune.events.columns import Columns
     from opportune.events.importer import import_files
-    from opportune.events.sources import parse_mapping
+    from opportune.events.intake import Intake
 
-    mapping = parse_mapping(map or [])
-    with (
-        open_hub(dir, store) as hub,
-        Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            console=Console(stderr=True), disable=json,
-        ) as bar,
-    ):  # fmt: skip
-        tasks = {path: bar.add_task(path.name, total=None) for path in files}
+    columns = Columns.parse(map) if map else None
+    with open_hub(dir, store) as hub, progress("Importing", quiet=json) as tell:
+        intake = Intake(hub.clock.new_id, source=source)
         report = import_files(
-            files, mapping, hub, progress=lambda path, done, total: bar.update(tasks[path], completed=done, total=total)
+            files,
+            columns,
+            store=hub.store,
+            intake=intake,
+            clock=hub.clock,
+            take=lambda events: hub.ingest(events).taken,
+            reject=lambda bad: hub.dead_letters.add(bad, source=source, received_at=hub.clock.now()),
+            progress=lambda at: tell((files.index(at.path) + at.done) / len(files), f"{at.path.name}, {at.report.rows} rows"),
         )
     found = {
         "rows": report.rows,
@@ -71,7 +71,10 @@ def rejected(
             taken, left = hub.retry()
             say(json, {"taken": taken, "left": left}, f"{taken} taken, {left} still set aside.")
             return
-        rows = [{"id": r.id, "reason": r.reason, "message": r.message, "raw": r.raw} for r in hub.dead_letters.list()]
+        rows = [
+            {"id": key, "reason": letter.reason, "message": letter.message, "source": letter.source, "raw": letter.raw}
+            for key, letter in hub.dead_letters.letters()
+        ]
     text = "\n".join(f"{r['reason']}: {r['message']}" for r in rows) or "Nothing is set aside."
     say(json, {"rejected": rows}, text)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,3 +46,19 @@ def say(as_json: bool, data: Any, text: str) -> None:
 def note(text: str) -> None:
     """Tell something that is not the result."""
     print(text, file=sys.stderr)
+
+
+@contextmanager
+def progress(task: str, quiet: bool) -> Iterator[Callable[[float, str], None]]:
+    """Show a bar on stderr while the block runs, unless `quiet`; yields a function of (part done, text beside it)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[told]}"), console=Console(stderr=True), disable=quiet) as bar:
+        number = bar.add_task(task, total=1.0, told="")
+
+        def tell(done: float, told: str) -> None:
+            bar.update(number, completed=done, told=told)
+
+        yield tell

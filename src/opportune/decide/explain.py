@@ -144,6 +144,8 @@ def _won(board: Board, c: Chosen) -> Won:
         f"{action.path} won in {c.placement} at rank {c.rank}: priority {c.priority:.4g} = P {c.propensity:.4g} "
         f"x C {c.context_weight:.3g} x V {c.value:.4g} x L {c.lever:.3g}, chosen with probability {c.probability:.3g}"
     )
+    if board.snapshot.baseline_positives:
+        sentence += f"; without a contact its goal is reached with {c.baseline:.3g}"
     return Won(c, movers, sentence + (f"; P is moved by {because}." if because else "."))
 
 

@@ -45,6 +45,7 @@ class Ledger:
         self._campaigns, self._saved = store.table("campaigns"), store.table("saved")
         self._live = store.table("live")
         self._brains = self._read_saved()
+        self._next_due = self._read_due()
         self._cache = cache
         self._decisions: OrderedDict[str, tuple[DecisionMade, Record]] = OrderedDict()
         self._near: OrderedDict[str, Relationship] = OrderedDict()
@@ -182,9 +183,12 @@ class Ledger:
     def wait(self, at: int, decision_id: str, action: str) -> None:
         """Note that the outcome window of an action ends at an instant."""
         self._due.put([(f"{at:016x}\x1f{decision_id}\x1f{action}", b"")])
+        self._next_due = at if self._next_due is None else min(at, self._next_due)
 
     def due(self, at: int) -> list[tuple[int, str, str]]:
         """Take out and return the (end, decision, action) of the windows that ended by an instant, earliest first."""
+        if self._next_due is None or self._next_due > at:
+            return []
         found = []
         for key, _ in self._due.scan():
             end, decision_id, action = key.split("\x1f")
@@ -192,12 +196,8 @@ class Ledger:
                 break
             found.append((int(end, 16), decision_id, action))
         self._due.delete([f"{end:016x}\x1f{d}\x1f{a}" for end, d, a in found])
+        self._next_due = self._read_due()
         return found
-
-    def next_due(self) -> int | None:
-        """Return the earliest end of an outcome window; None if nothing waits."""
-        first = next(self._due.scan(), None)
-        return int(first[0].split("\x1f")[0], 16) if first else None
 
     def forget(self, subjects: Sequence[str]) -> None:
         """Drop what is kept of a customer outside the sealed log; their decisions can no longer be read."""
@@ -211,6 +211,7 @@ class Ledger:
     def clear(self) -> None:
         """Empty the caches, as after a transaction that was rolled back."""
         self._brains = self._read_saved()
+        self._next_due = self._read_due()
         self._decisions.clear()
         self._near.clear()
 
@@ -220,6 +221,10 @@ class Ledger:
 
     def _read_saved(self) -> list[tuple[int, str]]:
         return [(int(key, 16), blob.decode()) for key, blob in self._saved.scan()]
+
+    def _read_due(self) -> int | None:
+        first = next(self._due.scan(), None)
+        return int(first[0].split("\x1f")[0], 16) if first else None
 
     def _known(self, sequence: int) -> tuple[Catalog, Layout, dict[str, int]]:
         if sequence not in self._catalogs:
