@@ -121,11 +121,10 @@ class Bayes:
             return
         bins = self._bins
         rows = bins.text_rows(values.texts)
-        column = self._column[action]
         kernels.learn(
             values.numbers, rows, bins.edges, bins.slots, bins.codes, self._leaf, self._base, self._group, self._root,
-            self._prior, self._drift, self._mix, self._mixing, self._seen,
-            (int(column), int(self._group_of[column]), int(outcome)), float(weight),
+            self._prior, self._drift, self._mix, self._mixing, self._seen, bins.recent,
+            (*self._places[action], int(outcome)), float(weight),
         )  # fmt: skip
         if outcome:
             self._positives[action] = max(self._positives[action] + weight, 0.0)
@@ -212,6 +211,7 @@ class Bayes:
         self._column = np.empty(len(actions), np.int64)
         self._column[order] = np.arange(len(actions))
         self._group_of = of_action[order]
+        self._places = list(zip(self._column.tolist(), of_action.tolist()))
         self._starts = np.searchsorted(self._group_of, np.arange(len(self._groups) + 1)).astype(np.int64)
         rows, others = self._bins.rows, len(EXPERTS) - FULL
         self._leaf = np.zeros((FULL, rows, 2, len(actions)), np.float32)

@@ -15,7 +15,8 @@ and so starts at its group's posterior.
 
 `root` holds (precision, precision x mean), the prior included. Several *experts* (settings of the prior) run side by
 side: `leaf` holds the actions' nodes of the first experts, `base` those of the others, which let actions differ in the
-intercept alone. No mean leaves +-FAR, whatever is taken back. All sums run in one fixed order, so that scoring one action or all gives the same bits.
+intercept alone. No mean leaves +-FAR, whatever is taken back. All sums run in one fixed order, so that scoring one
+action or all gives the same bits.
 """
 
 from __future__ import annotations
@@ -162,17 +163,18 @@ def from_parents(rows, kinds, x, root, group, prior, full, own, scale, given, up
 
 
 @jit
-def learn(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, drift, mix, start, seen, where, weight):  # type: ignore[no-untyped-def]
+def learn(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, drift, mix, start, seen, recent, where, weight):  # type: ignore[no-untyped-def]
     """Learn one answer, or take it back when the weight is negative.
 
     `where` is (column, group, outcome); `drift` the forgetting of each expert; `start` the experts' weights at the
-    start and, last, the share of them that flows back at each step; `seen` [rows, (answers, positives)].
+    start and, last, the share of them that flows back at each step; `seen` [rows, (answers, positives)], `recent` [rows] answers.
     """
     column, g, y = where[0], where[1], float(where[2])
     rows, kinds, x = active(numbers, texts, edges, slots, codes)
     for j in range(len(rows)):
         seen[rows[j], 0] = max(seen[rows[j], 0] + weight, 0.0)
         seen[rows[j], 1] = max(seen[rows[j], 1] + weight * y, 0.0)
+        recent[rows[j]] = max(recent[rows[j]] + weight, 0.0)
     experts = len(mix)
     share = start[experts]
     likely = np.empty(experts)
@@ -319,15 +321,16 @@ def receive(u, a, v, precision, shift, drift):  # type: ignore[no-untyped-def]
 
     A drift of q turns l into l / (1 + q l V) and h likewise; a negative one takes that back.
     """
-    k = 1 / (1 - u)
-    lv, hv = u * k + precision * v, a * k + shift * v
-    if drift != 0:
-        f = 1 / max(1 + lv * drift, 0.5)
-        lv, hv = lv * f, hv * f
-    if lv <= 0:
+    b = 1 - u
+    u, a = u + precision * v * b, a + shift * v * b
+    if u <= 0:
         return 0.0, 0.0
-    k = 1 / (1 + lv)
-    return min(lv * k, SURE), min(max(hv * k, -FAR), FAR)
+    k = 1 / (1 + precision * v * b)
+    u, a = u * k, a * k
+    if drift != 0:
+        k = 1 / (1 + drift * u)
+        u, a = u * k, a * k
+    return min(u, SURE), min(max(a, -FAR), FAR)
 
 
 @jit

@@ -185,6 +185,7 @@ class NaiveBayes:
 
     def _learned(self, values: Values, rows: IntArray) -> None:
         self._recent[self._bins.learned % RECENT] = rows
+        self._bins.recent[rows] += 1
         changes = self._bins.observe(values, rows[len(values.numbers) :])
         if self._bins.rows > self._counts.shape[1]:
             more = self._bins.rows - self._counts.shape[1]

@@ -18,6 +18,8 @@ from opportune.simulate.replay_table import Table, quoted
 Floats = npt.NDArray[np.float64]
 
 MOST_ACTIONS = 10_000
+
+
 @dataclass(frozen=True, slots=True)
 class Log:
     """The rows of a log in the order of replay.
