@@ -255,9 +255,9 @@ def test_every_command_has_help_with_an_example(run: Run) -> None:
     for name in listed:
         told = run(name, "--help")
         assert told.code == 0
-        assert f"Example: opportune {name}" in told.out or f"opportune {name}" in told.out.split("Example:")[1], name
+        assert f"opportune {name}" in told.out.split("Example:")[1], name
         assert "--json" in told.out
-        assert name == "demo" or name == "bench" or "--dir" in told.out or "FOLDER" in told.out, name
+        assert "--dir" in told.out or name == "bench", name
 
 
 def test_the_demo_tells_what_happened(run: Run, tmp_path: Path) -> None:

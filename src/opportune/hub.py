@@ -44,6 +44,7 @@ from opportune.ledger.record import Record, encode
 from opportune.ledger.relationship import Relationship, merge
 from opportune.profiles import consent
 from opportune.profiles.contacts import Contacts
+from opportune.profiles.fold import values
 from opportune.profiles.people import People, View
 from opportune.profiles.quiet import known_zone
 from opportune.profiles.spec import ProfileSpec
@@ -72,13 +73,13 @@ NOTHING = ProfileSpec((), (), "UTC")
 class Near:
     """What a decision needs of a customer, read once; good from `since` until time alone can change it at `until`.
 
-    `allowed` says per channel why marketing and why service may not be said.
+    `allowed` says per channel that was asked about why marketing and why service may not be said.
     """
 
     view: View
     row: Row
     relationship: Relationship
-    allowed: Mapping[str, tuple[str | None, str | None]]
+    allowed: dict[str, tuple[str | None, str | None]]
     since: int
     until: int
 
@@ -377,7 +378,11 @@ class Hub:
             for event in {goal.event, goal.undo or goal.event}:
                 self._goals.setdefault(event, {})[name] = goal
         self._longest = max((goal.within for goal in goals.values()), default=0)
-        self._stirring = stirring(catalog)
+        read = {name for s in catalog.situations for name in s.when.names}
+        features = [f for f in catalog.features if f.name in read]
+        self._situating = ProfileSpec([t for t in catalog.traits if t.name in read], features, catalog.time_zone)
+        self._stirring = {f.event for f in features}
+        self._counting = any(name.startswith("contacts_") for name in read)
         self._rows.clear()
 
     def _parse(self, items: Sequence[Event | Mapping[str, Any]], now: int) -> tuple[list[Event], list[Rejected]]:
@@ -415,11 +420,13 @@ class Hub:
 
     def _stir(self, view: View, now: int, cause: str) -> None:
         """Record the situations that the customer entered or left, with the cause."""
-        if not self.plan.situations:
+        situations = self.plan.catalog.situations
+        if not situations:
             return
-        program, row = self.plan.program, self._near(view, now).row
-        truth = program.start(row)
-        holding = [s.name for s in self.plan.situations if program.test(truth, s.condition)]
+        known = dict(values(view.state, self._situating, now)[0])
+        if self._counting:
+            known |= self.plan.contact.counts(self._near(view, now).relationship.contacts, now)[0]
+        holding = [s.name for s in situations if s.when.evaluate(known) is True]
         mine = self.ledger.relationship(view.subject)
         if holding != mine.situations:
             changed = sorted(set(holding) ^ set(mine.situations))
@@ -436,12 +443,7 @@ class Hub:
             counts, counted_until = self.plan.contact.counts(relationship.contacts, now)
             row = self.plan.layout.row({**view.values(now), **counts})
             until = min(view.until(now), counted_until if counted_until is not None else NEVER)
-            consents = view.consents()
-            allowed = {
-                c.name: (consent.why_not(consents, c, "marketing"), consent.why_not(consents, c, "service"))
-                for c in self.plan.channels.values()
-            }
-            near = Near(view, row, relationship, allowed, now, until)
+            near = Near(view, row, relationship, {}, now, until)
             if len(self._rows) >= NEAR:
                 self._rows.clear()
             if nodes:
@@ -466,6 +468,13 @@ class Hub:
             zone = known_zone(view.values(now).get("time_zone"), plan.catalog.time_zone)
             quiet = (plan.contact.quiet(place.channel, now, zone) for place in places)
             refusals = list(dict.fromkeys([*refusals, *(refusal for found in quiet for refusal in found)]))
+        for place in places:
+            if place.channel.name not in near.allowed:
+                said = view.consents()
+                near.allowed[place.channel.name] = (
+                    consent.why_not(said, place.channel, "marketing"),
+                    consent.why_not(said, place.channel, "service"),
+                )
         declared = {name: value for name, value in (context or {}).items() if name in plan.context}
         return Snapshot(
             plan, brain.model, brain.baseline, near.row, near.allowed, tuple(refusals), brain.answers,
@@ -616,6 +625,7 @@ class Hub:
         except BaseException:
             self._rows.clear()
             self.ledger.clear()
+            self.people.identities.clear()
             if changed:
                 self.published = self.ledger.published()
                 self.brain = fold.live(self.ledger)
@@ -623,9 +633,3 @@ class Hub:
                 if self.published:
                     self.people.reset(self.events)
             raise
-
-
-def stirring(catalog: Catalog) -> frozenset[str]:
-    """Return the names of the events that can move a customer in or out of a situation."""
-    read = {name for s in catalog.situations for name in s.when.names}
-    return frozenset(f.event for f in catalog.features if f.name in read)

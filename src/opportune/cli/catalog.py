@@ -11,7 +11,8 @@ from opportune.cli.options import Dir, Folder, Json, StoreUrl, chosen, open_hub,
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="The folder to make.")],
+    folder: Annotated[Path | None, typer.Argument(help="The folder to make (default: --dir).")] = None,
+    dir: Dir = None,
     json: Json = False,
 ) -> None:
     """Write a small, commented project that works.

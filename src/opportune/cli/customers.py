@@ -41,7 +41,7 @@ def import_(
             clock=hub.clock,
             take=lambda events: hub.ingest(events).taken,
             reject=lambda bad: hub.dead_letters.add(bad, source=source, received_at=hub.clock.now()),
-            progress=lambda at: tell((files.index(at.path) + at.done) / len(files), f"{at.path.name}, {at.report.rows} rows"),
+            progress=lambda at: tell((files.index(at.path) + at.done) / len(files), f"{at.report.rows} rows"),
         )
     found = {
         "rows": report.rows,

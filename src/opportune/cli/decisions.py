@@ -14,11 +14,11 @@ from opportune.errors import BadInput
 
 def decide(
     customer: Annotated[str, typer.Argument(help="A user id.")],
-    placement: Annotated[list[str] | None, typer.Option("--placement", help="Where; several get several answers.")] = None,
+    placement: Annotated[list[str] | None, typer.Option(help="Where; several get several answers.")] = None,
     limit: Annotated[int, typer.Option(help="How many actions per placement.")] = 1,
-    context: Annotated[list[str] | None, typer.Option("--context", help="name=value, as declared in the catalog.")] = None,
+    context: Annotated[list[str] | None, typer.Option(help="name=value, as declared in the catalog.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say why this and not that.")] = False,
-    commit: Annotated[bool, typer.Option("--commit", help="Record it and reserve its contacts; else it is a peek.")] = False,
+    commit: Annotated[bool, typer.Option("--commit", help="Record it and reserve its contacts, not just peek.")] = False,
     dir: Dir = None,
     store: StoreUrl = None,
     json: Json = False,
@@ -52,7 +52,7 @@ def decide(
 
 def explain(
     decision: Annotated[str, typer.Argument(help="A decision id.")],
-    action: Annotated[str | None, typer.Option(help="Why this one did not win, and what would have changed that.")] = None,
+    action: Annotated[str | None, typer.Option(help="Why did this one not win, and what would change that?")] = None,
     dir: Dir = None,
     store: StoreUrl = None,
     json: Json = False,

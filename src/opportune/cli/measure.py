@@ -20,13 +20,10 @@ def replay(
 
     Example: OPPORTUNE_DATA=data opportune replay examples/hillstrom_womens.yaml
     """
-    from rich.console import Console
-    from rich.progress import track
-
     from opportune.simulate.replay import load_spec
     from opportune.simulate.replay import replay as run
 
-    del dir, store, track, Console
+    del dir, store  # a replay has a catalog and a memory of its own
     found = run(load_spec(spec))
     say(json, found, readable(found))
 

@@ -55,6 +55,7 @@ class Layout:
         self.names = tuple(names)
         self.slot = {n.name: i for i, n in enumerate(self.names)}
         self.kinds = {n.name: n.kind for n in self.names}
+        self._slots = tuple((n.name, n.kind) for n in self.names)
         self.codes = {text: code for code, text in enumerate(dict.fromkeys(constants))}
 
     def __len__(self) -> int:
@@ -72,9 +73,19 @@ class Layout:
         [40.0, 0.0]
         """
         row = self.blank()
-        for name, value in values.items():
-            if name in self.slot:
-                self.put(row, name, value)
+        numbers, texts, codes, get = row.numbers, row.texts, self.codes, values.get
+        for slot, (name, kind) in enumerate(self._slots):
+            value = get(name)
+            if value is None:
+                continue
+            if kind is Kind.TEXT:
+                if isinstance(value, str):
+                    numbers[slot], texts[slot] = codes.get(value, -1), value
+            elif isinstance(value, bool):
+                if kind is Kind.BOOL:
+                    numbers[slot] = value
+            elif kind is not Kind.BOOL and isinstance(value, (int, float)) and math.isfinite(value):
+                numbers[slot] = value
         return row
 
     def put(self, row: Row, name: str, value: Value) -> None:
