@@ -24,7 +24,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def play(project: Path, store: str, salt: int) -> tuple[list[tuple[dict[str, Any], str | None]], list[SituationChanged]]:
+Told = list[tuple[dict[str, Any], str | None]]
+
+
+def play(project: Path, store: str, salt: int) -> tuple[Told, list[SituationChanged]]:
     """Return (event, issue of the winner right after it) of the whole story, and the situations in the ledger."""
     lines = (project / "stories" / "lunch_break.jsonl").read_text().splitlines()
     events = [json.loads(line) for line in lines]

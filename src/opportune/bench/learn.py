@@ -189,8 +189,8 @@ def learn_us(steps: int = 4000) -> list[Figure]:
     for answer, row in zip(answers[:warm], rows[:warm]):
         ours.learn_one(*answer)
         model.learn_one(*row)
-    mine = timed([lambda one=one: ours.learn_one(*one) for one in answers[warm:]])
-    theirs = timed([lambda one=one: model.learn_one(*one) for one in rows[warm:]])
+    mine = timed(lambda one: ours.learn_one(*one), answers[warm:])
+    theirs = timed(lambda one: model.learn_one(*one), rows[warm:])
     return [
         figure("learn_us", mine[0], "us", spread=mine[1:], peer="river FTRL", peer_value=theirs[0],
                ratio=theirs[0] / mine[0]),
@@ -207,11 +207,11 @@ def score_1000_vs_vw(scores: int = 300) -> list[Figure]:
         ours.learn_one(Values(stream.numbers[i], stream.texts[i]), int(stream.action[i]), bool(stream.outcomes[i]))
     every = np.arange(1000, dtype=np.int32)
     values = [Values(stream.numbers[i], stream.texts[i]) for i in range(scores)]
-    mine = timed([lambda one=one: ours.score(one, every) for one in values])
+    mine = timed(lambda one: ours.score(one, every), values)
     model = peers.need("vowpalwabbit").Workspace(peers.VW_EXPLORE)
     actions = "\n".join(f"|a action_{k}" for k in range(1000))
     asked = [f"shared |s {peers.vw_features(stream, i)}\n{actions}" for i in range(scores // 10)]
-    theirs = timed([lambda one=one: model.predict(one) for one in asked])
+    theirs = timed(model.predict, asked)
     model.finish()
     return [
         figure("score_1000_vs_vw", theirs[0] / mine[0], "ratio", spread=mine[1:], peer="vowpal wabbit",
@@ -238,13 +238,13 @@ def made_up(rows: int, actions: int, seed: int = 7) -> Stream:
     )  # fmt: skip
 
 
-def timed(calls: list[Callable[[], object]]) -> tuple[float, float, float]:
+def timed(call: Callable[[Any], object], questions: list[Any]) -> tuple[float, float, float]:
     """Return the median and the quartiles of the CPU time of one call, in microseconds, over groups of ten calls."""
     found = []
-    for start in range(0, len(calls) - 9, 10):
+    for start in range(0, len(questions) - 9, 10):
         before = time.thread_time_ns()
-        for call in calls[start : start + 10]:
-            call()
+        for question in questions[start : start + 10]:
+            call(question)
         found.append((time.thread_time_ns() - before) / 10_000)
     low, middle, high = np.quantile(found or [math.nan], [0.25, 0.5, 0.75])
     return float(middle), float(low), float(high)

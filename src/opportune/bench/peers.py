@@ -35,7 +35,7 @@ def need(module: str) -> Any:
 
 def predict_running_rate(stream: Stream) -> FloatArray:
     """(positives + .5) / (answers + 1) of the rows before."""
-    before = np.cumsum(stream.outcomes) - stream.outcomes
+    before: FloatArray = np.cumsum(stream.outcomes, dtype=np.float64) - stream.outcomes
     return np.asarray((before + 0.5) / (np.arange(len(before)) + 1))
 
 
@@ -133,7 +133,7 @@ def _standardized(numbers: Any, known: int) -> FloatArray:
     count = np.maximum(there.sum(0), 1)
     mean = np.where(there, values[:known], 0).sum(0) / count
     deviation = np.sqrt(np.where(there, (values[:known] - mean) ** 2, 0).sum(0) / count)
-    return np.nan_to_num((values - mean) / np.where(deviation > 0, deviation, 1))
+    return np.asarray(np.nan_to_num((values - mean) / np.where(deviation > 0, deviation, 1)))
 
 
 def _one_hot(stream: Stream) -> FloatArray:

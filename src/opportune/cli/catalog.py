@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from opportune.cli.options import Dir, Folder, Json, StoreUrl, chosen, open_hub, say
+from opportune.errors import BadInput
 
 
 def init(
@@ -21,9 +22,12 @@ def init(
     """
     from opportune.catalog.project import write_project
 
-    written = [str(path) for path in write_project(folder)]
-    text = f"Wrote {len(written)} files to {folder}.\nNext: opportune check {folder}"
-    say(json, {"dir": str(folder), "files": written}, text)
+    if folder is None and dir is None:
+        raise BadInput("name the folder to make: opportune init shop")
+    where = chosen(folder or dir).dir
+    written = [str(path) for path in write_project(where)]
+    text = f"Wrote {len(written)} files to {where}.\nNext: opportune check {where}"
+    say(json, {"dir": str(where), "files": written}, text)
 
 
 def check(folder: Folder = None, dir: Dir = None, json: Json = False) -> None:

@@ -18,7 +18,7 @@ def decide(
     limit: Annotated[int, typer.Option(help="How many actions per placement.")] = 1,
     context: Annotated[list[str] | None, typer.Option(help="name=value, as declared in the catalog.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say why this and not that.")] = False,
-    commit: Annotated[bool, typer.Option("--commit", help="Record it and reserve its contacts, not just peek.")] = False,
+    commit: Annotated[bool, typer.Option("--commit", help="Record it and reserve its contacts.")] = False,
     dir: Dir = None,
     store: StoreUrl = None,
     json: Json = False,
