@@ -46,7 +46,7 @@ def test_scores_and_propensities_follow_the_formulas() -> None:
             pool = rates == rates[max(mine, 0)]
             k, n = hits[used][pool].sum(), (hits + misses)[used][pool].sum()
             assert found.p[action] == pytest.approx((0.5 + k) / (1 + n))
-            assert found.a[action] + found.b[action] == pytest.approx(1 + total_pos)
+            assert found.a[action] + found.b[action] == pytest.approx(1 + total_pos + total_neg)
 
 
 def test_counts_are_taken_back_exactly_in_any_order() -> None:

@@ -8,8 +8,8 @@ F'_j(x) = 1 - reach + reach F_j(max(x, price))  (no max for service actions):
 
 taken on a common grid whose points are dense where the maximum lies. Between two points each log F'_j is taken as
 linear in one parameter, so that a cell's mass G1 - G0 of the maximum (G = prod_j F'_j) is shared in proportion to
-log F'_i(x1) - log F'_i(x0): the shares add up to the whole by construction. Candidates whose 1 - 1e-7
-quantile is below another's 1e-7 quantile are left out; what they and the sum leave out is `discarded`.
+log F'_i(x1) - log F'_i(x0): the shares add up to the whole by construction. Candidates whose 1 - 1e-6
+quantile is below another's 1e-6 quantile are left out; what they and the sum leave out is `discarded`.
 """
 # mypy: disable-error-code="no-untyped-def"
 
@@ -24,8 +24,11 @@ from opportune.decide.chance import cdf, quantile, uniform
 
 A, B, BASE, WORTH, REACH = range(5)
 COARSE, FINE = 17, 32
-TAIL = 1e-7
+TAIL = 1e-6
 FLOOR = 1e-12
+LEAST = -690.0
+LOW, HIGH, PER_UNIT = -37.0, 8.0, 256.0
+LOG_PHI = np.array([math.log(0.5 * math.erfc(-(LOW + k / PER_UNIT) / math.sqrt(2))) for k in range(45 * 256 + 2)])
 
 
 @njit(cache=True, nogil=True)
@@ -51,12 +54,41 @@ def draw(family, table, index, left, service, price, seed, stream):
 
 
 @njit(cache=True, nogil=True)
-def _f(family, table, j, service, price, x):
-    """F'_j(x)."""
-    if not service[j] and x < price:
-        x = price
-    inner = cdf(family, table[A, j], table[B, j], x / table[WORTH, j] + table[BASE, j])
-    return 1.0 - table[REACH, j] + table[REACH, j] * inner
+def _log_f(family, table, service, price, kept, x, out):
+    """Fill `out` with log F'_j(x) of the kept candidates, none below LEAST; return their sum."""
+    total = 0.0
+    for i in range(len(kept)):
+        j = kept[i]
+        y = x if service[j] or x > price else price
+        p = y / table[WORTH, j] + table[BASE, j]
+        if family == 0 and 0.0 < p < 1.0 and table[B, j] > 0.0:
+            # most of the time of a probability is spent here: log(1 - p) by its series, Phi by a table
+            if p < 0.1:
+                tail = p * (1 / 5 + p * (1 / 6 + p * (1 / 7 + p * (1 / 8 + p / 9))))
+                miss = -p * (1.0 + p * (0.5 + p * (1 / 3 + p * (0.25 + tail))))
+            else:
+                miss = math.log(1.0 - p)
+            found = _log_phi((math.log(p) - miss - table[A, j]) / math.sqrt(table[B, j]))
+            if table[REACH, j] < 1.0:
+                found = math.log(1.0 - table[REACH, j] + table[REACH, j] * math.exp(found))
+        else:
+            inner = cdf(family, table[A, j], table[B, j], p)
+            found = math.log(max(1.0 - table[REACH, j] + table[REACH, j] * inner, 1e-300))
+        out[i] = max(found, LEAST)
+        total += out[i]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _log_phi(z):
+    """log of the normal distribution function, by linear interpolation: within 2e-6."""
+    if z >= HIGH:
+        return 0.0
+    if z <= LOW:
+        return LEAST
+    t = (z - LOW) * PER_UNIT
+    k = int(t)
+    return LOG_PHI[k] + (t - k) * (LOG_PHI[k + 1] - LOG_PHI[k])
 
 
 @njit(cache=True, nogil=True)
@@ -70,10 +102,7 @@ def probabilities(family, table, left, service, price):
     now, before = np.empty(m), np.empty(m)
     total_before = 0.0
     for g in range(len(points)):
-        total = 0.0
-        for i in range(m):
-            now[i] = math.log(max(_f(family, table, kept[i], service, price, points[g]), 1e-300))
-            total += now[i]
+        total = _log_f(family, table, service, price, kept, points[g], now)
         if g > 0 and total > total_before:
             mass = (math.exp(total) - math.exp(total_before)) / (total - total_before)
             for i in range(m):
@@ -92,6 +121,7 @@ def _candidates(family, table, left, service, price):
     """Return (positions that can win, P(silence), mass left out, lowest and highest point of the maximum)."""
     n = table.shape[1]
     bottom, top = np.empty(n), np.empty(n)
+    one, out = np.empty(1, np.int64), np.empty(1)
     sure, reached, high = -np.inf, np.inf, -np.inf
     silence, any_service = 1.0, False
     for j in range(n):
@@ -105,7 +135,8 @@ def _candidates(family, table, left, service, price):
                 reached = min(reached, bottom[j])
                 silence *= 1.0 - table[REACH, j]
             else:
-                silence *= _f(family, table, j, service, price, price)
+                one[0] = j
+                silence *= math.exp(_log_f(family, table, service, price, one, price, out))
             if table[REACH, j] >= 1.0 and (service[j] or bottom[j] > price):
                 sure = max(sure, bottom[j])
     low = max(sure, price)
@@ -127,14 +158,11 @@ def _grid(family, table, kept, service, price, low, high):
     """Return ascending points: a coarse grid, more where the maximum's distribution rises, and the price."""
     margin = 1e-9 * max(abs(low), abs(high)) + 1e-300
     low, high = low - margin, high + margin
-    coarse, rise = np.empty(COARSE), np.empty(COARSE)
+    coarse, rise, out = np.empty(COARSE), np.empty(COARSE), np.empty(len(kept))
     for g in range(COARSE):
         t = g / (COARSE - 1.0)
         coarse[g] = low + (high - low) * t * t
-        s = 0.0
-        for i in range(len(kept)):
-            s += math.log(max(_f(family, table, kept[i], service, price, coarse[g]), 1e-300))
-        rise[g] = math.exp(s)
+        rise[g] = math.exp(_log_f(family, table, service, price, kept, coarse[g], out))
     points = np.empty(COARSE + FINE + 1)
     points[:COARSE] = coarse
     g = 0

@@ -163,11 +163,12 @@ def from_parents(rows, kinds, x, root, group, prior, full, own, scale, given, up
 
 
 @jit
-def learn(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, drift, mix, start, seen, recent, where, weight):  # type: ignore[no-untyped-def]
+def learn(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, drift, mix, start, seen, recent, where, weight):  # type: ignore[no-untyped-def] # noqa: E501
     """Learn one answer, or take it back when the weight is negative.
 
     `where` is (column, group, outcome); `drift` the forgetting of each expert; `start` the experts' weights at the
-    start and, last, the share of them that flows back at each step; `seen` [rows, (answers, positives)], `recent` [rows] answers.
+    start and, last, the share of them that flows back at each step. `seen` [rows, (answers, positives)] and `recent`
+    [rows] count answers.
     """
     column, g, y = where[0], where[1], float(where[2])
     rows, kinds, x = active(numbers, texts, edges, slots, codes)
