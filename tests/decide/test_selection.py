@@ -10,8 +10,8 @@ from scipy import stats
 from scipy.special import expit
 
 from opportune.decide import chance, selection
-from opportune.decide.board import Scores
 from opportune.decide.explore import explorer
+from opportune.decide.scores import Scores
 
 POLICIES = ("thompson", "greedy", "epsilon", "squarecb", "random")
 
@@ -29,8 +29,8 @@ def scores(n: int, seed: int, family: str = "logit-normal", price: float = 0.1, 
     reach = np.where(rng.random(n) < 0.3, rng.random(n), 1.0) if ramp else np.ones(n)
     one = np.ones(n)
     service = rng.random(n) < 0.2
-    index = np.arange(n, dtype=np.int32)
-    return Scores.of(index, family, p, a, b, base, base, one, worth, one, reach, service, price)
+    table = np.stack([a, b, base, worth, reach, p, base, one, worth, one, (p - base) * worth])
+    return Scores(np.arange(n, dtype=np.int32), family, table, service, price)
 
 
 @given(st.integers(1, 30), st.integers(0, 10_000), st.sampled_from(POLICIES), st.booleans(), st.floats(0, 3))

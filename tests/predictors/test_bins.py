@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from opportune.predictors.base import Inputs, Values
 from opportune.predictors.bins import SAMPLE, Bins, cut
 
-finite = st.floats(-1e30, 1e30, width=32)
+finite = st.floats(-(2.0**99), 2.0**99, width=32)
 
 
 @given(hnp.arrays(np.float32, st.integers(0, 300), elements=finite), st.integers(2, 20))
@@ -30,8 +30,8 @@ def test_heavy_values_stand_alone() -> None:
     assert len(set(places.tolist())) == 4
 
 
-def bins_of(numbers: int, texts: int, **limits: int) -> Bins:
-    names = Inputs(tuple(f"n{i}" for i in range(numbers)), tuple(f"t{i}" for i in range(texts)))
+def bins_of(numbers: int, named: int, **limits: int) -> Bins:
+    names = Inputs(tuple(f"n{i}" for i in range(numbers)), tuple(f"t{i}" for i in range(named)))
     return Bins(names, **{"bins": 16, "texts": 50, "seen": 20, **limits})
 
 

@@ -10,51 +10,10 @@ import numpy.typing as npt
 
 from opportune.catalog.situated import situated
 from opportune.decide.plan import Ints, Place, Plan
+from opportune.decide.scores import Scores
 from opportune.decide.types import Answer, Chosen, Ghost, Request, Snapshot, Stage
 from opportune.rules import Row
 from opportune.rules.program import Truth
-
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(slots=True)
-class Scores:
-    """P, C, V, L and priority of the candidates still in, in the order of `index` (positions in the plan).
-
-    The rows of `table` are a and b (the posterior of P, of `family`), base, worth = C x V x L, and reach (the share of
-    decisions in which a new action takes part); priority = (p - base) x worth. `baseline` is told, not used.
-    """
-
-    index: Ints
-    family: str
-    p: npt.NDArray[np.float64]
-    table: npt.NDArray[np.float64]
-    baseline: npt.NDArray[np.float64]
-    c: npt.NDArray[np.float64]
-    v: npt.NDArray[np.float64]
-    l: npt.NDArray[np.float64]  # noqa: E741 - the field's own letter
-    service: npt.NDArray[np.bool_]
-    price: float
-    priority: npt.NDArray[np.float64]
-
-    @classmethod
-    def of(
-        cls, index: Ints, family: str, p: Floats, a: Floats, b: Floats, base: Floats, baseline: Floats, c: Floats,
-        v: Floats, l: Floats, reach: Floats, service: npt.NDArray[np.bool_], price: float,  # noqa: E741
-    ) -> Scores:  # fmt: skip
-        """Return the scores of these parts, each in the order of `index`."""
-        table = np.empty((5, len(index)))
-        table[0], table[1], table[2], table[4] = a, b, base, reach
-        np.multiply(np.multiply(c, v), l, out=table[3])
-        return cls(index, family, p, table, baseline, c, v, l, service, price, (p - base) * table[3])
-
-    def keep(self, kept: npt.NDArray[np.bool_]) -> Scores:
-        """Return the scores of some of the candidates."""
-        return Scores(
-            self.index[kept], self.family, self.p[kept], np.ascontiguousarray(self.table[:, kept]),
-            self.baseline[kept], self.c[kept], self.v[kept], self.l[kept], self.service[kept], self.price,
-            self.priority[kept],
-        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -121,10 +80,6 @@ class Board:
         fallen = np.zeros(len(conditions), np.uint8)
         self.plan.program.drop(self.truth, conditions, fallen, 1)
         return [not x for x in fallen.tolist()]
-
-    def left(self) -> Ints:
-        """Return the positions of the candidates still in."""
-        return np.flatnonzero(self.stage == 0).astype(np.int32)
 
     def answer(self) -> Answer:
         """Return what became of this placement."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from opportune.catalog.profile_sections import LEVER_BOUNDS
 from opportune.decide.pipeline import decide

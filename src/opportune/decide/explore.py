@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from opportune.decide import selection
-from opportune.decide.board import Scores
 from opportune.decide.chance import FAMILIES, uniform
+from opportune.decide.scores import Scores
 from opportune.errors import BadInput
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Chances:
+class Chances(msgspec.Struct, frozen=True, eq=False):
     """The probability of each candidate and of silence at one rank, and the mass that the computation left out."""
 
     each: Floats

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-
 import numpy as np
 
-from opportune.decide.board import Scores
 from opportune.decide.pipeline import decide
 from opportune.decide.plan import Plan
+from opportune.decide.scores import leaders
 from opportune.decide.types import Answer, Decision, Request, Snapshot, Stage
 from opportune.ledger import record as ledger
 from opportune.ledger.compact import pack_numbers, pack_stages
@@ -83,7 +80,7 @@ def _place(plan: Plan, answer: Answer) -> ledger.Place:
     return ledger.Place(
         placement=answer.placement,
         channel=plan.places[answer.placement].channel.name,
-        leaders=ledger.pack_leaders(_leaders(plan, answer)) if answer.scores else b"",
+        leaders=_leaders(plan, answer),
         silence=answer.silence,
         ghost=None if ghost is None else ledger.Ghost(
             plan.position[ghost.action], ghost.propensity, ghost.probability, ghost.reason
@@ -97,22 +94,12 @@ def _place(plan: Plan, answer: Answer) -> ledger.Place:
     )
 
 
-def _leaders(plan: Plan, answer: Answer) -> Iterator[ledger.Leader]:
-    """Yield those that won, in order of rank, then the best of those that lost."""
+def _leaders(plan: Plan, answer: Answer) -> bytes:
+    """Return those that won, in order of rank, then the best of those that lost."""
     s = answer.scores
-    assert s is not None
-    priority = s.priority.copy()
-    for c in answer.chosen:
-        i = int(s.index.searchsorted(plan.position[c.action]))
-        priority[i] = -np.inf
-        yield _leader(s, i, c.rank, c.drawn, c.probability)
-    for _ in range(min(LEADERS, len(s.index) - len(answer.chosen))):
-        i = int(priority.argmax())
-        priority[i] = -np.inf
-        yield _leader(s, i, 0, math.nan, math.nan)
-
-
-def _leader(s: Scores, i: int, rank: int, drawn: float, probability: float) -> ledger.Leader:
-    a, b = s.table[:2, i].tolist()
-    factors = (s.p[i], s.baseline[i], s.c[i], s.v[i], s.l[i], s.priority[i])
-    return ledger.Leader(int(s.index[i]), rank, *factors, drawn, probability, a, b)
+    if s is None:
+        return b""
+    told = [(plan.position[c.action], c.drawn, c.probability) for c in answer.chosen]
+    won = np.array(told, np.float64).reshape(-1, 3)
+    positions, rows = leaders(s.table, s.index, won[:, 0], won[:, 1], won[:, 2], LEADERS)
+    return ledger.pack_leaders(positions, rows, len(won))

@@ -21,8 +21,8 @@ import numpy as np
 from numba import njit
 
 from opportune.decide.chance import cdf, quantile, uniform
+from opportune.decide.scores import BASE, REACH, WORTH, A, B
 
-A, B, BASE, WORTH, REACH = range(5)
 COARSE, FINE = 17, 32
 TAIL = 1e-6
 FLOOR = 1e-12
@@ -35,7 +35,7 @@ LOG_PHI = np.array([math.log(0.5 * math.erfc(-(LOW + k / PER_UNIT) / math.sqrt(2
 def draw(family, table, index, left, service, price, seed, stream):
     """Return (position of the winner or -1 for silence, its drawn priority).
 
-    `table` has the rows a, b, base, worth, reach; `index` the candidates' stable numbers, which the draws depend on.
+    `table` is that of `Scores`; `index` the candidates' stable numbers, which the draws depend on.
     """
     winner, best = -1, price
     for j in range(len(index)):

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from opportune.rules import Row, Value
 
 if TYPE_CHECKING:
-    from opportune.decide.board import Scores
     from opportune.decide.plan import Plan
+    from opportune.decide.scores import Scores
     from opportune.predictors.base import Predictor
     from opportune.profiles.contacts import Refusal
 
@@ -38,8 +38,7 @@ class Stage(enum.IntEnum):
     LIMIT = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One question of a channel: what, if anything, should we do for this customer here and now?
 
     `customer` is the stable key of the person, used to assign arms. `seed` decides every draw. `limit` is the number
@@ -52,13 +51,12 @@ class Request:
     at: int
     seed: int
     limit: int = 1
-    context: Mapping[str, Value] = field(default_factory=dict)
+    context: Mapping[str, Value] = {}
     excluded: frozenset[str] = frozenset()
     probabilities: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True, eq=False):
     """Everything that a decision may look at. Equal requests on equal snapshots give equal decisions, to the bit.
 
     `row` holds the customer's traits, features and contact counts; what belongs to the request (context, channel, time)
@@ -77,8 +75,7 @@ class Snapshot:
     baseline_positives: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(msgspec.Struct, frozen=True):
     """An action that was chosen for a placement, with every factor that made it win.
 
     `probability` is the chance that this policy chooses this action at this rank, over all draws; `baseline` the chance
@@ -100,8 +97,7 @@ class Chosen:
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ghost:
+class Ghost(msgspec.Struct, frozen=True):
     """The action that would have been made, had it not been withheld or had silence not been worth more."""
 
     action: str
@@ -112,8 +108,7 @@ class Ghost:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, eq=False):
     """What one placement gets. `silence` says why there is nothing (None when there is something).
 
     `discarded` is the probability mass that the selection probabilities left out; `pushed` says that V or L won against
@@ -131,13 +126,12 @@ class Answer:
     discarded: float
     pushed: bool
     notes: tuple[str, ...]
-    stages: npt.NDArray[np.uint8] = field(compare=False, repr=False)
-    scores: Scores | None = field(compare=False, repr=False)
-    chances: npt.NDArray[np.float64] | None = field(compare=False, repr=False)
+    stages: npt.NDArray[np.uint8]
+    scores: Scores | None
+    chances: npt.NDArray[np.float64] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, eq=False):
     """The answer to one request."""
 
     request: Request

@@ -125,7 +125,7 @@ def add_some(nodes, own, scale, given, j, columns, group_of, mean, var, shared):
         b0, b1 = ONE - u0[k], ONE - u1[k]
         mean[i] += x0 * a0[k] + b0 * given[j, 0, g] + (x1 * a1[k] + b1 * given[j + 1, 0, g])
         var[i] += b0 * (v0 + b0 * given[j, 1, g]) + b1 * (v1 + b1 * given[j + 1, 1, g])
-        shared[i] += b0 * b0 * given[j, 2, g] + b1 * b1 * given[j + 1, 2, g]
+        shared[i] += b0 * given[j, 2, g] + b1 * b1 * given[j + 1, 2, g]
 
 
 @jit
@@ -236,7 +236,8 @@ def backward(rows, kinds, x, leaf, group, root, prior, drift, full, column, g, y
 
     Right after the step the mean of the logit is m*, which gives p*, h and d; c = h / (1 + h V(c)) is found by
     iteration (a contraction), where each variance before is the root of s' = s - x^2 s^2 c. Then what the row had
-    received is taken out again. Later the same is an approximation; no node gets less than no evidence.
+    received is taken out again. Exact for weights up to 1 while no prior variance of a row exceeds 4; later, or beyond,
+    it is an approximation. No node gets less than no evidence.
     """
     n = len(rows)
     mean, var = np.zeros(n), np.zeros(n)

@@ -70,6 +70,7 @@ class Life:
         self._random = np.random.default_rng([seed, company.seed, 2])
         self._queue: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self._count = 0
+        self._asking = True
         self._later(company.start + DAY + MAILING, self._mail)
 
     def until(self, end: int) -> Iterator[int]:
@@ -87,15 +88,12 @@ class Life:
             yield night
 
     def settle(self) -> None:
-        """Deliver the answers still under way, and end every outcome window, while nothing else happens."""
-        with self.hub.store.transaction():
-            self._queue = [item for item in self._queue if item[2] in (self._see, self._say)]
-            heapq.heapify(self._queue)
-            while self._queue:
-                self._catch_up(self._queue[0][0])
-            longest = max((a.outcomes.window for a in self.hub.plan.actions), default=0)
-            self.clock.at += longest + DAY
-            self.hub.tick()
+        """Live on without asking the hub anything, until all answers, late ones too, and all windows are through."""
+        longest = max((a.outcomes.window for a in self.hub.plan.actions), default=0)
+        self._asking = False
+        for _ in self.until(self.clock.at + 2 * longest + 2 * DAY):
+            pass
+        self._asking = True
 
     def _catch_up(self, at: int) -> None:
         while self._queue and self._queue[0][0] <= at:
@@ -134,7 +132,7 @@ class Life:
         self._later(self.clock.at + 7 * DAY, self._mail)
 
     def _ask(self, customer: str, places: list[str], context: dict[str, Any] | None = None) -> None:
-        if not places or self.company.states[customer].gone:
+        if not places or not self._asking or self.company.states[customer].gone:
             return
         told = self.hub.decide(customer, placements=places, context=context)
         assert told.decision_id
@@ -167,7 +165,7 @@ class Life:
                 problem=problem if problem in PROBLEMS else None,
                 allowed=tuple(allowed),
                 truth=tuple(seen * self.company.probability(customer, a, kept.at, channel.name) for a in allowed),
-                worth=() if scores is None else tuple((scores.c * scores.v * scores.l).tolist()),
+                worth=() if scores is None else tuple(scores.worth.tolist()),
                 price=answer.price,
                 action=chosen.action if chosen else None,
                 issue=plan.action(chosen.action).issue if chosen else "",

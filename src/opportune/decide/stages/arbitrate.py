@@ -42,7 +42,7 @@ def arbitrate(board: Board) -> Board:
         left[winner] = False
     if board.chosen:
         first = plan.position[board.chosen[0].action]
-        board.pushed = bool(scores.index[int(np.argmax(scores.p))] != first)
+        board.pushed = bool(scores.index[int(scores.p.argmax())] != first)
     board.stage[board.stage == 0] = Stage.ARBITRATE
     for c in board.chosen:
         board.stage[plan.position[c.action]] = Stage.IN
@@ -53,6 +53,7 @@ def _chosen(board: Board, i: int, rank: int, drawn: float, probability: float) -
     s, plan = board.scores, board.plan
     assert s is not None
     position = int(s.index[i])
+    _, _, _, _, _, p, baseline, c, v, l, priority = s.table[:, i].tolist()  # noqa: E741
     action = plan.actions[position]
     return Chosen(
         action=action.name,
@@ -60,12 +61,12 @@ def _chosen(board: Board, i: int, rank: int, drawn: float, probability: float) -
         placement=board.place.name,
         channel=board.place.channel.name,
         rank=rank + 1,
-        propensity=float(s.p[i]),
-        baseline=float(s.baseline[i]),
-        context_weight=float(s.c[i]),
-        value=float(s.v[i]),
-        lever=float(s.l[i]),
-        priority=float(s.priority[i]),
+        propensity=p,
+        baseline=baseline,
+        context_weight=c,
+        value=v,
+        lever=l,
+        priority=priority,
         drawn=drawn,
         probability=probability,
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from opportune.catalog.profile_sections import LEVER_BOUNDS
-from opportune.decide.board import Board, Floats, Scores
-from opportune.decide.plan import Ints
+from opportune.decide.board import Board
+from opportune.decide.scores import BASE, BASELINE, REACH, WORTH, C, Floats, Ints, L, Scores, V, gather, weigh
 from opportune.decide.types import Stage
 from opportune.predictors.base import Values
+
+EVERY = frozenset("PCVL")
 
 BASELINE_POSITIVES = 200
 """Goals reached without a contact that `incremental` needs before it takes the baseline off."""
@@ -17,24 +19,32 @@ BASELINE_POSITIVES = 200
 def score(board: Board) -> Board:
     """Score the candidates still in: priority = (P - baseline where incremental) x C x V x L, each part switchable."""
     plan, snapshot, settings = board.plan, board.snapshot, board.plan.catalog.model
-    on, index = settings.factors, board.left()
-    one, none = np.ones(len(index)), np.zeros(len(index))
+    on = settings.factors
+    lever = plan.lever if board.percent is None else 1 + np.clip(board.percent, *LEVER_BOUNDS) / 100
+    index, table, service = gather(board.stage, plan.value, lever, plan.marketing)
     values = inputs(board)
     posterior = snapshot.model.score(values, index)
     p, a, b, family = posterior.p, posterior.a, posterior.b, posterior.family
-    baseline = snapshot.baseline.score(values, index).p if snapshot.baseline_positives else none
-    base = baseline if settings.arbitrate == "incremental" and _known(board) else none
-    if "P" not in on:
-        p, family, a, b, base = one, "certain", one, none, none
-    board.scores = Scores.of(
-        index, family, p, a, b, base, baseline,
-        _context(board, index) if "C" in on and plan.weights else one,
-        _value(board, index) if "V" in on else one,
-        _lever(board, index) if "L" in on else one,
-        _reach(board, index), ~plan.marketing[index], plan.price(board.place, board.row),
-    )  # fmt: skip
+    if snapshot.baseline_positives:
+        table[BASELINE] = snapshot.baseline.score(values, index).p
+        if settings.arbitrate == "incremental" and _known(board):
+            table[BASE] = table[BASELINE]
+    if plan.valued:
+        _value(board, index, table[V])
+    if plan.weights:
+        table[C] = _context(board, index)
+    if settings.ramp and snapshot.answers >= settings.ramp and len(index):
+        table[REACH] = _reach(snapshot.model.positives()[index], settings.ramp)
+    if on != EVERY:
+        for name, row in (("C", C), ("V", V), ("L", L)):
+            table[row] = table[row] if name in on else 1.0
+        if "P" not in on:
+            p, family, a, b = np.ones(len(index)), "certain", np.ones(len(index)), np.zeros(len(index))
+            table[BASE] = 0.0
+    weigh(table, p, a, b)
+    board.scores = Scores(index, family, table, service, plan.price(board.place, board.row))
     if not plan.worthy:
-        worth = board.scores.table[3] > 0
+        worth = table[WORTH] > 0
         board.drop(index[~worth], Stage.SCORE)
         board.scores = board.scores.keep(worth)
         board.reasons[Stage.SCORE] = lambda i: "its value for this customer is not positive"
@@ -67,25 +77,14 @@ def _context(board: Board, index: Ints) -> Floats:
     return 1 + np.clip(percent[index], *LEVER_BOUNDS) / 100
 
 
-def _value(board: Board, index: Ints) -> Floats:
-    value: Floats = board.plan.value[index]
+def _value(board: Board, index: Ints, value: Floats) -> None:
     for i, expression in board.plan.valued:
         if board.stage[i] == 0:
             value[np.searchsorted(index, i)] = board.plan.number(expression, board.row) or 0.0
-    return value
 
 
-def _lever(board: Board, index: Ints) -> Floats:
-    lever: Floats = board.plan.lever if board.percent is None else 1 + np.clip(board.percent, *LEVER_BOUNDS) / 100
-    return lever[index]
-
-
-def _reach(board: Board, index: Ints) -> Floats:
+def _reach(positives: Floats, ramp: int) -> Floats:
     """A new action takes part in 2 % of decisions, growing to all at `ramp` positives, if a mature one is there."""
-    ramp = board.plan.catalog.model.ramp
-    if not ramp or board.snapshot.answers < ramp or not len(index):
-        return np.ones(len(index))
-    positives = board.snapshot.model.positives()[index]
     if positives.max() < ramp:
-        return np.ones(len(index))
+        return np.ones(len(positives))
     return np.minimum(1.0, 0.02 + 0.98 * positives / ramp)

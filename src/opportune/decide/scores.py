@@ -1,0 +1,118 @@
+"""P, C, V, L and the priority of the candidates that are still in, in one table."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+A, B, BASE, WORTH, REACH, P, BASELINE, C, V, L, PRIORITY = range(11)
+"""The rows of the table."""
+
+
+class Scores(msgspec.Struct, frozen=True, eq=False):
+    """The candidates still in, in the order of `index` (positions in the plan).
+
+    The rows of `table` are a and b (the posterior of P, of `family`); base (what `incremental` takes off), worth =
+    C x V x L and reach (the share of decisions in which a new action takes part); P, the baseline (told, not used), C,
+    V, L; and priority = (P - base) x worth.
+    """
+
+    index: Ints
+    family: str
+    table: Floats
+    service: Mask
+    price: float
+
+    @property
+    def p(self) -> Floats:
+        """The probability of the positive outcome."""
+        row: Floats = self.table[P]
+        return row
+
+    @property
+    def worth(self) -> Floats:
+        """C x V x L."""
+        row: Floats = self.table[WORTH]
+        return row
+
+    @property
+    def priority(self) -> Floats:
+        """What each is worth on average."""
+        row: Floats = self.table[PRIORITY]
+        return row
+
+    def keep(self, kept: Mask) -> Scores:
+        """Return the scores of some of the candidates."""
+        table = np.ascontiguousarray(self.table[:, kept])
+        return Scores(self.index[kept], self.family, table, self.service[kept], self.price)
+
+
+def gather(stage: npt.NDArray[np.uint8], value: Floats, lever: Floats, marketing: Mask) -> tuple[Ints, Floats, Mask]:
+    """Return (index, table, service) of the candidates whose stage is 0.
+
+    V and L are filled from the plan; C and reach are 1; all else is 0.
+    """
+    found: tuple[Ints, Floats, Mask] = _gather(stage, value, lever, marketing)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _gather(stage, value, lever, marketing):  # type: ignore[no-untyped-def]
+    n = 0
+    for i in range(len(stage)):
+        n += stage[i] == 0
+    index = np.empty(n, np.int32)
+    table = np.zeros((11, n))
+    service = np.empty(n, np.bool_)
+    k = 0
+    for i in range(len(stage)):
+        if stage[i] == 0:
+            index[k] = i
+            table[V, k], table[L, k] = value[i], lever[i]
+            table[C, k] = table[REACH, k] = 1.0
+            service[k] = not marketing[i]
+            k += 1
+    return index, table, service
+
+
+@njit(cache=True, nogil=True)
+def weigh(table, p, a, b):  # type: ignore[no-untyped-def]
+    """Fill in P and its posterior, then worth and priority."""
+    for k in range(len(p)):
+        table[P, k], table[A, k], table[B, k] = p[k], a[k], b[k]
+        table[WORTH, k] = table[C, k] * table[V, k] * table[L, k]
+        table[PRIORITY, k] = (p[k] - table[BASE, k]) * table[WORTH, k]
+
+
+@njit(cache=True, nogil=True)
+def leaders(table, index, won, drawn, chances, lost):  # type: ignore[no-untyped-def]
+    """Return (positions, float32 rows) of those that won (positions in the plan), then of the `lost` best others.
+
+    The columns are P, baseline, C, V, L, priority, the draw, the probability, a and b.
+    """
+    n, m = len(index), len(won)
+    count = min(m + lost, n)
+    positions = np.empty(count, np.int32)
+    rows = np.full((count, 10), np.nan, np.float32)
+    taken = np.zeros(n, np.bool_)
+    for r in range(count):
+        k = -1
+        if r < m:
+            k = np.searchsorted(index, won[r])
+            rows[r, 6], rows[r, 7] = drawn[r], chances[r]
+        else:
+            for j in range(n):
+                if not taken[j] and (k < 0 or table[PRIORITY, j] > table[PRIORITY, k]):
+                    k = j
+        taken[k] = True
+        positions[r] = index[k]
+        for c, row in enumerate((P, BASELINE, C, V, L, PRIORITY)):
+            rows[r, c] = table[row, k]
+        rows[r, 8], rows[r, 9] = table[A, k], table[B, k]
+    return positions, rows
