@@ -19,10 +19,10 @@ demo: setup  ## A simulated company, decided for and learned from, with a summar
 	$(BIN)/opportune demo
 
 test: setup  ## The tests with their short, seeded simulations
-	$(BIN)/pytest -n 2 --doctest-modules
+	$(BIN)/pytest -n 2
 
 test-long: setup  ## The tests with their full simulations and fault loops
-	OPPORTUNE_LONG=1 $(BIN)/pytest -n 2 --doctest-modules
+	OPPORTUNE_LONG=1 $(BIN)/pytest -n 2
 
 check: setup  ## Style, strict types, and the direction of imports
 	$(BIN)/ruff check .

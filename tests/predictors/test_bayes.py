@@ -40,7 +40,7 @@ def test_p_starts_at_the_pooled_rate_and_new_actions_at_their_groups() -> None:
 
 
 def test_the_first_step_is_the_mode_along_the_step() -> None:
-    """One positive where P is small and uncertain: close to the exact posterior, where a plain Kalman step is far off."""
+    """One positive where P is small and uncertain: close to the exact posterior; a plain Kalman step is far off."""
     v, p0 = 4.2, 0.02
     m = math.log(p0 / (1 - p0)) * math.sqrt(1 + math.pi * v / 8)
 
@@ -217,3 +217,19 @@ def test_numbers_are_cut_where_they_lie_and_weights_follow() -> None:
     for x in (5.0, 20.0, 80.0):
         p = model.score(Values(np.array([x], np.float32), []), EVERY[:1]).p[0]
         assert p == pytest.approx(sigmoid(math.log(x) - 3), abs=0.08)
+
+
+@given(st.lists(st.integers(0, 59), max_size=9))
+def test_some_of_many_actions_score_as_all_do(asked: list[int]) -> None:
+    model = Bayes()
+    model.align(INPUTS, [ActionKey(f"a{i}", "all", f"g{i % 4}") for i in range(60)])
+    answers = list(stream(300, seed=21))
+    for i, (values, _, outcome) in enumerate(answers):
+        model.learn_one(values, i * 7 % 60, outcome)
+    model._mix[:] = 0.25
+    some = np.array(asked, np.int32)
+    for values, _, _ in answers[:3]:
+        one, every = model.score(values, some), model.score(values, np.arange(60, dtype=np.int32))
+        assert (one.p == every.p[some]).all()
+        assert (one.a == every.a[some]).all()
+        assert (one.b == every.b[some]).all()

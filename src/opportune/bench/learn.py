@@ -219,8 +219,9 @@ def score_1000_vs_vw(scores: int = 300) -> list[Figure]:
     ]  # fmt: skip
 
 
-FIGURES: tuple[Callable[[], list[Figure]], ...] = (learn_us, log_loss_vs_best_peer, log_loss_rare)
-"""The group `learn`; `score_1000_vs_vw` belongs to the group `engine`."""
+def figures() -> list[Figure]:
+    """Return the group `learn`; `score_1000_vs_vw` belongs to the group `engine`."""
+    return [one for measure in (learn_us, log_loss_vs_best_peer, log_loss_rare) for one in measure()]
 
 
 def made_up(rows: int, actions: int, seed: int = 7) -> Stream:

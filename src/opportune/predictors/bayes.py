@@ -46,7 +46,7 @@ EXPERTS = (
     Expert("steady", 0.3, (3.0, 0.15, 0.3), (0.15, 0.01, 0.01), (0.3, 0.1, 0.1)),
     Expert("drifting", 0.1, (3.0, 0.15, 0.3), (1.0, 0.2, 0.4), (1.0, 0.4, 0.0), drift=1e-4),
     Expert("shared", 0.1, (3.0, 0.15, 0.3), (1.0, 0.0, 0.0), (1.0, 0.0, 0.0)),
-    Expert("plain", 0.5, (3.0, 0.01, 0.02), (0.001, 0.0, 0.0), (0.004, 0.0, 0.0)),
+    Expert("plain", 0.5, (3.0, 0.01, 0.02), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
 )
 FULL = sum(expert.bins[2] > 0 for expert in EXPERTS)
 BACK = 5e-5
@@ -285,8 +285,9 @@ class Bayes:
         return leaves
 
     def _variances(self, e: int) -> FloatArray:
-        """The prior variances [level, rows]."""
+        """The prior variances [level, rows]; rows that an expert does not use stay at 0 with any variance."""
         found: FloatArray = self._prior[e][:3, self._bins.kinds]
+        found[0] = np.where(found[0] > 0, found[0], 1)
         return found
 
     def _dismantle(self, e: int, rows: Rows | None) -> Evidence:

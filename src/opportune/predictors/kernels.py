@@ -15,8 +15,8 @@ and so starts at its group's posterior.
 
 `root` holds (precision, precision x mean), the prior included. Several *experts* (settings of the prior) run side by
 side: `leaf` holds the actions' nodes of the first experts, `base` those of the others, which let actions differ in the
-intercept alone. No mean leaves +-FAR, whatever is taken back. All sums run in one fixed order, so that scoring one
-action or all gives the same bits.
+intercept alone; an expert without a variance for bins has nothing but the intercept. No mean leaves +-FAR, whatever is
+taken back. All sums run in one fixed order, so that scoring one action or all gives the same bits.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+
+from opportune.predictors.bins import BIN
 
 LEAST_MIX = 0.05
 SURE = 1 - 1e-6
@@ -66,7 +68,8 @@ def score(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, m
             continue
         full = e < len(leaf)
         nodes = leaf[e] if full else base[e - len(leaf)]
-        pairs = from_parents(rows, kinds, x, root[e], group[e], prior[e], full, own, scale, given, upper)
+        seen = len(rows) if prior[e, 0, BIN] > 0 else 1
+        pairs = from_parents(rows[:seen], kinds, x, root[e], group[e], prior[e], full, own, scale, given, upper)
         if whole:
             for g in range(groups):
                 for q in range(3):
@@ -125,7 +128,7 @@ def add_some(nodes, own, scale, given, j, columns, group_of, mean, var, shared):
         b0, b1 = ONE - u0[k], ONE - u1[k]
         mean[i] += x0 * a0[k] + b0 * given[j, 0, g] + (x1 * a1[k] + b1 * given[j + 1, 0, g])
         var[i] += b0 * (v0 + b0 * given[j, 1, g]) + b1 * (v1 + b1 * given[j + 1, 1, g])
-        shared[i] += b0 * given[j, 2, g] + b1 * b1 * given[j + 1, 2, g]
+        shared[i] += b0 * b0 * given[j, 2, g] + b1 * b1 * given[j + 1, 2, g]
 
 
 @jit
@@ -182,10 +185,11 @@ def learn(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, d
     for e in range(experts):
         full = e < len(leaf)
         nodes = leaf[e] if full else base[e - len(leaf)]
+        some = rows if prior[e, 0, BIN] > 0 else rows[:1]
         if weight > 0:
-            p = forward(rows, kinds, x, nodes, group[e], root[e], prior[e], drift[e], full, column, g, y, weight)
+            p = forward(some, kinds, x, nodes, group[e], root[e], prior[e], drift[e], full, column, g, y, weight)
         else:
-            p = backward(rows, kinds, x, nodes, group[e], root[e], prior[e], drift[e], full, column, g, y, -weight)
+            p = backward(some, kinds, x, nodes, group[e], root[e], prior[e], drift[e], full, column, g, y, -weight)
         likely[e] = max(p if y > 0 else 1 - p, 1e-12)
     total = 0.0
     for e in range(experts):
