@@ -21,6 +21,7 @@ from opportune.clock import DAY, HOUR, format_instant, parse_instant
 from opportune.events.types import DecisionMade, Impression, Labeled, Released
 from opportune.hub import Hub
 from opportune.learn import fold
+from opportune.learn.brain import Brain
 from opportune.measure.metrics import log_loss
 from opportune.measure.ope import Estimate, evaluate
 from opportune.measure.summary import rate
@@ -219,37 +220,35 @@ def test_caps_hold_in_every_window_and_are_reached() -> None:
     assert fullest(other.hub) == {"all_day": 3}, "the count itself can see one more"
 
 
-def live_over_rebuilt(life: Life, days: int) -> float:
-    """Return the log loss of the live model over that of the rebuilt one, both as of now, on the next days' labels.
+def live_over_rebuilt(life: Life, part: float = 0.4) -> float:
+    """Return the log loss of what was predicted live over that of the rebuilt model, on the last part of the labels.
 
-    Both have learned every answer so far: where windows are open, only the yes is known, and any model thinks too well.
+    The rebuilt model folds final labels in the order of decisions and predicts each before it learns it. So it knows,
+    at each decision, every answer to the earlier ones, for which the live model has to wait until windows end.
     """
+    life.settle()
     hub = life.hub
-    life.settle()
-    live, rebuilt = type(hub.brain).restore(hub.brain.snapshot()), fold.rebuild(hub.ledger)
-    since = hub.ledger.last()
-    on(life, days)
-    life.settle()
-    later = {f.decision_id for s, f in hub.ledger.read(since) if isinstance(f, DecisionMade)}
-    labels = {
-        (f.decision_id, f.action): f for _, f in hub.ledger.read(since) if isinstance(f, Labeled) and not f.ghost
-    }
+    rebuilt = Brain(hub.brain.predictor)
+    rebuilt.align(hub.brain.inputs, hub.brain.actions)
     told: list[tuple[float, float, bool]] = []
-    for fact in labels.values():
-        found = fold.seen_by(hub.ledger, live, fact)
-        if fact.decision_id in later and found and fact.label is not None:
-            action = np.array([hub.plan.position[fact.action]], np.int32)
-            one, other = (float(brain.model.score(found[0], action).p[0]) for brain in (live, rebuilt))
-            told.append((one, other, fact.label))
-    assert len(told) > 300
-    ours, theirs, label = zip(*told, strict=True)
-    assert ours != theirs, "late answers make the two differ"
+    for decision, episodes in hub.ledger.joined():
+        for e in episodes.each:
+            if e.label is not None:
+                fact = Labeled(0, decision, e.action, e.label, None, e.propensity)
+                values, fact, at = fold.seen_by(hub.ledger, rebuilt, fact)
+                action = np.array([hub.plan.position[e.action]], np.int32)
+                told.append((e.propensity, float(rebuilt.model.score(values, action).p[0]), e.label))
+                rebuilt.learn(values, fact, at)
+    assert rebuilt.snapshot() == hub.rebuild(), "this is what rebuild does"
+    later = told[-int(part * len(told)) :]
+    assert len(later) > 200
+    ours, theirs, label = zip(*later, strict=True)
+    assert ours != theirs, "answers that take their time make the two differ"
     return float(log_loss(ours, label) or 0) / float(log_loss(theirs, label) or 1)
 
 
-def test_the_live_model_predicts_as_well_as_the_rebuilt_one() -> None:
-    life = lived(arena(4), 120, 18, late_share=0.3, **CALM)
-    assert live_over_rebuilt(life, 8) < 1.002
+def test_the_live_model_predicts_nearly_as_well_as_the_rebuilt_one() -> None:
+    assert live_over_rebuilt(lived(arena(4), 120, 24, late_share=0.3, **CALM)) < 1.03
 
 
 def uniform_value(seed: int, customers: int, days: int, explore: str, epsilon: float = 0.3) -> tuple[Estimate, float]:
@@ -307,15 +306,15 @@ def test_a_new_action_is_explored_and_reaches_its_place() -> None:
 
 
 def test_after_the_truth_changes_the_hub_finds_its_way_again() -> None:
-    before, after = changed(2, 120, 3, 4)
-    assert after[0] > 1.2 * before[-1], "what it knew is wrong now"
-    assert after[-1] < 0.8 * after[0]
+    before, after = changed("epsilon", 4, 100, 2, 4)
+    assert after[0] > 2 * before[-1], "what it knew is wrong now"
+    assert after[-1] < 0.6 * after[0]
 
 
-def changed(seed: int, customers: int, weeks: int, more: int) -> tuple[list[float], list[float]]:
+def changed(explore: str, seed: int, customers: int, weeks: int, more: int) -> tuple[list[float], list[float]]:
     """Return the weekly ratios of regret before and after all tastes change at once."""
-    life = lived(arena(4), customers, 7 * weeks, seed, **CALM)
-    life.company.truth = Truth(seed + 1000, "Europe/Berlin", fatigue=0.0, drift=0.0, season=0.0)
+    life = lived(arena(4, explore=explore, random_share=0), customers, 7 * weeks, seed, spread=2.0, **CALM)
+    life.company.truth = Truth(seed + 1000, "Europe/Berlin", spread=2.0, **CALM)
     on(life, 7 * more)
     return ratios(life)[:weeks], ratios(life)[weeks:]
 
@@ -375,9 +374,9 @@ def test_long_caps_hold() -> None:
 
 
 @pytest.mark.long
-def test_long_the_live_model_is_within_two_thousandths_of_the_rebuilt_one() -> None:
-    found = [live_over_rebuilt(lived(arena(4), 300, 40, seed, late_share=0.3, **CALM), 20) for seed in range(4)]
-    assert np.mean(found) < 1.002
+def test_long_the_live_model_predicts_nearly_as_well_as_the_rebuilt_one() -> None:
+    found = [live_over_rebuilt(lived(arena(4), 300, 90, seed, late_share=0.3, **CALM)) for seed in range(1, 4)]
+    assert np.mean(found) < 1.01
 
 
 @pytest.mark.long
@@ -392,6 +391,14 @@ def test_long_off_policy_intervals_cover_the_truth_at_their_rate(explore: str) -
 
 
 @pytest.mark.long
-def test_long_drift_is_followed_over_seeds() -> None:
-    found = [changed(seed, 250, 4, 8) for seed in range(5)]
-    assert np.mean([after[-1] for _, after in found]) < 0.75 * np.mean([after[0] for _, after in found])
+@pytest.mark.parametrize("seed", [2, 4])
+def test_long_thompson_too_finds_its_way_again(seed: int) -> None:
+    before, after = changed("thompson", seed, 150, 2, 14)
+    assert after[0] > 2 * before[-1]
+    assert after[-1] < 0.5 * after[0]
+
+
+@pytest.mark.long
+def test_long_a_slow_drift_is_followed() -> None:
+    found = [lived(arena(5), 200, 120, seed, fatigue=0.0, season=0.0, drift=3.0) for seed in range(3)]
+    assert np.mean([ratios(life)[-4:] for life in found]) < 0.6

@@ -176,6 +176,7 @@ def read_model(draft: Draft, node: Node | None) -> ModelSettings:
         predictors=_predictors(draft, fields),
         explore=fields.choice("explore", EXPLORERS, default.explore),
         epsilon=fields.number("epsilon", default.epsilon, 0.0, 1.0),
+        width=fields.number("width", default.width, 0.0, 2.0),
         arbitrate=cast(Any, fields.choice("arbitrate", ("propensity", "incremental"), default.arbitrate)),
         factors=_factors(fields),
         random_share=fields.number("random_share", default.random_share, 0.0, 1.0),

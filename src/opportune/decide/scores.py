@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -82,10 +84,15 @@ def _gather(stage, value, lever, marketing):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def weigh(table, p, a, b):  # type: ignore[no-untyped-def]
-    """Fill in P and its posterior, then worth and priority."""
+def weigh(table, p, a, b, logit_normal, width):  # type: ignore[no-untyped-def]
+    """Fill in P and its posterior, drawn `width` times as wide around the same P, then worth and priority."""
     for k in range(len(p)):
         table[P, k], table[A, k], table[B, k] = p[k], a[k], b[k]
+        if logit_normal:
+            table[B, k] = b[k] * width * width
+            table[A, k] = a[k] * math.sqrt((1 + math.pi / 8 * table[B, k]) / (1 + math.pi / 8 * b[k]))
+        elif width > 0:
+            table[A, k], table[B, k] = a[k] / (width * width), b[k] / (width * width)
         table[WORTH, k] = table[C, k] * table[V, k] * table[L, k]
         table[PRIORITY, k] = (p[k] - table[BASE, k]) * table[WORTH, k]
 

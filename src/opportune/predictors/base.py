@@ -48,7 +48,7 @@ class Posterior:
 
     `p` is the probability of the positive outcome. The posterior of that probability is of `family` with parameters
     `a` and `b`: `logit-normal` (mean and variance of the logit) or `beta`. For exploration `b` is the part of the
-    variance that actions do not share, with `a` already moderated by the shared part (design, section 7).
+    variance that actions do not share, with `a` already moderated by the shared part.
     """
 
     family: str

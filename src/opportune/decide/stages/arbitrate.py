@@ -25,7 +25,8 @@ def arbitrate(board: Board) -> Board:
     if not len(scores.index):
         board.silence = "no action is left after policy, consent and contact limits"
         return board
-    policy = explorer("random" if board.arm == RANDOM else settings.explore, settings.epsilon)
+    explore = "greedy" if settings.explore == "thompson" and settings.width == 0 else settings.explore
+    policy = explorer("random" if board.arm == RANDOM else explore, settings.epsilon)
     left = np.ones(len(scores.index), np.bool_)
     for rank in range(min(request.limit, len(scores.index))):
         winner, drawn = policy.choose(scores, left, request.seed, board.number * 4096 + rank, board.snapshot.answers)

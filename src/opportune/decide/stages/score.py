@@ -41,7 +41,7 @@ def score(board: Board) -> Board:
         if "P" not in on:
             p, family, a, b = np.ones(len(index)), "certain", np.ones(len(index)), np.zeros(len(index))
             table[BASE] = 0.0
-    weigh(table, p, a, b)
+    weigh(table, p, a, b, family == "logit-normal", settings.width if family != "certain" else 1.0)
     board.scores = Scores(index, family, table, service, plan.price(board.place, board.row))
     if not plan.worthy:
         worth = table[WORTH] > 0
