@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from opportune.predictors import ActionKey, Inputs, Values, open_predictor
@@ -145,6 +145,8 @@ def test_variances_stay_within_the_prior_whatever_is_taken_back(steps: list[tupl
 
 
 @given(st.integers(0, 400), st.booleans(), st.floats(0.2, 1.1))
+@example(0, True, 1.0)
+@example(0, True, 1.1)
 def test_taking_back_at_once_is_the_exact_inverse(rows: int, outcome: bool, weight: float) -> None:
     model = opened(lambda: Bayes(seen=1_000_000), rows)
     assert isinstance(model, Bayes)

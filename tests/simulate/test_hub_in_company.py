@@ -258,17 +258,17 @@ def uniform_value(seed: int, customers: int, days: int, explore: str, epsilon: f
     def watch(choice: Choice) -> None:
         choices[choice.decision_id] = choice
 
-    model = {"explore": explore, "epsilon": epsilon, "random_share": 0.05}
+    model = {"explore": explore, "epsilon": epsilon, "random_share": 0.05 if explore == "epsilon" else 0.4}
     life = lived(arena(4, **model), customers, days, seed, watch, **CALM)
     life.settle()
     rows = []
     for decision, episodes in life.hub.ledger.joined():
         for e in episodes.each:
             if e.seen is not None:
-                truth = float(np.mean(choices[decision].truth))
-                rows.append(("accept" in e.outcomes, e.probability, e.propensity, episodes.subject, truth))
-    accepted, probability, propensity, subject, truths = zip(*rows, strict=True)
-    usual = np.full(len(rows), np.mean(accepted))
+                choice = choices[decision]
+                means = float(np.mean(choice.predicted)), float(np.mean(choice.truth))
+                rows.append(("accept" in e.outcomes, e.probability, e.propensity, episodes.subject, *means))
+    accepted, probability, propensity, subject, usual, truths = zip(*rows, strict=True)
     found = evaluate(
         outcome=accepted, reward=np.array(accepted, float), logged=probability, target=np.full(len(rows), 1 / 4),
         q_logged=propensity, q_target=usual, customer=subject, seed=seed,

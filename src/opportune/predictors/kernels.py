@@ -239,7 +239,7 @@ def backward(rows, kinds, x, leaf, group, root, prior, drift, full, column, g, y
     """Take one step back; return P as it was before the step.
 
     Right after the step the mean of the logit is m*, which gives p*, h and d; c = h / (1 + h V(c)) is found by
-    iteration (a contraction), where each variance before is the root of s' = s - x^2 s^2 c. Then what the row had
+    bisection (c grows on the left, the right falls), where each variance before is the root of s' = s - x^2 s^2 c. Then what the row had
     received is taken out again. Exact for weights up to 1 while no prior variance of a row exceeds 4; later, or beyond,
     it is an approximation. No node gets less than no evidence.
     """
@@ -251,15 +251,17 @@ def backward(rows, kinds, x, leaf, group, root, prior, drift, full, column, g, y
     p = sigmoid(at)
     h = weight * p * (1 - p)
     d = weight * (y - p)
-    c = 0.0
-    for _ in range(200):
+    low, high = 0.0, h
+    for _ in range(52):
+        c = 0.5 * (low + high)
         v = 0.0
         for j in range(n):
             v += x[j] * x[j] * before(var[j], x[j] * x[j] * c)
-        new = h / (1 + h * v)
-        if abs(new - c) <= 1e-15 * new:
-            break
-        c = new
+        if c * (1 + h * v) < h:
+            low = c
+        else:
+            high = c
+    c = 0.5 * (low + high)
     for j in range(n):
         s = before(var[j], x[j] * x[j] * c)
         k = 1 / (1 - min(x[j] * x[j] * s * c, 0.5))

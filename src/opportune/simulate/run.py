@@ -166,6 +166,7 @@ class Life:
                 allowed=tuple(allowed),
                 truth=tuple(seen * self.company.probability(customer, a, kept.at, channel.name) for a in allowed),
                 worth=() if scores is None else tuple(scores.worth.tolist()),
+                predicted=() if scores is None else tuple(scores.p.tolist()),
                 price=answer.price,
                 action=chosen.action if chosen else None,
                 issue=plan.action(chosen.action).issue if chosen else "",

@@ -25,8 +25,9 @@ SALES = "grow"
 class Choice:
     """One placement of one decision beside the truth.
 
-    `allowed` are the actions that had come through every stage to be scored; `truth` their true probabilities and
-    `worth` their C x V x L. `action` is None for silence. `problem` is the customer's open one.
+    `allowed` are the actions that had come through every stage to be scored; `truth` their true probabilities,
+    `predicted` what the hub took them for, and `worth` their C x V x L. `action` is None for silence. `problem` is the
+    customer's open one.
     """
 
     decision_id: str
@@ -40,6 +41,7 @@ class Choice:
     allowed: tuple[str, ...]
     truth: tuple[float, ...]
     worth: tuple[float, ...]
+    predicted: tuple[float, ...]
     price: float
     action: str | None
     issue: str
