@@ -382,12 +382,13 @@ def test_long_the_live_model_predicts_nearly_as_well_as_the_rebuilt_one() -> Non
 @pytest.mark.long
 @pytest.mark.parametrize("explore", ["epsilon", "thompson"])
 def test_long_off_policy_intervals_cover_the_truth_at_their_rate(explore: str) -> None:
-    runs = [uniform_value(seed, 120, 14, explore) for seed in range(60)]
+    runs = [uniform_value(seed, 120, 14, explore) for seed in range(40)]
     known = [(found, truth) for found, truth in runs if found.reason is None]
-    assert len(known) > 45
+    assert len(known) > 20, "the rest says by itself that it is not estimable"
     for way in ("snips", "dr"):
         hits = sum(covered(getattr(found.interval, way), truth) for found, truth in known)
         assert rate(hits, len(known)).high >= 0.95, (way, hits, len(known))
+        assert hits / len(known) > 0.87
 
 
 @pytest.mark.long
