@@ -108,6 +108,29 @@ def rebuild(
     say(json, {"model": digest, "answers": answers}, f"Rebuilt from {answers} answers: model {digest[:12]}.")
 
 
+def model(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:
+    """Show what the model has learned: metrics per action, and the bins of each predictor.
+
+    Example: opportune model --dir shop
+    """
+    with open_hub(dir, store) as hub:
+        found = hub.model()
+    lines = [f"{found['answers']} answers learned; each prediction is judged before its answer is learned."]
+    if found["actions"]:
+        lines.append(f"{'action':24} {'answers':>8} {'positive':>8} {'AUC':>6} {'log loss':>9} {'calibration error':>18}")
+    for a in found["actions"]:
+        lines.append(
+            f"{a['action']:24} {a['answers']:8.0f} {a['positives']:8.0f} {a['auc']:6.3f} {a['logLoss']:9.4f} "
+            f"{a['calibrationError']:18.4f}"
+        )
+    for known in found["inputs"]:
+        bins = [b for b in known["bins"] if b["answers"] >= 1]
+        if bins:
+            drawn = ", ".join(f"{b['bin']} {b['propensity']:.1%} ({b['answers']:.0f})" for b in bins[:8])
+            lines.append(f"{known['input']}: {drawn}" + (f" and {len(bins) - 8} more" if len(bins) > 8 else ""))
+    say(json, found, "\n".join(lines))
+
+
 READERS: dict[str, Callable[[str], Any]] = {
     "number": float,
     "text": str,
@@ -129,5 +152,5 @@ def _context(given: list[str], declared: dict[str, str]) -> dict[str, Any]:
     return found
 
 
-COMMANDS = (decide, explain, respond, rebuild)
+COMMANDS = (decide, explain, respond, model, rebuild)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from opportune.cli.options import Dir, Json, StoreUrl, say
+from opportune.cli.options import Dir, Json, StoreUrl, progress, say
 
 
 def replay(
@@ -24,16 +24,18 @@ def replay(
     from opportune.simulate.replay import replay as run
 
     del dir, store  # a replay has a catalog and a memory of its own
-    found = run(load_spec(spec))
+    with progress("Replaying", quiet=json) as tell:
+        found = run(load_spec(spec), lambda done, total: tell(done / max(total, 1), f"{done} rows"))
     say(json, found, readable(found))
 
 
 def readable(found: dict[str, Any]) -> str:
     """Return the report of a replay for people."""
+    auc = "AUC not known" if found["auc"] is None else f"AUC {found['auc']:.3f}"
     lines = [
         f"{found['rows']} rows, {found['actions']} actions, {found['rows_per_second']:.0f} rows/s",
         f"log loss {found['log_loss']:.4f} (base rate alone {found['log_loss_of_base_rate']:.4f}), "
-        f"AUC {found['auc']:.3f}, calibration error {found['calibration_error']:.4f}",
+        f"{auc}, calibration error {found['calibration_error']:.4f}",
     ]
     for name, policy in found["policies"].items():
         if policy["reason"]:
@@ -45,6 +47,8 @@ def readable(found: dict[str, Any]) -> str:
             f"DR {value['dr']:.5f} [{interval['dr'][0]:.5f}, {interval['dr'][1]:.5f}]   "
             f"effective sample {policy['effective_sample_size']:.0f}, without support {policy['without_support']:.1%}"
         )
+    if "hub" in found["policies"]:
+        lines.append("The hub is valued as it learned from the logged rows, not as it would learn let loose.")
     return "\n".join(lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -40,7 +41,16 @@ def open_hub(folder: str | Path | None, store: str | None) -> Hub:
 
 def say(as_json: bool, data: Any, text: str) -> None:
     """Print a result: one JSON object, or a text for people."""
-    print(json.dumps(data, ensure_ascii=False, default=str) if as_json else text)
+    print(json.dumps(_finite(data), ensure_ascii=False, default=str) if as_json else text)
+
+
+def _finite(data: Any) -> Any:
+    """Return data with every NaN and infinity as None: JSON has no word for them."""
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def note(text: str) -> None:
