@@ -37,13 +37,19 @@ class SystemClock:
 
     def __init__(self) -> None:
         self._last = 0
+        self._id = (0, 0)
 
     def now(self) -> int:
         self._last = max(self._last, time.time_ns() // 1000)
         return self._last
 
     def new_id(self) -> str:
-        return ulid(self.now(), os.urandom(10))
+        now = self.now()
+        at, entropy = self._id
+        # within a millisecond the next id follows the last one, so that ids sort as they were given
+        fresh = now // 1000 > at // 1000 or entropy >> 79
+        self._id = (now, int.from_bytes(os.urandom(10), "big") >> 1) if fresh else (at, entropy + 1)
+        return ulid(self._id[0], self._id[1].to_bytes(10, "big"))
 
 
 _BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -213,8 +213,8 @@ class Hub:
         wanted = (placement, *placements) if placement else tuple(placements)
         if not wanted:
             raise BadRequest(f"name a placement to decide for: {', '.join(sorted(self.plan.places))}")
-        if limit < 1:
-            raise BadRequest(f"limit is {limit}; ask for at least 1 action")
+        if not 1 <= limit <= 1000:
+            raise BadRequest(f"limit is {limit}; ask for at least 1 action, and for 1,000 at most")
         if customer is None and anonymous is None:
             raise BadRequest("name a customer: a user id, or `anonymous`")
         with self._lock:
@@ -514,7 +514,7 @@ class Hub:
         for episode in rows.each:
             action = self.plan.action(episode.action)
             if episode.ghost:
-                consequences.withheld(self.ledger, decision_id, view.subject, action, now)
+                self._learn(consequences.withheld(self.ledger, decision_id, view.subject, action, now))
             elif action.campaign not in self._live_campaigns:
                 self._reach(episode.action, "live", now)
                 self._live_campaigns.add(action.campaign)

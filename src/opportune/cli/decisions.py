@@ -117,7 +117,8 @@ def model(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:
         found = hub.model()
     lines = [f"{found['answers']} answers learned; each prediction is judged before its answer is learned."]
     if found["actions"]:
-        lines.append(f"{'action':24} {'answers':>8} {'positive':>8} {'AUC':>6} {'log loss':>9} {'calibration error':>18}")
+        heads = ("answers", "positive", "AUC", "log loss", "calibration error")
+        lines.append(f"{'action':24} {heads[0]:>8} {heads[1]:>8} {heads[2]:>6} {heads[3]:>9} {heads[4]:>18}")
     for a in found["actions"]:
         lines.append(
             f"{a['action']:24} {a['answers']:8.0f} {a['positives']:8.0f} {a['auc']:6.3f} {a['logLoss']:9.4f} "

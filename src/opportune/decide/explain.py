@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ import numpy as np
 from opportune.decide.board import Board
 from opportune.decide.change import smallest_change
 from opportune.decide.pipeline import STEPS
+from opportune.decide.scores import Scores
+from opportune.decide.stages.arbitrate import RANKS, way
+from opportune.decide.stages.assign import RANDOM
 from opportune.decide.stages.score import inputs
 from opportune.decide.types import Chosen, Decision, Request, Snapshot, Stage
 from opportune.errors import BadRequest
@@ -162,11 +166,25 @@ def _reason(board: Board, i: int) -> str:
         s = board.scores
         j = int(np.searchsorted(s.index, i))
         if j < len(s.index) and s.index[j] == i:
-            best = board.chosen[0] if board.chosen else None
-            than = f"{best.action} with {best.priority:.4g}" if best else f"silence at {s.price:.4g}"
-            return f"its priority {s.priority[j]:.4g} lost to {than}"
+            return _lost(board, s, j)
     told = board.reasons[stage](i) if stage in board.reasons else ""
     return told or f"{action.name} fell here"
+
+
+def _lost(board: Board, s: Scores, j: int) -> str:
+    best = board.chosen[0] if board.chosen else None
+    worth = f"its priority {s.priority[j]:.4g}"
+    drew = way(board).drew
+    if board.arm == RANDOM:
+        return f"{worth} does not count: this customer gets any allowed action with equal chance"
+    if drew is None or s.family == "certain":
+        than = f"{best.action} with {best.priority:.4g}" if best else f"silence at {s.price:.4g}"
+        return f"{worth} lost to {than}"
+    mine = drew(s, j, board.request.seed, board.number * RANKS)
+    if math.isnan(mine):
+        return f"{worth} did not take part: it is new, and its reach grows with its positive answers"
+    than = f"{best.action}, which drew {best.drawn:.4g}" if best else f"silence at {s.price:.4g}"
+    return f"{worth} drew {mine:.4g} and lost to {than}"
 
 
 def _conditions(board: Board, i: int, stage: Stage) -> list[Expression]:

@@ -34,10 +34,14 @@ class Chances(msgspec.Struct, frozen=True, eq=False):
 
 @dataclass(frozen=True, slots=True)
 class Explorer:
-    """`choose` returns (winner or -1, its drawn priority); `chances` the probabilities of that very draw."""
+    """`choose` returns (winner or -1, its drawn priority); `chances` the probabilities of that very draw.
+
+    `drew` returns what one candidate drew; None where the policy draws no priorities.
+    """
 
     choose: Callable[[Scores, Mask, int, int, int], tuple[int, float]]
     chances: Callable[[Scores, Mask, int], Chances]
+    drew: Callable[[Scores, int, int, int], float] | None = None
 
 
 @lru_cache(maxsize=64)
@@ -124,7 +128,10 @@ def thompson(epsilon: float) -> Explorer:
         each, silence, discarded = selection.probabilities(FAMILIES[s.family], s.table, left, s.service, s.price)
         return Chances(each, silence, discarded)
 
-    return Explorer(choose, chances)
+    def drew(s: Scores, i: int, seed: int, stream: int) -> float:
+        return float(selection.drawn(FAMILIES[s.family], s.table, s.index, i, np.uint64(seed), stream))
+
+    return Explorer(choose, chances, drew)
 
 
 _REGISTRY: dict[str, Callable[[float], Explorer]] = {

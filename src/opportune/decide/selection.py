@@ -41,16 +41,24 @@ def draw(family, table, index, left, service, price, seed, stream):
     for j in range(len(index)):
         if not left[j]:
             continue
-        if table[REACH, j] < 1.0 and uniform(seed, stream + 2048, index[j]) >= table[REACH, j]:
+        x = drawn(family, table, index, j, seed, stream)
+        if math.isnan(x):
             continue
-        p = quantile(family, table[A, j], table[B, j], uniform(seed, stream, index[j]))
-        x = (p - table[BASE, j]) * table[WORTH, j]
         if winner < 0:
             if service[j] or x > price:
                 winner, best = j, x
         elif x > best and (service[j] or x > price):
             winner, best = j, x
     return winner, best
+
+
+@njit(cache=True, nogil=True)
+def drawn(family, table, index, j, seed, stream):
+    """Return the drawn priority of one candidate; NaN if, being new, it does not take part in this draw."""
+    if table[REACH, j] < 1.0 and uniform(seed, stream + 2048, index[j]) >= table[REACH, j]:
+        return np.nan
+    p = quantile(family, table[A, j], table[B, j], uniform(seed, stream, index[j]))
+    return (p - table[BASE, j]) * table[WORTH, j]
 
 
 @njit(cache=True, nogil=True)

@@ -91,7 +91,7 @@ class Outcome(Fact, frozen=True, tag="outcome"):
 
 
 class WindowClosed(Fact, frozen=True, tag="window_closed"):
-    """The outcome window of an action that reached its customer ended; without an answer it counts as negative."""
+    """The outcome window of an action that reached its customer ended: what was not answered by now is a no."""
 
     decision_id: str
     action: str

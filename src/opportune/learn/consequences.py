@@ -87,16 +87,22 @@ def reached(
     return settle(ledger, before, _standing(ledger, nodes, goals), event.received_at, event.message_id)
 
 
-def withheld(
-    ledger: Ledger, decision_id: str, subject: str, action: Action, at: int
-) -> None:
-    """Begin to wait for the goal of an action that was not made: what would have happened anyway."""
+def withheld(ledger: Ledger, decision_id: str, subject: str, action: Action, at: int) -> list[LedgerFact]:
+    """Begin to wait for the goal of an action that was not made: what would have happened anyway.
+
+    Return the facts that it causes; an action without a goal has nothing that could happen without a contact.
+    """
     goal = action.outcomes.goal
-    if goal:
-        mine = ledger.relationship(subject)
-        mine.wait(Waiting(at, decision_id, action.name, False, True, goal.within))
-        ledger.put_relationship(subject, mine)
-        ledger.wait(at + goal.within, decision_id, action.name)
+    if not goal:
+        return []
+    mine = ledger.relationship(subject)
+    mine.wait(Waiting(at, decision_id, action.name, False, True, goal.within))
+    ledger.put_relationship(subject, mine)
+    ledger.wait(at + goal.within, decision_id, action.name)
+    rows = ledger.episodes(decision_id)
+    facts = _label(rows, action, decision_id, at)
+    ledger.put_episodes(decision_id, rows)
+    return facts
 
 
 def settle(ledger: Ledger, before: set[Credit], after: set[Credit], at: int, cause: str) -> list[LedgerFact]:

@@ -1,8 +1,10 @@
 """What became of one action of one decision, and the label that a model learns from it.
 
 The label depends on the set of facts alone, never on their order, so that late and shuffled answers end at the same
-place: positive if any positive outcome or credited goal stands, else negative if it was refused or its window closed,
-else none yet.
+place: positive if any positive outcome or credited goal stands, else negative if it reached the customer or was
+refused, else none. So an action counts as a no from the moment that it is seen, until a yes undoes that. Were the no
+learned only when its window ends, every yes of that time would stand without the noes beside it, and P would be far too
+high for a window's length (delayed feedback: Ktena et al. 2019 compare the ways to treat it).
 """
 
 from __future__ import annotations
@@ -68,10 +70,13 @@ class Episode(msgspec.Struct, array_like=True):
         return new
 
     def verdict(self, outcomes: Outcomes) -> bool | None:
-        """Return the label that the facts so far amount to; None: not known yet."""
+        """Return the label that the facts so far amount to; None: it did not reach the customer, so far as we know.
+
+        A ghost is a no from the start: nobody reached the goal without a contact, so far as we know.
+        """
         if self.credits or any(name in outcomes.positive for name in self.outcomes):
             return True
-        if self.closed or any(name in outcomes.negative for name in self.outcomes):
+        if self.ghost or self.closed or self.reached is not None or self.outcomes:
             return False
         return None
 

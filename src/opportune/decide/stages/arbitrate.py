@@ -7,10 +7,13 @@ import math
 import numpy as np
 
 from opportune.decide.board import Board
-from opportune.decide.explore import Chances, explorer
+from opportune.decide.explore import Chances, Explorer, explorer
 from opportune.decide.selection import FLOOR
 from opportune.decide.stages.assign import RANDOM
 from opportune.decide.types import Chosen, Ghost, Stage
+
+RANKS = 4096
+"""Streams of draws per placement: one per rank, and one for the ramp of new actions."""
 
 
 def arbitrate(board: Board) -> Board:
@@ -20,16 +23,14 @@ def arbitrate(board: Board) -> Board:
     """
     scores, request, plan = board.scores, board.request, board.plan
     assert scores is not None
-    settings = plan.catalog.model
     board.reasons[Stage.ARBITRATE] = lambda i: "lost to what was worth more"
     if not len(scores.index):
         board.silence = "no action is left after policy, consent and contact limits"
         return board
-    explore = "greedy" if settings.explore == "thompson" and settings.width == 0 else settings.explore
-    policy = explorer("random" if board.arm == RANDOM else explore, settings.epsilon)
+    policy = way(board)
     left = np.ones(len(scores.index), np.bool_)
     for rank in range(min(request.limit, len(scores.index))):
-        winner, drawn = policy.choose(scores, left, request.seed, board.number * 4096 + rank, board.snapshot.answers)
+        winner, drawn = policy.choose(scores, left, request.seed, board.number * RANKS + rank, board.snapshot.answers)
         chances = policy.chances(scores, left, board.snapshot.answers) if request.probabilities else None
         if rank == 0 and chances:
             board.chances = chances.each
@@ -48,6 +49,13 @@ def arbitrate(board: Board) -> Board:
     for c in board.chosen:
         board.stage[plan.position[c.action]] = Stage.IN
     return board
+
+
+def way(board: Board) -> Explorer:
+    """Return how this customer's winner is drawn."""
+    settings = board.plan.catalog.model
+    explore = "greedy" if settings.explore == "thompson" and settings.width == 0 else settings.explore
+    return explorer("random" if board.arm == RANDOM else explore, settings.epsilon)
 
 
 def _chosen(board: Board, i: int, rank: int, drawn: float, probability: float) -> Chosen:
