@@ -9,18 +9,19 @@ from typing import Any
 import pytest
 
 from opportune.catalog.project import write_project
-from opportune.clock import parse_instant
+from opportune.clock import MINUTE, parse_instant
 from opportune.events.types import SituationChanged
 from opportune.hub import Hub
 from opportune.testing import FakeClock
 
 HERO = "app.home.hero"
+NOON = parse_instant("2026-03-10T11:30:00Z")
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("story") / "shop"
-    write_project(folder)
+    write_project(folder, now=NOON)
     return folder
 
 
@@ -31,11 +32,11 @@ def play(project: Path, store: str, salt: int) -> tuple[Told, list[SituationChan
     """Return (event, issue of the winner right after it) of the whole story, and the situations in the ledger."""
     lines = (project / "stories" / "lunch_break.jsonl").read_text().splitlines()
     events = [json.loads(line) for line in lines]
-    clock = FakeClock(parse_instant(events[0]["timestamp"]), salt)
+    clock = FakeClock(NOON, salt)
     told = []
     with Hub.open(project, store, clock) as hub:
         for event in events:
-            clock.at = parse_instant(event["timestamp"])
+            clock.advance(3 * MINUTE)
             assert hub.ingest(event).taken == 1
             answer = hub.decide("maya", HERO)
             assert answer.decision_id
@@ -57,7 +58,7 @@ def check(project: Path, store: str, salt: int) -> None:
     moves = [(f.situation, f.entered, f.cause) for f in changed if f.situation == "leaving"]
     messages = [told[second][0]["messageId"], told[-1][0]["messageId"]]
     assert moves == [("leaving", True, messages[0]), ("leaving", False, messages[1])]
-    assert [f.at for f in changed] == [parse_instant(told[i][0]["timestamp"]) for i in (second, len(told) - 1)]
+    assert [f.at - NOON for f in changed] == [(i + 1) * 3 * MINUTE for i in (second, len(told) - 1)]
 
 
 @pytest.mark.parametrize("salt", range(30))

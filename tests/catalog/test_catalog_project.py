@@ -12,14 +12,16 @@ import pytest
 from opportune.catalog import check, load
 from opportune.catalog.project import template, write_project
 from opportune.catalog.types import Action, Catalog
-from opportune.clock import HOUR, parse_instant
+from opportune.clock import HOUR, MINUTE, format_instant, parse_instant
 from opportune.errors import BadInput
 from opportune.rules import Expression
+
+NOON = parse_instant("2026-03-10T11:30:00Z")
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    write_project(tmp_path / "shop")
+    write_project(tmp_path / "shop", now=NOON)
     return tmp_path / "shop"
 
 
@@ -66,7 +68,13 @@ def test_it_refuses_to_mix_with_another_catalog(tmp_path: Path) -> None:
 
 
 def _lines(shop: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (shop / "stories" / "lunch_break.jsonl").read_text().splitlines()]
+    """The events, those of today a minute apart from a fixed noon on."""
+    lines = [json.loads(line) for line in (shop / "stories" / "lunch_break.jsonl").read_text().splitlines()]
+    today = [e for e in lines if "timestamp" not in e]
+    assert lines[-len(today) :] == today
+    for minute, event in enumerate(today):
+        event["timestamp"] = format_instant(NOON + minute * MINUTE)
+    return lines
 
 
 def test_the_story_is_in_order_and_well_formed(shop: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from opportune.clock import DAY, SystemClock, format_instant
 from opportune.errors import BadInput
+
+_AGO = re.compile(rb'"(\d+) days ago"')
 
 
 def template() -> dict[str, bytes]:
@@ -15,13 +19,16 @@ def template() -> dict[str, bytes]:
     return dict(sorted(_walk(files("opportune.catalog") / "template", "")))
 
 
-def write_project(folder: Path | str, force: bool = False) -> list[Path]:
+def write_project(folder: Path | str, force: bool = False, now: int | None = None) -> list[Path]:
     """Write the template into a folder, made if need be, and return the paths written.
+
+    In stories, what happened some days ago is dated from `now` (default: this instant); what has no date happens when
+    it is played.
 
     Raises `BadInput`, before anything is written, if a file of the same name is there already and `force` is false, or
     if another YAML file would become part of the catalog.
     """
-    root = Path(folder)
+    root, now = Path(folder), SystemClock().now() if now is None else now
     if root.exists() and not root.is_dir():
         raise BadInput(f"{str(root)!r} is a file; name a folder")
     wanted = template()
@@ -34,8 +41,12 @@ def write_project(folder: Path | str, force: bool = False) -> list[Path]:
     for name, content in wanted.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        path.write_bytes(_dated(content, now) if name.startswith("stories/") else content)
     return [root / name for name in wanted]
+
+
+def _dated(story: bytes, now: int) -> bytes:
+    return _AGO.sub(lambda found: f'"{format_instant(now - int(found[1]) * DAY)}"'.encode(), story)
 
 
 def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:

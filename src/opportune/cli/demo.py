@@ -95,23 +95,22 @@ def _propensity(drawn: Mapping[str, Any]) -> float:
 
 
 def _story(hub: Hub, clock: Movable, path: Path) -> Iterator[dict[str, Any]]:
-    """Play a story, its last day today, and yield each event of that day with the answer that follows it."""
+    """Play a story and yield each event of today, three minutes apart, with the answer that follows it."""
     import json
 
-    from opportune.clock import DAY, format_instant, parse_instant
+    from opportune.clock import DAY, HOUR, MINUTE, format_instant
 
-    events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    today = clock.now()
-    shift = today - parse_instant(events[-1]["timestamp"]) // DAY * DAY
-    for event in events:
-        at = parse_instant(event["timestamp"]) + shift
-        clock.at = max(clock.at, at)
-        hub.ingest({**event, "timestamp": format_instant(at)})
-        if at >= today:
+    noon = clock.now() - clock.now() % DAY + 11 * HOUR + 30 * MINUTE
+    for line in path.read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        if "timestamp" not in event:
+            clock.at = max(clock.at + 3 * MINUTE, noon)
+        hub.ingest(event)
+        if "timestamp" not in event:
             told = hub.decide(event["userId"], HERO)
             won = told.actions[0] if told.actions else None
             yield {
-                "at": format_instant(at),
+                "at": format_instant(clock.at),
                 "event": event.get("event") or f"{event['type']} {event['name']}",
                 "decision": told.decision_id,
                 "action": won and f"{won.issue}/{won.group}/{won.action}",

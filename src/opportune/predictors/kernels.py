@@ -240,8 +240,8 @@ def backward(rows, kinds, x, leaf, group, root, prior, drift, full, column, g, y
 
     Right after the step the mean of the logit is m*, which gives p*, h and d; c = h / (1 + h V(c)) is found by
     bisection (c grows on the left, the right falls), where each variance before is the root of s' = s - x^2 s^2 c.
-    Then what the row had received is taken out again. Exact for weights up to 1 while no prior variance of a row exceeds 4; later, or beyond,
-    it is an approximation. No node gets less than no evidence.
+    Then what the row had received is taken out again. Exact for weights up to 1 while no prior variance of a row
+    exceeds 4; later, or beyond, it is an approximation. No node gets less than no evidence.
     """
     n = len(rows)
     mean, var = np.zeros(n), np.zeros(n)
