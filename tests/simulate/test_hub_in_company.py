@@ -248,7 +248,7 @@ def live_over_rebuilt(life: Life, part: float = 0.4) -> float:
 
 
 def test_the_live_model_predicts_nearly_as_well_as_the_rebuilt_one() -> None:
-    assert live_over_rebuilt(lived(arena(4), 120, 24, late_share=0.3, **CALM)) < 1.03
+    assert live_over_rebuilt(lived(arena(4), 120, 24, late_share=0.3, **CALM)) < 1.01
 
 
 def uniform_value(seed: int, customers: int, days: int, explore: str, epsilon: float = 0.3) -> tuple[Estimate, float]:
@@ -306,7 +306,7 @@ def test_a_new_action_is_explored_and_reaches_its_place() -> None:
 
 
 def test_after_the_truth_changes_the_hub_finds_its_way_again() -> None:
-    before, after = changed("epsilon", 4, 100, 2, 4)
+    before, after = changed("epsilon", 2, 100, 2, 4)
     assert after[0] > 2 * before[-1], "what it knew is wrong now"
     assert after[-1] < 0.6 * after[0]
 
@@ -376,7 +376,7 @@ def test_long_caps_hold() -> None:
 @pytest.mark.long
 def test_long_the_live_model_predicts_nearly_as_well_as_the_rebuilt_one() -> None:
     found = [live_over_rebuilt(lived(arena(4), 300, 90, seed, late_share=0.3, **CALM)) for seed in range(1, 4)]
-    assert np.mean(found) < 1.01
+    assert np.mean(found) < 1.002
 
 
 @pytest.mark.long
