@@ -6,7 +6,11 @@ import sys
 
 import typer
 
-from opportune.cli import catalog, customers, decisions, demo, measure
+from opportune.cli.catalog import COMMANDS as CATALOG
+from opportune.cli.customers import COMMANDS as CUSTOMERS
+from opportune.cli.decisions import COMMANDS as DECISIONS
+from opportune.cli.demo import COMMANDS as DEMO
+from opportune.cli.measure import COMMANDS as MEASURE
 from opportune.errors import BadInput, Forgotten, NotFound, OpportuneError
 
 app = typer.Typer(
@@ -16,9 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A customer decision hub: one brain behind every channel.",
 )
-for room in (demo, catalog, customers, decisions, measure):
-    for command in room.COMMANDS:
-        app.command(name=command.__name__.rstrip("_").replace("_", "-"), help=command.__doc__)(command)
+for command in (*DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *MEASURE):
+    app.command(name=command.__name__.rstrip("_").replace("_", "-"), help=command.__doc__)(command)
 
 
 def main() -> None:
