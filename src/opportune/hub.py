@@ -41,15 +41,12 @@ from opportune.events.types import (
 from opportune.learn import consequences, fold
 from opportune.ledger.ledger import Ledger
 from opportune.ledger.record import Record, encode
-from opportune.ledger.relationship import Relationship, merge
-from opportune.profiles import consent
-from opportune.profiles.contacts import Contacts
-from opportune.profiles.fold import values
+from opportune.ledger.reserve import reserve
 from opportune.profiles.people import People, View
-from opportune.profiles.quiet import known_zone
 from opportune.profiles.spec import ProfileSpec
 from opportune.profiles.state import State
-from opportune.rules import Row, Value
+from opportune.rules import Value
+from opportune.snapshots import Snapshots
 from opportune.store import open_store
 from opportune.store.base import Store
 from opportune.store.vault import Vault
@@ -60,28 +57,8 @@ CHECKPOINT = 5000
 WRITE_BEHIND = 5000
 """Events taken between two writings of the profiles that changed."""
 
-NEAR = 20_000
-"""Customers whose values are held ready for the next decision."""
-
-NEVER = 1 << 62
-
 NOTHING = ProfileSpec((), (), "UTC")
 """What is known of customers before any catalog is live."""
-
-
-@dataclass(frozen=True, slots=True)
-class Near:
-    """What a decision needs of a customer, read once; good from `since` until time alone can change it at `until`.
-
-    `allowed` says per channel that was asked about why marketing and why service may not be said.
-    """
-
-    view: View
-    row: Row
-    relationship: Relationship
-    allowed: dict[str, tuple[str | None, str | None]]
-    since: int
-    until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +88,6 @@ class Hub:
         self.seen, self.dead_letters = Seen(store), DeadLetters(store, self.vault, self.clock.new_id)
         self.people = People(store, self.vault, NOTHING)
         self._lock = threading.RLock()
-        self._rows: dict[str, Near] = {}
         self.published = self.ledger.published()
         self.brain = fold.live(self.ledger)
         self._saved = self.brain.answers
@@ -250,7 +226,7 @@ class Hub:
             self._learn(facts)
             if facts:
                 self._reach(action, "first_outcome", at)
-            self._rows.pop(view.subject, None)
+            self.snapshots.drop(view.subject)
             return bool(facts)
 
     def explain(self, decision_id: str) -> Explanation:
@@ -284,7 +260,7 @@ class Hub:
             if view is None:
                 raise NotFound(f"there is no customer {customer!r}")
             now = self.clock.now()
-            relationship = self._near(view, now).relationship
+            relationship = self.snapshots.near(view, now).relationship
             return {
                 "customerId": view.customer,
                 "subject": view.subject,
@@ -315,7 +291,7 @@ class Hub:
         """Undo a join: profile, consents and contacts become as if it had never been."""
         with self._lock, self._all_or_nothing():
             self._append([self.people.unjoin(node, self.clock.now())])
-            self._rows.clear()
+            self.snapshots.drop()
 
     def forget(self, customer: str) -> None:
         """Destroy a customer's data everywhere: profile, events, contacts, and the keys of what the ledger sealed."""
@@ -330,7 +306,7 @@ class Hub:
                 gone = self.people.forget(customer)
                 self.ledger.forget(gone)
                 self._append([ForgottenCustomer(now, subject) for subject in gone])
-                self._rows.clear()
+                self.snapshots.drop()
             self.store.settle()
 
     def tick(self) -> None:
@@ -378,12 +354,7 @@ class Hub:
             for event in {goal.event, goal.undo or goal.event}:
                 self._goals.setdefault(event, {})[name] = goal
         self._longest = max((goal.within for goal in goals.values()), default=0)
-        read = {name for s in catalog.situations for name in s.when.names}
-        features = [f for f in catalog.features if f.name in read]
-        self._situating = ProfileSpec([t for t in catalog.traits if t.name in read], features, catalog.time_zone)
-        self._stirring = {f.event for f in features}
-        self._counting = any(name.startswith("contacts_") for name in read)
-        self._rows.clear()
+        self.snapshots = Snapshots(self.plan, self.ledger)
 
     def _parse(self, items: Sequence[Event | Mapping[str, Any]], now: int) -> tuple[list[Event], list[Rejected]]:
         intake = Intake(self.clock.new_id)
@@ -406,10 +377,10 @@ class Hub:
         sequence = self.events.append([(node, self.vault.seal(node, codec.encode(event)))])
         facts = self.people.take(event, sequence)
         if facts:
-            self._rows.clear()
+            self.snapshots.drop()
             self._append(facts)
         goals = self._goals.get(event.event or "")
-        stirs = event.event in self._stirring or event.type == "identify"
+        stirs = event.event in self.snapshots.stirring or event.type == "identify"
         view = self.people.view(node) if goals or stirs else None
         if view is None:
             return
@@ -420,35 +391,13 @@ class Hub:
 
     def _stir(self, view: View, now: int, cause: str) -> None:
         """Record the situations that the customer entered or left, with the cause."""
-        situations = self.plan.catalog.situations
-        if not situations:
-            return
-        known = dict(values(view.state, self._situating, now)[0])
-        if self._counting:
-            known |= self.plan.contact.counts(self._near(view, now).relationship.contacts, now)[0]
-        holding = [s.name for s in situations if s.when.evaluate(known) is True]
+        holding = self.snapshots.situations(view, now)
         mine = self.ledger.relationship(view.subject)
         if holding != mine.situations:
             changed = sorted(set(holding) ^ set(mine.situations))
             self._append([SituationChanged(now, view.subject, name, name in holding, cause) for name in changed])
             mine.situations = holding
             self.ledger.put_relationship(view.subject, mine)
-
-    def _near(self, view: View, now: int) -> Near:
-        """Return what a decision needs of a customer, read once until an event or time can change it."""
-        near = self._rows.get(view.subject)
-        if near is None or near.view is not view or now >= near.until or now < near.since:
-            nodes = [self.ledger.relationship(node) for node in view.nodes]
-            relationship = merge(nodes) if nodes else Relationship(Contacts())
-            counts, counted_until = self.plan.contact.counts(relationship.contacts, now)
-            row = self.plan.layout.row({**view.values(now), **counts})
-            until = min(view.until(now), counted_until if counted_until is not None else NEVER)
-            near = Near(view, row, relationship, {}, now, until)
-            if len(self._rows) >= NEAR:
-                self._rows.clear()
-            if nodes:
-                self._rows[view.subject] = near
-        return near
 
     def snapshot(
         self,
@@ -460,26 +409,7 @@ class Hub:
         excluded: frozenset[str] = frozenset(),
     ) -> tuple[Snapshot, Request]:
         """Return everything that a decision about a customer would look at now, and the request that asks for it."""
-        plan, brain, now = self.plan, self.brain, self.clock.now()
-        places = [plan.place(name) for name in placements]
-        near = self._near(view, now)
-        refusals = plan.contact.blocked(near.relationship.contacts, now)
-        if plan.contact.quiets:
-            zone = known_zone(view.values(now).get("time_zone"), plan.catalog.time_zone)
-            quiet = (plan.contact.quiet(place.channel, now, zone) for place in places)
-            refusals = list(dict.fromkeys([*refusals, *(refusal for found in quiet for refusal in found)]))
-        for place in places:
-            if place.channel.name not in near.allowed:
-                said = view.consents()
-                near.allowed[place.channel.name] = (
-                    consent.why_not(said, place.channel, "marketing"),
-                    consent.why_not(said, place.channel, "service"),
-                )
-        declared = {name: value for name, value in (context or {}).items() if name in plan.context}
-        return Snapshot(
-            plan, brain.model, brain.baseline, near.row, near.allowed, tuple(refusals), brain.answers,
-            brain.baseline_positives,
-        ), Request(view.customer, tuple(placements), now, seed, limit, declared, excluded)  # fmt: skip
+        return self.snapshots.of(view, self.brain, placements, self.clock.now(), seed, context, limit, excluded)
 
     def _peek(
         self, view: View | None, who: str, placements: Sequence[str], context: Mapping[str, Value] | None, limit: int
@@ -521,36 +451,19 @@ class Hub:
         return answered(self.plan, decision, decision_id, view.customer)
 
     def _reserve(self, view: View, decision: Decision, decision_id: str, now: int) -> frozenset[str]:
-        """Keep room for every contact of a decision; return the actions that found none, in which case nothing is kept.
-
-        Held-out customers have ghost contacts, so that what they would have got stays within the same caps.
-        """
-        ghosts = [a.ghost for a in decision.answers if a.ghost and a.ghost.reason == "holdout"]
-        wanted = [(c.action, c.channel) for c in decision.chosen] + [(g.action, g.channel) for g in ghosts]
-        if not wanted:
+        """Keep room for every contact of a decision; return the actions that found none, in which case none is kept."""
+        plan = self.plan
+        wanted = [(plan.action(c.action), plan.channels[c.channel]) for c in decision.chosen]
+        withheld = (answer.ghost for answer in decision.answers)
+        ghosts = [(plan.action(g.action), plan.channels[g.channel]) for g in withheld if g and g.reason == "holdout"]
+        zone = self.snapshots.zone(view, now)
+        full = reserve(self.ledger, plan.contact, view.nodes, decision_id, wanted, ghosts, now, zone)
+        self.snapshots.drop(view.subject)
+        if full is None:
             return frozenset()
-        plan, mine = self.plan, self.ledger.relationship(view.subject)
-        everywhere = merge([self.ledger.relationship(node) for node in view.nodes]).contacts
-        trial = everywhere if everywhere is not mine.contacts else mine.contacts
-        zone = known_zone(view.values(now).get("time_zone"), plan.catalog.time_zone)
-        for name, channel in wanted:
-            action, way = plan.action(name), plan.channels[channel]
-            refusal = plan.contact.reserve(trial, decision_id, action, way, now, zone)
-            if refusal:
-                for made, _ in wanted:
-                    plan.contact.release(trial, decision_id, made)
-                kept = {made for made, _ in wanted[: wanted.index((name, channel))]}
-                touched = plan.scope(refusal.scope, refusal.marketing_only)
-                return frozenset(plan.actions[i].name for i in touched) - kept
-            if trial is not mine.contacts:
-                plan.contact.reserve(mine.contacts, decision_id, action, way, now, zone)
-        for ghost in ghosts:
-            if plan.channels[ghost.channel].push:
-                action = plan.action(ghost.action)
-                plan.contact.confirm(mine.contacts, decision_id, action, plan.channels[ghost.channel], now)
-        self.ledger.put_relationship(view.subject, mine)
-        self._rows.pop(view.subject, None)
-        return frozenset()
+        number, refusal = full
+        kept = {action.name for action, _ in [*wanted, *ghosts][:number]}
+        return frozenset(plan.actions[i].name for i in plan.scope(refusal.scope, refusal.marketing_only)) - kept
 
     def _replayed(self, decision_id: str) -> tuple[Decision, Snapshot, Record]:
         made, kept = self.ledger.decision(decision_id)
@@ -623,7 +536,8 @@ class Hub:
                     changed = before != (self.ledger.last(), self.events.last())
                     raise
         except BaseException:
-            self._rows.clear()
+            if self.published:
+                self.snapshots.drop()
             self.ledger.clear()
             self.people.identities.clear()
             if changed:
