@@ -42,7 +42,11 @@ def play(project: Path, store: str, salt: int) -> tuple[Told, list[SituationChan
             assert answer.decision_id
             assert hub.replay(answer.decision_id)
             told.append((event, answer.actions[0].issue if answer.actions else None))
-        changed = [f for _, f in hub.ledger.read() if isinstance(f, SituationChanged)]
+        changed = [
+            SituationChanged(f.at, f.subject, f.situation, f.entered, hub.event(f.cause).message_id)
+            for _, f in hub.ledger.read()
+            if isinstance(f, SituationChanged)
+        ]
     return told, changed
 
 

@@ -5,6 +5,7 @@ One hub writes a store at a time; its methods may be called from several threads
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from opportune.decide.explain import Explanation, Why, explain, why
 from opportune.decide.pipeline import decide
 from opportune.decide.plan import Plan
 from opportune.decide.types import Decision, Request, Snapshot, hash64
-from opportune.errors import BadEvent, BadRequest, NotFound
+from opportune.errors import BadEvent, BadInput, BadRequest, Forgotten, NotFound
 from opportune.events import codec
 from opportune.events.dead_letters import DeadLetters, Letter
 from opportune.events.intake import Intake, Rejected
@@ -35,6 +36,7 @@ from opportune.events.types import (
     Event,
     ForgottenCustomer,
     LedgerFact,
+    Outcome,
     Rebuilt,
     SituationChanged,
 )
@@ -51,8 +53,8 @@ from opportune.store import open_store
 from opportune.store.base import Store
 from opportune.store.vault import Vault
 
-CHECKPOINT = 5000
-"""Answers learned between two checkpoints of the model."""
+CHECKPOINT = 20_000
+"""Facts of the ledger between two checkpoints of the model."""
 
 WRITE_BEHIND = 5000
 """Events taken between two writings of the profiles that changed."""
@@ -79,7 +81,7 @@ class Hub:
     'hello'
     """
 
-    def __init__(self, store: Store, clock: Clock | None = None, author: str = "") -> None:
+    def __init__(self, store: Store, clock: Clock | None = None) -> None:
         """Open the hub that a store holds; `publish` a catalog first if it holds none."""
         self.store, self.clock = store, clock or SystemClock()
         self.vault = Vault(store)
@@ -90,7 +92,6 @@ class Hub:
         self._lock = threading.RLock()
         self.published = self.ledger.published()
         self.brain = fold.live(self.ledger)
-        self._saved = self.brain.answers
         self._taught = self.ledger.last()
         self._live_campaigns: set[str] = set()
         self._written, self._pruned = self.events.last(), 0
@@ -104,6 +105,8 @@ class Hub:
         The catalog that is live stays so: changed files are taken live by `publish`. The first time, they are.
         """
         folder = Path(folder)
+        if not folder.is_dir():
+            raise BadInput(f"there is no folder {str(folder)!r}; `opportune init {folder}` makes one")
         if store is None:
             (folder / ".opportune").mkdir(mode=0o700, exist_ok=True)
             store = f"sqlite:///{folder / '.opportune' / 'hub.db'}"
@@ -132,11 +135,12 @@ class Hub:
         with self._lock:
             if self.published and self.ledger.catalog(self.published).hash == catalog.hash:
                 return False
+            Plan(catalog)  # what cannot be compiled fails before anything is written
             with self._all_or_nothing():
                 before = self.ledger.last()
                 self.published = self.ledger.publish(catalog, self.clock.now(), author)
                 self._fold(self.ledger.read(before))
-            self._adopt(self.ledger.catalog(self.published))
+                self._adopt(self.ledger.catalog(self.published))
             return True
 
     def ingest(self, events: Event | Mapping[str, Any] | Iterable[Event | Mapping[str, Any]]) -> Ingested:
@@ -145,25 +149,26 @@ class Hub:
         Events are `Event`s or mappings as Segment's tracking API has them. What cannot be taken is set aside with the
         reason in `dead_letters`, and does not hold up the rest.
         """
-        items = [events] if isinstance(events, Event | Mapping) else list(events)
+        items = [events] if isinstance(events, Event | Mapping) or not isinstance(events, Iterable) else list(events)
+        self._check_live()
         with self._lock, self._all_or_nothing():
             now = self.clock.now()
             self._close_windows(now)
-            parsed, rejected = self._parse(items, now)
-            nodes: list[tuple[Event, str]] = []
-            for event in parsed:
+            events_of, rejected = self._parse(items, now)
+            fresh = self.seen.fresh(events_of)
+            taken = 0
+            for event in fresh:
                 try:
-                    nodes.append((event, self.people.route(event)))
+                    node = self.people.route(event)
                 except BadEvent as why_not:
                     rejected.append(Rejected(why_not.reason, str(why_not), msgspec.to_builtins(event)))
-            fresh = {id(event) for event in self.seen.fresh(event for event, _ in nodes)}
-            for event, node in nodes:
-                if id(event) in fresh:
-                    self._take(event, node)
+                    continue
+                self._take(event, node)
+                taken += 1
             if rejected:
                 self.dead_letters.add(rejected, source="default", received_at=now)
             self._keep_up(now)
-        return Ingested(len(fresh), len(nodes) - len(fresh), len(rejected))
+        return Ingested(taken, len(events_of) - len(fresh), len(rejected))
 
     def retry(self) -> tuple[int, int]:
         """Take the events that were set aside in again; return how many were taken and how many are left."""
@@ -187,24 +192,25 @@ class Hub:
         nothing behind. The same `request_id` within a day gets the first answer again.
         """
         wanted = (placement, *placements) if placement else tuple(placements)
-        if not wanted:
-            raise BadRequest(f"name a placement to decide for: {', '.join(sorted(self.plan.places))}")
-        if not 1 <= limit <= 1000:
-            raise BadRequest(f"limit is {limit}; ask for at least 1 action, and for 1,000 at most")
+        self._check(wanted, limit)
         if customer is None and anonymous is None:
             raise BadRequest("name a customer: a user id, or `anonymous`")
+        who = named(customer if customer is not None else anonymous)
         with self._lock:
             now = self.clock.now()
-            if request_id and not peek and (known := self.ledger.answered(request_id, now)):
+            request = f"{who}\x1f{named(request_id)}" if request_id and not peek else None
+            if request and (known := self.ledger.answered(request, now)):
                 return self._again(known)
-            view = self.people.resolve(customer, anonymous, create=not peek)
-            who = customer or anonymous or ""
             if peek:
+                view = self.people.resolve(customer, anonymous)
                 return answered(self.plan, self._peek(view, who, wanted, context, limit)[0], None, who)
-            assert view is not None
             with self._all_or_nothing():
                 self._close_windows(now)
-                return self._commit(view, wanted, now, context or {}, limit, request_id)
+                self._keep_up(now)
+                view = self.people.resolve(customer, anonymous, create=True)
+                if view is None:
+                    raise BadRequest(f"{who!r} names nobody; give the id of a customer")
+                return self._commit(view, wanted, now, context or {}, limit, request)
 
     def respond(
         self, decision_id: str, action: str, outcome: str, value: float | None = None, at: int | None = None
@@ -213,6 +219,10 @@ class Hub:
 
         `outcome` is one of the action's own, or `impression`, `delivered` or `released` (not delivered).
         """
+        if value is not None and not (isinstance(value, int | float) and math.isfinite(value)):
+            raise BadRequest(f"value is {value!r}; give a finite number, or leave it out")
+        if at is not None and (isinstance(at, bool) or not isinstance(at, int)):
+            raise BadRequest(f"at is {at!r}; give an instant: whole microseconds since 1970")
         with self._lock, self._all_or_nothing():
             now = self.clock.now()
             self._close_windows(now)
@@ -224,7 +234,7 @@ class Hub:
                 self.ledger, self.plan.contact, decision_id, action, outcome, at, value, view.nodes
             )
             self._learn(facts)
-            if facts:
+            if any(isinstance(fact, Outcome) for fact in facts):
                 self._reach(action, "first_outcome", at)
             self.snapshots.drop(view.subject)
             return bool(facts)
@@ -238,6 +248,7 @@ class Hub:
         self, customer: str, placements: Sequence[str], context: Mapping[str, Value] | None = None, limit: int = 1
     ) -> Explanation:
         """Return the explanation of what a peek answers now."""
+        self._check(placements, limit)
         with self._lock:
             return explain(*self._peek(self.people.resolve(customer, None), customer, placements, context, limit))
 
@@ -271,6 +282,14 @@ class Hub:
                 "situations": list(self.ledger.relationship(view.subject).situations),
             }
 
+    def event(self, cause: str) -> Event:
+        """Return the event that a fact names as its cause: `event 12`. Raises `NotFound`, or `Forgotten`."""
+        number = cause.removeprefix("event ")
+        row = self.events.get(int(number)) if number.isdecimal() else None
+        if row is None:
+            raise NotFound(f"{cause!r} is no event of the log; causes look like `event 12`")
+        return codec.decode_event(self.vault.open(*row))
+
     def model(self) -> dict[str, Any]:
         """Return what the model has learned: metrics per action, test-then-train, and the bins of each predictor."""
         with self._lock:
@@ -302,7 +321,8 @@ class Hub:
                 if view is None:
                     raise NotFound(f"there is no customer {customer!r}")
                 self.dead_letters.forget(self.people.ids(view))
-                fold.preserve(self.ledger, view.nodes)
+                # from here on nobody needs what this customer taught the model one by one
+                self._checkpoint()
                 gone = self.people.forget(customer)
                 self.ledger.forget(gone)
                 self._append([ForgottenCustomer(now, subject) for subject in gone])
@@ -310,7 +330,7 @@ class Hub:
             self.store.settle()
 
     def tick(self) -> None:
-        """Let time pass: end the outcome windows that are over. Every other call does this first."""
+        """Let time pass: end the outcome windows that are over. `ingest`, `decide` and `respond` do this first."""
         with self._lock, self._all_or_nothing():
             self._close_windows(self.clock.now())
 
@@ -346,6 +366,9 @@ class Hub:
             self.people.catch_up(self.events)
         else:
             self.people.adopt(spec, self.events)
+        self._compile(catalog)
+
+    def _compile(self, catalog: Catalog) -> None:
         self.plan = Plan(catalog)
         self._old_plan = self.published, self.plan
         goals = {a.name: a.outcomes.goal for a in catalog.actions if a.outcomes.goal}
@@ -375,7 +398,7 @@ class Hub:
 
     def _take(self, event: Event, node: str) -> None:
         sequence = self.events.append([(node, self.vault.seal(node, codec.encode(event)))])
-        facts = self.people.take(event, sequence)
+        facts, cause = self.people.take(event, sequence), f"event {sequence}"
         if facts:
             self.snapshots.drop()
             self._append(facts)
@@ -385,9 +408,9 @@ class Hub:
         if view is None:
             return
         if goals:
-            self._learn(consequences.reached(self.ledger, goals, event, view.nodes, self._longest))
+            self._learn(consequences.reached(self.ledger, goals, event, cause, view.nodes, self._longest))
         if stirs:
-            self._stir(view, event.received_at, event.message_id)
+            self._stir(view, event.received_at, cause)
 
     def _stir(self, view: View, now: int, cause: str) -> None:
         """Record the situations that the customer entered or left, with the cause."""
@@ -400,24 +423,32 @@ class Hub:
             self.ledger.put_relationship(view.subject, mine)
 
     def snapshot(
-        self,
-        view: View,
-        placements: Sequence[str],
-        seed: int,
-        context: Mapping[str, Value] | None = None,
-        limit: int = 1,
-        excluded: frozenset[str] = frozenset(),
+        self, view: View, placements: Sequence[str], seed: int, limit: int = 1
     ) -> tuple[Snapshot, Request]:
         """Return everything that a decision about a customer would look at now, and the request that asks for it."""
-        return self.snapshots.of(view, self.brain, placements, self.clock.now(), seed, context, limit, excluded)
+        return self.snapshots.of(view, self.brain, placements, self.clock.now(), seed, None, limit)
+
+    def _check_live(self) -> None:
+        if not self.published:
+            raise BadRequest("no catalog is live: publish one first")
+
+    def _check(self, placements: Sequence[str], limit: int) -> None:
+        self._check_live()
+        if not placements:
+            raise BadRequest(f"name a placement to decide for: {', '.join(sorted(self.plan.places))}")
+        for name in placements:
+            self.plan.place(name)
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 1000:
+            raise BadRequest(f"limit is {limit}; ask for at least 1 action, and for 1,000 at most")
 
     def _peek(
         self, view: View | None, who: str, placements: Sequence[str], context: Mapping[str, Value] | None, limit: int
     ) -> tuple[Decision, Snapshot]:
         """Decide without a trace; the seed changes once a day, so that an answer changes only when its inputs do."""
         view = view or View("", who, State(), (), self.people.spec)
-        seed = hash64("peek", view.customer, *placements, str(self.clock.now() // DAY))
-        snapshot, request = self.snapshot(view, placements, seed, context, limit)
+        now = self.clock.now()
+        seed = hash64("peek", view.customer, *placements, str(now // DAY))
+        snapshot, request = self.snapshots.of(view, self.brain, placements, now, seed, context, limit)
         return decide(request, snapshot), snapshot
 
     def _commit(
@@ -426,16 +457,16 @@ class Hub:
     ) -> Answered:  # fmt: skip
         """Decide, reserve and record in one transaction; what finds no room is removed and the choice drawn anew."""
         decision_id = self.clock.new_id()
-        seed, excluded = hash64(decision_id), frozenset[str]()
+        seed, excluded = hash64(decision_id), tuple[tuple[str, int, int], ...]()
         self._stir(view, now, "time")
         model = self.ledger.last()
         while True:
-            snapshot, request = self.snapshot(view, placements, seed, context, limit, excluded)
+            snapshot, request = self.snapshots.of(view, self.brain, placements, now, seed, context, limit, excluded)
             decision = decide(request, snapshot)
             full = self._reserve(view, decision, decision_id, now)
             if not full:
                 break
-            excluded |= full
+            excluded += full
         kept = records.to_record(decision, snapshot)
         sealed = self.vault.seal(view.subject, encode(kept))
         made = DecisionMade(now, decision_id, view.subject, self.published, model, sealed)
@@ -450,20 +481,26 @@ class Hub:
                 self._live_campaigns.add(action.campaign)
         return answered(self.plan, decision, decision_id, view.customer)
 
-    def _reserve(self, view: View, decision: Decision, decision_id: str, now: int) -> frozenset[str]:
-        """Keep room for every contact of a decision; return the actions that found none, in which case none is kept."""
-        plan = self.plan
+    def _reserve(
+        self, view: View, decision: Decision, decision_id: str, now: int
+    ) -> tuple[tuple[str, int, int], ...]:
+        """Keep room for every contact of a decision; or keep none, and return what is out and from which rank on."""
+        plan, placements = self.plan, decision.request.placements
         wanted = [(plan.action(c.action), plan.channels[c.channel]) for c in decision.chosen]
-        withheld = (answer.ghost for answer in decision.answers)
-        ghosts = [(plan.action(g.action), plan.channels[g.channel]) for g in withheld if g and g.reason == "holdout"]
+        withheld = [a.ghost for a in decision.answers if a.ghost and a.ghost.reason == "holdout"]
+        ghosts = [(plan.action(g.action), plan.channels[g.channel]) for g in withheld]
         zone = self.snapshots.zone(view, now)
         full = reserve(self.ledger, plan.contact, view.nodes, decision_id, wanted, ghosts, now, zone)
         self.snapshots.drop(view.subject)
         if full is None:
-            return frozenset()
+            return ()
         number, refusal = full
         kept = {action.name for action, _ in [*wanted, *ghosts][:number]}
-        return frozenset(plan.actions[i].name for i in plan.scope(refusal.scope, refusal.marketing_only)) - kept
+        places = [(c.placement, c.rank - 1) for c in decision.chosen] + [(g.placement, 0) for g in withheld]
+        placement, rank = places[number]
+        out = {plan.actions[i].name for i in plan.scope(refusal.scope, refusal.marketing_only)} - kept
+        out.add([*wanted, *ghosts][number][0].name)
+        return tuple((name, placements.index(placement), rank) for name in sorted(out))
 
     def _replayed(self, decision_id: str) -> tuple[Decision, Snapshot, Record]:
         made, kept = self.ledger.decision(decision_id)
@@ -496,6 +533,7 @@ class Hub:
             self._written = self.events.last()
         if now // DAY > self._pruned:
             self.seen.prune(now)
+            self.ledger.prune(now)
             self._pruned = now // DAY
 
     def _reach(self, action: str, stage: str, at: int) -> None:
@@ -504,13 +542,12 @@ class Hub:
 
     def _learn(self, facts: Sequence[LedgerFact]) -> None:
         """Append facts and fold them into the brain, saving it now and then."""
-        if not facts:
-            return
-        last = self._append(facts)
-        if self.brain.answers >= self._saved + CHECKPOINT:
-            self._saved = self.brain.answers
-            blob = self.ledger.blobs.put(self.brain.snapshot())
-            self._append([Checkpoint(self.clock.now(), blob, last)])
+        if facts and self._append(facts) >= self.ledger.begin() + CHECKPOINT:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        blob = self.ledger.blobs.put(self.brain.snapshot())
+        self._append([Checkpoint(self.clock.now(), blob, self.ledger.last())])
 
     def _append(self, facts: Sequence[LedgerFact]) -> int:
         last = self.ledger.append(facts)
@@ -526,24 +563,46 @@ class Hub:
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """Run a transaction; if it fails, memory goes back to what the store holds."""
-        changed = False
+        begun = False
         try:
             with self.store.transaction():
                 before = self.ledger.last(), self.events.last()
+                begun = True
                 try:
                     yield
-                except BaseException:
-                    changed = before != (self.ledger.last(), self.events.last())
+                except (BadInput, NotFound, Forgotten):
+                    # nothing to read anew if the call was refused before it wrote anything
+                    begun = before != (self.ledger.last(), self.events.last())
                     raise
         except BaseException:
-            if self.published:
-                self.snapshots.drop()
             self.ledger.clear()
             self.people.identities.clear()
-            if changed:
-                self.published = self.ledger.published()
-                self.brain = fold.live(self.ledger)
-                self._taught = self.ledger.last()
-                if self.published:
-                    self.people.reset(self.events)
+            self._live_campaigns.clear()
+            if begun:
+                self._read_anew()
+            if self.published:
+                self.snapshots.drop()
             raise
+
+    def _read_anew(self) -> None:
+        """Make memory what the store says."""
+        self.published = self.ledger.published()
+        self.brain = fold.live(self.ledger)
+        self._taught = self.ledger.last()
+        self._written, self._pruned = self.events.last(), 0
+        self.seen, self.dead_letters = Seen(self.store), DeadLetters(self.store, self.vault, self.clock.new_id)
+        if self.published:
+            catalog = self.ledger.catalog(self.published)
+            self.people.spec = ProfileSpec.of(catalog)
+            self.people.reset(self.events)
+            self._compile(catalog)
+
+
+def named(text: object) -> str:
+    """Return an id that is a text of 1 to 512 characters; raise `BadRequest` otherwise."""
+    try:
+        if isinstance(text, str) and 1 <= len(text) <= 512 and text.encode():
+            return text
+    except UnicodeEncodeError:
+        pass
+    raise BadRequest(f"{str(text)[:60]!r} is not an id: give a text of 1 to 512 characters")

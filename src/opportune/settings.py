@@ -49,7 +49,8 @@ def read(arguments: Mapping[str, str | None], environ: Mapping[str, str]) -> Set
     from_environ = {n: environ[f"OPPORTUNE_{n.upper()}"] for n in known if environ.get(f"OPPORTUNE_{n.upper()}")}
     folder = Path(given.get("dir") or from_environ.get("dir") or known["dir"])
     values = {**known, **_file(folder / FILE, known), **from_environ, **given}
-    return Settings(folder, values["store"].replace("DIR", str(folder)), values["data"])
+    store = values["store"]
+    return Settings(folder, store.replace("DIR", str(folder)) if store == known["store"] else store, values["data"])
 
 
 def _file(path: Path, known: Mapping[str, str]) -> dict[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from opportune.decide.plan import Plan
 from opportune.decide.types import Request, Snapshot
+from opportune.errors import BadRequest
 from opportune.learn.brain import Brain
 from opportune.ledger.ledger import Ledger
 from opportune.ledger.relationship import Relationship, merge
@@ -61,12 +63,12 @@ class Snapshots:
         seed: int,
         context: Mapping[str, Value] | None = None,
         limit: int = 1,
-        excluded: frozenset[str] = frozenset(),
+        excluded: tuple[tuple[str, int, int], ...] = (),
     ) -> tuple[Snapshot, Request]:
         """Return everything that a decision about a customer would look at, and the request that asks for it.
 
         What the request says of its context counts where the catalog declares it. Raises `BadRequest` for an unknown
-        placement.
+        placement, or a context that is not made of numbers, texts and bools.
         """
         plan, near = self.plan, self.near(view, at)
         channels = [plan.place(name).channel for name in placements]
@@ -80,7 +82,7 @@ class Snapshots:
                 said = view.consents()
                 why_not = consent.why_not(said, channel, "marketing"), consent.why_not(said, channel, "service")
                 near.allowed[channel.name] = why_not
-        declared = {name: value for name, value in (context or {}).items() if name in plan.context}
+        declared = {name: plain(name, value) for name, value in (context or {}).items() if name in plan.context}
         return Snapshot(
             plan, brain.model, brain.baseline, near.row, near.allowed, tuple(refusals), brain.answers,
             brain.baseline_positives,
@@ -122,3 +124,11 @@ class Snapshots:
             self._near.clear()
         else:
             self._near.pop(subject, None)
+
+
+def plain(name: str, value: object) -> Value:
+    """Return a value of a context if it is a finite number, a text of up to 1,000 characters, a bool or None."""
+    fits = value is None or isinstance(value, bool | str) or (isinstance(value, int | float) and math.isfinite(value))
+    if not fits or (isinstance(value, str) and len(value) > 1000) or (isinstance(value, int) and abs(value) >> 62):
+        raise BadRequest(f"context.{name} is {str(value)[:80]!r}; give a finite number, a short text, true or false")
+    return value  # type: ignore[return-value]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -273,7 +274,8 @@ def test_a_goal_credits_the_last_impression_and_an_undo_takes_it_back(hub: Hub, 
     hub.ingest(track("maya", "Plan Kept", "goal"))
     clock.advance(HOUR)
     hub.ingest(track("maya", "Plan Cancelled", "refund"))
-    assert [f.cause for _, f in hub.ledger.read() if isinstance(f, Uncredited)][-1] == "refund"
+    undone = [f for _, f in hub.ledger.read() if isinstance(f, Uncredited)][-1]
+    assert (hub.event(undone.goal).message_id, hub.event(undone.cause).message_id) == ("goal", "refund")
     assert hub.ledger.episodes(ids[2]).of("keep").label is False
 
 
@@ -291,7 +293,7 @@ def test_nothing_is_sold_to_a_person_with_an_open_problem(hub: Hub) -> None:
     assert "upgrade" in {a.action for a in hub.decide("maya", "app.home", limit=9).actions}
     left = [f for _, f in hub.ledger.read() if isinstance(f, SituationChanged)][-1]
     assert not left.entered
-    assert left.cause.startswith("maya-")
+    assert hub.event(left.cause).message_id.startswith("maya-")
 
 
 def test_marketing_by_email_needs_a_grant(hub: Hub) -> None:
@@ -474,6 +476,7 @@ def test_a_forgotten_customers_canaries_are_in_no_file(tmp_path: Path, clock: Fa
             "anonymousId": f"{canary}-anon",
         },
         track(canary, "Order Completed", f"{canary}-message", revenue=50, note=f"{canary}-note"),
+        track(canary, "Plan Kept", f"{canary}-goal"),
         {"type": "track", "userId": canary, "messageId": "bad", "properties": {"x": f"{canary}-bad"}},
     ])
     answer = hub.decide(canary, "app.home", context={"device": f"{canary}-device"}, request_id=f"{canary}-request")
@@ -485,7 +488,11 @@ def test_a_forgotten_customers_canaries_are_in_no_file(tmp_path: Path, clock: Fa
         hub.explain(str(answer.decision_id))
     with pytest.raises(NotFound):
         hub.profile(canary)
-    assert all(hub.replay(d) for d, _ in kept)
+    later = busy(hub, clock, 10, seed=10)
+    assert all(hub.replay(d) for d, _ in later)
+    for d, _ in kept:
+        with suppress(Forgotten):  # the model of that time knew an answer of theirs
+            assert hub.replay(d)
     hub.rebuild()
     hub.close()
     for path in tmp_path.rglob("*"):

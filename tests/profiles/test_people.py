@@ -59,7 +59,7 @@ def test_a_visitor_who_identifies_brings_what_went_before() -> None:
     [joined] = door.send(identify(2, "ana", "web", plan="gold"))
     ana = door.people.resolve("ana", None)
     assert isinstance(joined, Joined)
-    assert (joined.subject, joined.cause, joined.undone) == (ana.subject, "m2", False)
+    assert (joined.subject, joined.cause, joined.undone) == (ana.subject, "event 2", False)
     assert ana.nodes == (ana.subject, joined.node)
     assert (ana.customer, ana.values(NOW)["plan"], orders(ana)) == ("ana", "gold", (1.0, "a"))
     door.send(order(3, None, "web", "b"))

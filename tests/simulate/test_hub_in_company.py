@@ -235,10 +235,10 @@ def live_over_rebuilt(life: Life, part: float = 0.4) -> float:
         for e in episodes.each:
             if e.label is not None:
                 fact = Labeled(0, decision, e.action, e.label, None, e.propensity)
-                values, fact, at = fold.seen_by(hub.ledger, rebuilt, fact)
+                values, fact, at, who = fold.seen_by(hub.ledger, rebuilt, fact)
                 action = np.array([hub.plan.position[e.action]], np.int32)
                 told.append((e.propensity, float(rebuilt.model.score(values, action).p[0]), e.label))
-                rebuilt.learn(values, fact, at)
+                rebuilt.learn(values, fact, at, who)
     assert rebuilt.snapshot() == hub.rebuild(), "this is what rebuild does"
     later = told[-int(part * len(told)) :]
     assert len(later) > 200

@@ -55,9 +55,10 @@ class Board:
         place = plan.place(placement)
         zone = plan.catalog.time_zone
         row = situated(plan.layout, snapshot.row, request.context, place.channel.name, place.name, request.at, zone)
-        taken = tuple(c.action for board in before for c in board.chosen)
+        taken = [c.action for board in before for c in board.chosen]
+        taken += [board.ghost.action for board in before if board.ghost and board.ghost.reason == "holdout"]
         truth = plan.program.start(row)
-        return cls(request, snapshot, plan, place, number, row, truth, place.start.copy(), taken=taken)
+        return cls(request, snapshot, plan, place, number, row, truth, place.start.copy(), taken=tuple(taken))
 
     def require(self, conditions: Ints, stage: Stage) -> Board:
         """Drop the candidates whose condition (an index per action, -1: none) is not TRUE."""

@@ -20,9 +20,9 @@ VALUE_BOUND = 10.0
 
 
 def smallest_change(
-    request: Request, snapshot: Snapshot, action: str, values: Mapping[str, Value]
+    request: Request, snapshot: Snapshot, action: str, placement: str, values: Mapping[str, Value]
 ) -> dict[str, Value] | None:
-    """Return the smallest change that makes an action win with the same seed and model; None if none is found.
+    """Return the smallest change that makes an action win a placement, same seed and model; None if none is found.
 
     Tries changes of `mutable` traits and features that make every failed predicate true, fewest first and smallest
     moves first; then the action's lever, then its value, on top of the first such change. Keys are the names of traits
@@ -39,21 +39,22 @@ def smallest_change(
         if change:
             changes.append(change)
     for change in changes:
-        if change and _wins(request, _changed(snapshot, change), action):
+        if change and _wins(request, _changed(snapshot, change), action, placement):
             return change
     if not changes:
         return None
     change = changes[0]
     moved = _changed(snapshot, change)
     lever = _least(
-        known.lever, LEVER_BOUNDS[1], 1.0, lambda x: _wins(request, replace(moved, plan=plan.with_lever(i, x)), action)
-    )
+        known.lever, LEVER_BOUNDS[1], 1.0,
+        lambda x: _wins(request, replace(moved, plan=plan.with_lever(i, x)), action, placement),
+    )  # fmt: skip
     if lever is not None:
         return {**change, "lever": lever}
     value = plan.value_of(i, moved.row)
     worth = _least(
         value, value * VALUE_BOUND, value * 0.01,
-        lambda x: _wins(request, replace(moved, plan=plan.with_value(i, x)), action),
+        lambda x: _wins(request, replace(moved, plan=plan.with_value(i, x)), action, placement),
     )  # fmt: skip
     return None if worth is None else {**change, "value": worth}
 
@@ -68,8 +69,9 @@ def _least(low: float, high: float, step: float, wins: Callable[[float], bool]) 
     return high
 
 
-def _wins(request: Request, snapshot: Snapshot, action: str) -> bool:
-    return any(c.action == action for c in decide(replace(request, probabilities=False), snapshot).chosen)
+def _wins(request: Request, snapshot: Snapshot, action: str, placement: str) -> bool:
+    chosen = decide(replace(request, probabilities=False), snapshot).chosen
+    return any((c.action, c.placement) == (action, placement) for c in chosen)
 
 
 def _changed(snapshot: Snapshot, change: Mapping[str, Value]) -> Snapshot:

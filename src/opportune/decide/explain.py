@@ -115,7 +115,7 @@ def why(decision: Decision, snapshot: Snapshot, action: str, placement: str | No
     board = _boards(request, snapshot)[request.placements.index(placement)]
     i = plan.position[action]
     stage, reason = _stage(board, i), _reason(board, i)
-    change = smallest_change(request, snapshot, action, board.plan.layout.values(board.row))
+    change = smallest_change(request, snapshot, action, placement, board.plan.layout.values(board.row))
     told = f"{action} fell at {stage.name.lower()}: {reason}. "
     if change:
         told += f"It would have won with {' and '.join(f'{n} = {_told(v)}' for n, v in change.items())}."

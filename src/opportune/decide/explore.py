@@ -6,7 +6,7 @@ action needs X above the price of the placement, or silence wins. Service action
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from opportune.decide import selection
 from opportune.decide.chance import FAMILIES, uniform
-from opportune.decide.scores import Scores
+from opportune.decide.scores import REACH, Scores
 from opportune.errors import BadInput
 
 Floats = npt.NDArray[np.float64]
@@ -58,24 +58,35 @@ def explorer(name: str, epsilon: float = 0.1) -> Explorer:
 
 
 def greedy(epsilon: float) -> Explorer:
-    """The highest mean priority, always."""
+    """The highest mean priority among those that take part: all, but of new actions a share that grows."""
     del epsilon
 
-    def chances(s: Scores, left: Mask, answers: int) -> Chances:
-        return _point(s, _best(s, left))
+    def choose(s: Scores, left: Mask, seed: int, stream: int, answers: int) -> tuple[int, float]:
+        reach = s.table[REACH]
+        for i in _ladder(s, left):
+            if reach[i] >= 1 or uniform(np.uint64(seed), stream + RAMP, s.index[i]) < reach[i]:
+                return _worth(s, i)
+        return _worth(s, -1)
 
-    return Explorer(lambda s, left, seed, stream, answers: _worth(s, _best(s, left)), chances)
+    def chances(s: Scores, left: Mask, answers: int) -> Chances:
+        each, still = np.zeros(len(s.index)), 1.0
+        for i in _ladder(s, left):
+            each[i] = still * float(s.table[REACH, i])
+            still -= float(each[i])
+        return Chances(each, max(still, 0.0), 0.0)
+
+    return Explorer(choose, chances)
 
 
 def epsilon_greedy(epsilon: float) -> Explorer:
-    """The highest mean priority with 1 - epsilon, else any candidate with equal chance."""
+    """As `greedy` with 1 - epsilon, else any allowed candidate with equal chance, whatever the price."""
+
+    exploit = greedy(0.0)
 
     def chances(s: Scores, left: Mask, answers: int) -> Chances:
-        best = _best(s, left)
-        each = np.where(left, epsilon / left.sum(), 0.0)
-        if best >= 0:
-            each[best] += 1 - epsilon
-        return Chances(each, 1 - epsilon if best < 0 else 0.0, 0.0)
+        best = exploit.chances(s, left, answers)
+        each = np.where(left, epsilon / left.sum(), 0.0) + (1 - epsilon) * best.each
+        return Chances(each, (1 - epsilon) * best.silence, 0.0)
 
     return _by_chances(chances)
 
@@ -117,6 +128,8 @@ def thompson(epsilon: float) -> Explorer:
     """Each candidate's P drawn from its own posterior (Thompson 1933); new actions take part with their `reach`."""
     del epsilon
 
+    certain = greedy(0.0)
+
     def choose(s: Scores, left: Mask, seed: int, stream: int, answers: int) -> tuple[int, float]:
         numbers = s.index, left, s.service, s.price, np.uint64(seed), stream
         drawn: tuple[int, float] = selection.draw(FAMILIES[s.family], s.table, *numbers)
@@ -124,7 +137,7 @@ def thompson(epsilon: float) -> Explorer:
 
     def chances(s: Scores, left: Mask, answers: int) -> Chances:
         if s.family == "certain":
-            return _point(s, _best(s, left))
+            return certain.chances(s, left, answers)
         each, silence, discarded = selection.probabilities(FAMILIES[s.family], s.table, left, s.service, s.price)
         return Chances(each, silence, discarded)
 
@@ -143,22 +156,21 @@ _REGISTRY: dict[str, Callable[[float], Explorer]] = {
 }
 
 
-def _best(s: Scores, left: Mask) -> int:
-    """Return the candidate with the highest mean priority, the first of equals; -1 if silence is worth more."""
-    priority = np.where(left & (s.service | (s.priority > s.price)), s.priority, -np.inf)
-    best = int(np.argmax(priority))
-    return best if priority[best] > -np.inf else -1
+RAMP = 2048
+"""The stream, after that of its rank, of the coins of new actions."""
+
+
+def _ladder(s: Scores, left: Mask) -> Iterator[int]:
+    """Yield the candidates worth more than silence, the highest mean priority first, the first of equals first."""
+    worthy = np.flatnonzero(left & (s.service | (s.priority > s.price)))
+    for i in worthy[np.argsort(-s.priority[worthy], kind="stable")]:
+        yield int(i)
+        if s.table[REACH, i] >= 1:
+            return
 
 
 def _worth(s: Scores, i: int) -> tuple[int, float]:
     return i, float(s.priority[i]) if i >= 0 else s.price
-
-
-def _point(s: Scores, best: int) -> Chances:
-    each = np.zeros(len(s.index))
-    if best >= 0:
-        each[best] = 1.0
-    return Chances(each, float(best < 0), 0.0)
 
 
 def _by_chances(chances: Callable[[Scores, Mask, int], Chances]) -> Explorer:

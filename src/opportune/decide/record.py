@@ -31,10 +31,10 @@ def to_record(decision: Decision, snapshot: Snapshot, flow: str = "") -> Record:
         placements=request.placements,
         limit=request.limit,
         context=dict(request.context),
-        excluded=tuple(sorted(request.excluded)),
+        excluded=request.excluded,
         numbers=numbers,
         texts=texts,
-        consent={c: why for c, why in snapshot.consent.items() if why != (None, None)},
+        consent={c: snapshot.consent[c] for c in sorted({plan.places[p].channel.name for p in request.placements})},
         refusals=tuple((r.rule, r.scope, r.sentence, r.marketing_only) for r in snapshot.refusals),
         answers=snapshot.answers,
         baseline_positives=snapshot.baseline_positives,
@@ -53,12 +53,11 @@ def replay(record: Record, plan: Plan, model: Predictor, baseline: Predictor) ->
         seed=record.seed,
         limit=record.limit,
         context=record.context,
-        excluded=frozenset(record.excluded),
+        excluded=record.excluded,
     )
-    consent = {name: record.consent.get(name, (None, None)) for name in plan.channels}
     row = unpack_row(plan.layout, record.numbers, record.texts)
     refusals = tuple(Refusal(rule, scope, told, None, only) for rule, scope, told, only in record.refusals)
-    snapshot = Snapshot(plan, model, baseline, row, consent, refusals, record.answers, record.baseline_positives)
+    snapshot = Snapshot(plan, model, baseline, row, record.consent, refusals, record.answers, record.baseline_positives)
     return decide(request, snapshot), snapshot
 
 

@@ -166,20 +166,31 @@ def _grid(family, table, kept, service, price, low, high):
     """Return ascending points: a coarse grid, more where the maximum's distribution rises, and the price."""
     margin = 1e-9 * max(abs(low), abs(high)) + 1e-300
     low, high = low - margin, high + margin
-    coarse, rise, out = np.empty(COARSE), np.empty(COARSE), np.empty(len(kept))
+    points = np.empty(COARSE + 1)
     for g in range(COARSE):
         t = g / (COARSE - 1.0)
-        coarse[g] = low + (high - low) * t * t
-        rise[g] = math.exp(_log_f(family, table, service, price, kept, coarse[g], out))
-    points = np.empty(COARSE + FINE + 1)
-    points[:COARSE] = coarse
+        points[g] = low + (high - low) * t * t
+    points[COARSE] = min(max(price, low), high)
+    # twice, because the widest candidate may hide what decides between the others within one coarse cell
+    points = _refined(family, table, service, price, kept, np.sort(points), COARSE)
+    return _refined(family, table, service, price, kept, points, FINE)
+
+
+@njit(cache=True, nogil=True)
+def _refined(family, table, service, price, kept, points, more):
+    """Return the points and `more` others, where the maximum's distribution passes equal steps."""
+    n = len(points)
+    rise, out = np.empty(n), np.empty(len(kept))
+    for g in range(n):
+        rise[g] = math.exp(_log_f(family, table, service, price, kept, points[g], out))
+    found = np.empty(n + more)
+    found[:n] = points
     g = 0
-    for k in range(FINE):
-        level = rise[0] + (rise[COARSE - 1] - rise[0]) * (k + 1) / (FINE + 1.0)
-        while g < COARSE - 2 and rise[g + 1] < level:
+    for k in range(more):
+        level = rise[0] + (rise[n - 1] - rise[0]) * (k + 1) / (more + 1.0)
+        while g < n - 2 and rise[g + 1] < level:
             g += 1
         step = rise[g + 1] - rise[g]
         share = min(max((level - rise[g]) / step, 0.0), 1.0) if step > 0 else 0.5
-        points[COARSE + k] = coarse[g] + (coarse[g + 1] - coarse[g]) * share
-    points[COARSE + FINE] = min(max(price, low), high)
-    return np.sort(points)
+        found[n + k] = points[g] + (points[g + 1] - points[g]) * share
+    return np.sort(found)

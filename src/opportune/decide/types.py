@@ -42,7 +42,8 @@ class Request(msgspec.Struct, frozen=True):
     """One question of a channel: what, if anything, should we do for this customer here and now?
 
     `customer` is the stable key of the person, used to assign arms. `seed` decides every draw. `limit` is the number
-    of actions wanted per placement. `excluded` are actions that failed their reservation and must not be chosen again;
+    of actions wanted per placement. `excluded` are (action, number of the placement, rank): the action found no room
+    there and is out from then on, while what was drawn before stands;
     without `probabilities` the selection probabilities are left out (NaN).
     """
 
@@ -52,7 +53,7 @@ class Request(msgspec.Struct, frozen=True):
     seed: int
     limit: int = 1
     context: Mapping[str, Value] = {}
-    excluded: frozenset[str] = frozenset()
+    excluded: tuple[tuple[str, int, int], ...] = ()
     probabilities: bool = True
 
 

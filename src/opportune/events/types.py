@@ -98,12 +98,12 @@ class WindowClosed(Fact, frozen=True, tag="window_closed"):
 
 
 class Credited(Fact, frozen=True, tag="credited"):
-    """A goal event was matched to an action, with the rule that matched it."""
+    """A goal event (`goal` is `event N`, its number in the log of events) was matched to an action, by that rule."""
 
     decision_id: str
     action: str
     event: str
-    message_id: str
+    goal: str
     rule: str
 
 
@@ -112,7 +112,7 @@ class Uncredited(Fact, frozen=True, tag="uncredited"):
 
     decision_id: str
     action: str
-    message_id: str
+    goal: str
     cause: str
 
 
@@ -132,7 +132,7 @@ class Labeled(Fact, frozen=True, tag="labeled"):
 
 
 class SituationChanged(Fact, frozen=True, tag="situation"):
-    """A customer entered or left a situation. `cause` is the messageId of the event, or `time`."""
+    """A customer entered or left a situation. `cause` is `event N` (its number in the log of events), or `time`."""
 
     subject: str
     situation: str

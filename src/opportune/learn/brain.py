@@ -20,6 +20,7 @@ class _State(msgspec.Struct, array_like=True, frozen=True):
     answers: int
     inputs: tuple[tuple[str, ...], tuple[str, ...]]
     actions: tuple[tuple[str, str, str], ...]
+    held: tuple[tuple[str, bool, int], ...] = ()
 
 
 class Brain:
@@ -38,6 +39,7 @@ class Brain:
         self.inputs = Inputs((), ())
         self.actions: tuple[ActionKey, ...] = ()
         self._position: dict[str, int] = {}
+        self._held: dict[tuple[str, bool], int] = {}
 
     def align(self, inputs: Inputs, actions: Sequence[ActionKey]) -> None:
         """Make room for the inputs and actions of a catalog; what was learned of those already known is kept."""
@@ -45,25 +47,33 @@ class Brain:
             return
         self.inputs, self.actions = inputs, tuple(actions)
         self._position = {a.name: i for i, a in enumerate(actions)}
+        self._held = {key: n for key, n in self._held.items() if key[0] in self._position}
         self.model.align(inputs, actions)
         self.baseline.align(inputs, actions)
 
-    def learn(self, values: Values, fact: Labeled, decided: int) -> None:
-        """Learn a label, taking back the one that it replaces. An action that is no longer known is left out."""
+    def learn(self, values: Values, fact: Labeled, decided: int, who: int = -1) -> None:
+        """Learn a label, taking back the one that it replaces. An action that is no longer known is left out.
+
+        `decided` is when the decision was made, `who` a number that stands for the customer.
+        """
         action = self._position.get(fact.action)
         if action is None or fact.label == fact.before:
             return
         predictor = self.baseline if fact.ghost else self.model
-        if fact.before is not None:
-            predictor.learn_one(values, action, fact.before, -1.0, decided)
+        # what was learned of an action before it was taken out of the catalog is gone: it cannot be taken back
+        held = self._held.get((fact.action, fact.ghost), 0)
+        before = fact.before if held > 0 else None
+        self._held[fact.action, fact.ghost] = held + (fact.label is not None) - (before is not None)
+        if before is not None:
+            predictor.learn_one(values, action, before, -1.0, decided)
             if not fact.ghost:
-                self.metrics.add(fact.action, fact.propensity, fact.before, -1)
+                self.metrics.add(fact.action, fact.propensity, before, -1)
         if fact.label is not None:
-            predictor.learn_one(values, action, fact.label, 1.0, decided)
+            predictor.learn_one(values, action, fact.label, 1.0, decided, who)
             if not fact.ghost:
                 self.metrics.add(fact.action, fact.propensity, fact.label)
         if not fact.ghost:
-            self.answers += (fact.label is not None) - (fact.before is not None)
+            self.answers += (fact.label is not None) - (before is not None)
 
     @property
     def baseline_positives(self) -> float:
@@ -75,7 +85,8 @@ class Brain:
         actions = tuple((a.name, a.issue, a.group) for a in self.actions)
         inputs = (self.inputs.numbers, self.inputs.texts)
         parts = (self.model.snapshot(), self.baseline.snapshot(), self.metrics.snapshot())
-        return msgspec.msgpack.encode(_State(self.predictor, *parts, self.answers, inputs, actions))
+        held = tuple(sorted((*key, n) for key, n in self._held.items()))
+        return msgspec.msgpack.encode(_State(self.predictor, *parts, self.answers, inputs, actions, held))
 
     @classmethod
     def restore(cls, data: bytes) -> Brain:
@@ -89,4 +100,5 @@ class Brain:
         brain.inputs = Inputs(*state.inputs)
         brain.actions = tuple(ActionKey(*a) for a in state.actions)
         brain._position = {a.name: i for i, a in enumerate(brain.actions)}
+        brain._held = {(action, ghost): n for action, ghost, n in state.held}
         return brain

@@ -41,7 +41,10 @@ def answer(
     """
     rows = ledger.episodes(decision_id)
     episode, known, channel = _known(ledger, rows, decision_id, action)
+    at = max(at, rows.at)
     fact: Consequence
+    if outcome == DELIVERED and not channel.push:
+        raise BadRequest(f"{action} was made in {channel.name}, where customers come to us: say `impression` when seen")
     if outcome in (IMPRESSION, DELIVERED):
         fact = Impression(at, decision_id, action, outcome == DELIVERED)
     elif outcome == RELEASED:
@@ -77,26 +80,31 @@ def close(ledger: Ledger, decision_id: str, action: str, at: int) -> list[Ledger
 
 
 def reached(
-    ledger: Ledger, goals: Mapping[str, Goal], event: Event, nodes: Sequence[str], longest: int
+    ledger: Ledger, goals: Mapping[str, Goal], event: Event, cause: str, nodes: Sequence[str], longest: int
 ) -> list[LedgerFact]:
-    """Note a goal event (or one that takes it back) of a customer; return the facts that it causes."""
+    """Note a goal event (or one that takes it back) of a customer; return the facts that it causes.
+
+    Facts name the event by its number in the log (`cause`), because a messageId may say something about a person.
+    """
     before = _standing(ledger, nodes, goals)
     mine = ledger.relationship(nodes[0])
-    mine.reach(Reached(event.at, event.message_id, event.event or ""), longest)
+    mine.reach(Reached(event.at, cause, event.event or ""), longest)
     ledger.put_relationship(nodes[0], mine)
-    return settle(ledger, before, _standing(ledger, nodes, goals), event.received_at, event.message_id)
+    return settle(ledger, before, _standing(ledger, nodes, goals), event.received_at, cause)
 
 
 def withheld(ledger: Ledger, decision_id: str, subject: str, action: Action, at: int) -> list[LedgerFact]:
     """Begin to wait for the goal of an action that was not made: what would have happened anyway.
 
-    Return the facts that it causes; an action without a goal has nothing that could happen without a contact.
+    Return the facts that it causes: none for an action without a goal, which has nothing that could happen without a
+    contact, nor while an earlier one of it still waits.
     """
     goal = action.outcomes.goal
     if not goal:
         return []
     mine = ledger.relationship(subject)
-    mine.wait(Waiting(at, decision_id, action.name, False, True, goal.within))
+    if not mine.wait(Waiting(at, decision_id, action.name, False, True, goal.within)):
+        return []
     ledger.put_relationship(subject, mine)
     ledger.wait(at + goal.within, decision_id, action.name)
     rows = ledger.episodes(decision_id)
@@ -109,10 +117,10 @@ def settle(ledger: Ledger, before: set[Credit], after: set[Credit], at: int, cau
     """Move credits from what stood before to what stands now; return the facts that it causes."""
     facts: list[LedgerFact] = []
     for credit in sorted(before - after):
-        taken = Uncredited(at, credit.decision_id, credit.action, credit.message_id, cause)
+        taken = Uncredited(at, credit.decision_id, credit.action, credit.cause, cause)
         facts += _credit(ledger, credit, taken, at)
     for credit in sorted(after - before):
-        given = Credited(credit.at, credit.decision_id, credit.action, credit.event, credit.message_id, credit.rule)
+        given = Credited(credit.at, credit.decision_id, credit.action, credit.event, credit.cause, credit.rule)
         facts += _credit(ledger, credit, given, at)
     return facts
 

@@ -23,7 +23,7 @@ class Credit:
 
     decision_id: str
     action: str
-    message_id: str
+    cause: str
     event: str
     at: int
     rule: str
@@ -59,5 +59,5 @@ def _match(waiting: list[Waiting], event: Reached, goal: Goal) -> Credit | None:
     ):
         if fits:
             last = max(fits)
-            return Credit(last.decision_id, last.action, event.message_id, event.event, event.at, rule)
+            return Credit(last.decision_id, last.action, event.cause, event.event, event.at, rule)
     return None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from contextlib import suppress
+from zlib import crc32
 
 from opportune.errors import Forgotten, NotFound
 from opportune.events.types import Labeled, LedgerFact, Published, Rebuilt
@@ -14,10 +14,6 @@ from opportune.predictors.base import Values
 
 TEACHING = (Published, Labeled, Rebuilt)
 """The facts that change a brain."""
-
-KEPT = 64
-"""Labels of a forgotten customer after which a brain is saved."""
-
 
 def live(ledger: Ledger, until: int | None = None) -> Brain:
     """Return the brain as it was after a fact of the ledger (the last one by default), to the bit.
@@ -43,7 +39,7 @@ def fold(brain: Brain, ledger: Ledger, sequence: int, fact: LedgerFact) -> Brain
         case Published():
             catalog = ledger.catalog(sequence)
             if catalog.model.predictor != brain.predictor:
-                brain = Brain(catalog.model.predictor)
+                return rebuild(ledger, sequence)
             brain.align(inputs_of(catalog), keys_of(catalog))
         case Labeled():
             brain.learn(*seen_by(ledger, brain, fact))
@@ -52,32 +48,8 @@ def fold(brain: Brain, ledger: Ledger, sequence: int, fact: LedgerFact) -> Brain
     return brain
 
 
-def preserve(ledger: Ledger, subjects: Collection[str]) -> None:
-    """Save the brain after each label that a customer gave, before their data are destroyed.
-
-    What the model learned of them stays until it is rebuilt, so a restart and a replay must find it; from a saved brain
-    on, nobody needs their values again. Beyond their latest 64 labels, decisions of that time cannot be replayed.
-    """
-    theirs = {
-        sequence
-        for sequence, fact in ledger.read()
-        if isinstance(fact, Labeled) and ledger.episodes(fact.decision_id).subject in subjects
-    }
-    wanted = set(sorted(theirs)[-KEPT:])
-    if not wanted:
-        return
-    brain, after = start(ledger, min(wanted) - 1)
-    for sequence, fact in ledger.read(after, max(wanted)):
-        # others may have been forgotten in between: where a brain was saved, theirs is in it
-        known = ledger.saved(sequence)
-        saved = known is not None and known[0] == sequence
-        brain = Brain.restore(ledger.blobs.get(known[1])) if saved and known else fold(brain, ledger, sequence, fact)
-        if sequence in wanted:
-            ledger.save(sequence, brain.snapshot())
-
-
-def seen_by(ledger: Ledger, brain: Brain, fact: Labeled) -> tuple[Values, Labeled, int]:
-    """Return what the predictors saw when the action was decided, the label, and the instant of the decision.
+def seen_by(ledger: Ledger, brain: Brain, fact: Labeled) -> tuple[Values, Labeled, int, int]:
+    """Return what the predictors saw when the action was decided, the label, when that was, and who it was (a number).
 
     Raises `Forgotten` if the customer was.
     """
@@ -92,21 +64,24 @@ def seen_by(ledger: Ledger, brain: Brain, fact: Labeled) -> tuple[Values, Labele
     position = ledger.position(made.catalog, fact.action)
     for place in record.places:
         won = [leader.action for leader in unpack_leaders(place.leaders) if leader.rank]
-        if position in won or (place.ghost and place.ghost.action == position):
+        ghosts = [place.ghost.action] if place.ghost else []
+        if position in (ghosts if fact.ghost else won):
             row = record.situated(layout, place, catalog.time_zone)
-            return values_of(row, layout, brain.inputs), fact, record.at
+            return values_of(row, layout, brain.inputs), fact, record.at, crc32(record.customer.encode())
     raise NotFound(f"decision {fact.decision_id} did not make {fact.action}")
 
 
-def rebuild(ledger: Ledger) -> Brain:
+def rebuild(ledger: Ledger, until: int | None = None) -> Brain:
     """Return a brain that learned the final label of every action in the order of the decisions.
+
+    `until` is the last fact that counts (default: of all).
 
     Equal facts give equal bytes, in whatever order they arrived. Forgotten customers are left out.
     """
     labels: dict[tuple[str, str], Labeled] = {}
     decided: dict[str, int] = {}
     published = 0
-    for sequence, fact in ledger.read():
+    for sequence, fact in ledger.read(0, until):
         match fact:
             case Labeled():
                 labels[fact.decision_id, fact.action] = fact

@@ -22,7 +22,7 @@ class Episode(msgspec.Struct, array_like=True):
     """One action in one decision.
 
     `ghost`: it was not made. `delivered` and `seen` are the instants of a push delivery and of an impression.
-    `credits` are the messageIds of the goal events that stand for it. `label` is what the model has learned of it.
+    `credits` are the goal events that stand for it, by their number in the log. `label` is what the model learned.
     """
 
     action: str
@@ -59,11 +59,11 @@ class Episode(msgspec.Struct, array_like=True):
             case WindowClosed():
                 new, self.closed = not self.closed, True
             case Credited():
-                new = fact.message_id not in self.credits
-                self.credits = sorted({*self.credits, fact.message_id})
+                new = fact.goal not in self.credits
+                self.credits = sorted({*self.credits, fact.goal})
             case Uncredited():
-                new = fact.message_id in self.credits
-                self.credits = [c for c in self.credits if c != fact.message_id]
+                new = fact.goal in self.credits
+                self.credits = [c for c in self.credits if c != fact.goal]
             case Released():
                 new = self.released is None and self.reached is None
                 self.released = fact.reason if new else self.released

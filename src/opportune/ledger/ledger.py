@@ -28,6 +28,9 @@ from opportune.rules import Layout
 from opportune.store.base import Store
 from opportune.store.vault import Vault
 
+BRAINS = 16
+"""Checkpoints of the model that are kept, beside the rebuilt ones; a replay begins at the nearest."""
+
 REMEMBER = DAY
 """How long a request id gives the first answer again."""
 
@@ -60,6 +63,9 @@ class Ledger:
         last = self._log.append([("", codec.encode(fact)) for fact in facts])
         for sequence, fact in zip(range(last - len(facts) + 1, last + 1), facts):
             if isinstance(fact, Checkpoint | Rebuilt):
+                if isinstance(fact, Rebuilt):
+                    self._rebuilt.add(sequence)
+                    self._saved.put([(f"r{sequence:016x}", b"")])
                 self._keep(fact.learned if isinstance(fact, Checkpoint) else sequence, fact.blob)
         return last
 
@@ -75,9 +81,9 @@ class Ledger:
         at = bisect_right(self._brains, (until, "~"))
         return self._brains[at - 1] if at else None
 
-    def save(self, sequence: int, brain: bytes) -> None:
-        """Keep the brain as it was after a fact, so that no fold has to begin before it."""
-        self._keep(sequence, self.blobs.put(brain))
+    def begin(self) -> int:
+        """Return the last fact that the latest saved brain has folded; 0 if none is saved."""
+        return self._brains[-1][0] if self._brains else 0
 
     def publish(self, catalog: Catalog, at: int, author: str) -> int:
         """Make a catalog the live one, stamp what that means for its campaigns; return the fact's sequence number."""
@@ -126,6 +132,11 @@ class Ledger:
         self._remember(self._decisions, made.decision_id, (made, kept))
         return sequence
 
+    def prune(self, at: int) -> None:
+        """Forget the request ids of more than a day ago."""
+        old = [key for key, row in self._requests.scan() if int(row.decode().split("\x1f")[0]) <= at - REMEMBER]
+        self._requests.delete(old)
+
     def answered(self, request: str, at: int) -> str | None:
         """Return the decision that answered a request id within a day; None if there is none."""
         row = self._requests.get(_hashed(request))
@@ -171,13 +182,13 @@ class Ledger:
         found = self._near.get(subject)
         if found is None:
             row = self._relationships.get(subject)
-            found = relationship.decode(row) if row else Relationship(Contacts())
+            found = relationship.decode(self.vault.open(subject, row)) if row else Relationship(Contacts())
             self._remember(self._near, subject, found)
         return found
 
     def put_relationship(self, subject: str, changed: Relationship) -> None:
         """Keep a changed relationship."""
-        self._relationships.put([(subject, relationship.encode(changed))])
+        self._relationships.put([(subject, self.vault.seal(subject, relationship.encode(changed)))])
         self._remember(self._near, subject, changed)
 
     def wait(self, at: int, decision_id: str, action: str) -> None:
@@ -218,9 +229,17 @@ class Ledger:
     def _keep(self, sequence: int, blob: str) -> None:
         self._saved.put([(f"{sequence:016x}", blob.encode())])
         insort(self._brains, (sequence, blob))
+        # a rebuilt brain stays, because the fold takes it over; of the others the newest are enough to begin from
+        spare = [(at, name) for at, name in self._brains if at not in self._rebuilt][:-BRAINS]
+        for at, name in spare:
+            self._saved.delete([f"{at:016x}"])
+            self._brains.remove((at, name))
+            if all(name != other for _, other in self._brains):
+                self.blobs.delete(name)
 
     def _read_saved(self) -> list[tuple[int, str]]:
-        return [(int(key, 16), blob.decode()) for key, blob in self._saved.scan()]
+        self._rebuilt = {int(key[1:], 16) for key, _ in self._saved.scan("r")}
+        return [(int(key, 16), blob.decode()) for key, blob in self._saved.scan() if key[0] != "r"]
 
     def _read_due(self) -> int | None:
         first = next(self._due.scan(), None)

@@ -37,17 +37,17 @@ class Leader(NamedTuple):
 
 def pack_leaders(positions: npt.NDArray[np.int32], rows: npt.NDArray[np.float32], won: int) -> bytes:
     """Return leaders in 42 bytes each; the first `won` of them, in order of rank, won."""
-    return bytes([won]) + positions.astype(np.uint16).tobytes() + rows.tobytes()
+    return won.to_bytes(2, "little") + positions.astype(np.uint16).tobytes() + rows.tobytes()
 
 
 def unpack_leaders(data: bytes) -> list[Leader]:
     """Return the leaders that `pack_leaders` packed."""
     if not data:
         return []
-    count = (len(data) - 1) // 42
-    positions = np.frombuffer(data, np.uint16, count, 1).tolist()
-    rows = np.frombuffer(data[1 + 2 * count :], np.float32).reshape(count, 10).tolist()
-    ranks = [*range(1, data[0] + 1), *[0] * (count - data[0])]
+    count, won = (len(data) - 2) // 42, int.from_bytes(data[:2], "little")
+    positions = np.frombuffer(data, np.uint16, count, 2).tolist()
+    rows = np.frombuffer(data[2 + 2 * count :], np.float32).reshape(count, 10).tolist()
+    ranks = [*range(1, won + 1), *[0] * (count - won)]
     return [Leader(p, rank, *row) for p, rank, row in zip(positions, ranks, rows, strict=True)]
 
 
@@ -85,7 +85,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     placements: tuple[str, ...]
     limit: int
     context: dict[str, Value]
-    excluded: tuple[str, ...]
+    excluded: tuple[tuple[str, int, int], ...]
     numbers: bytes
     texts: tuple[str | None, ...]
     consent: dict[str, tuple[str | None, str | None]]

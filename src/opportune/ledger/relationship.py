@@ -27,7 +27,7 @@ class Reached(msgspec.Struct, frozen=True, array_like=True, order=True):
     """A goal event, or one that takes a goal back."""
 
     at: int
-    message_id: str
+    cause: str
     event: str
 
 
@@ -39,10 +39,17 @@ class Relationship(msgspec.Struct, array_like=True):
     goals: list[Reached] = []
     situations: list[str] = []
 
-    def wait(self, entry: Waiting) -> None:
-        """Note an action; a later word about the same action of the same decision replaces an earlier one."""
+    def wait(self, entry: Waiting) -> bool:
+        """Note an action; a later word about the same action of the same decision replaces an earlier one.
+
+        Return False, and note nothing, of a ghost whose action has a ghost that still waits: one trial at a time.
+        """
+        running = (w for w in self.waiting if w.ghost and w.action == entry.action and w.at + w.within > entry.at)
+        if entry.ghost and next(running, None):
+            return False
         others = [w for w in self.waiting if (w.decision_id, w.action) != (entry.decision_id, entry.action)]
         self.waiting = sorted([*others, entry])[-MOST:]
+        return True
 
     def reach(self, goal: Reached, longest: int) -> None:
         """Note a goal event, and drop what lies further back than any goal reaches."""

@@ -71,8 +71,14 @@ class Predictor(Protocol):
     def score(self, values: Values, actions: IntArray) -> Posterior:
         """Return the posterior of each action. Pure: nothing changes."""
 
-    def learn_one(self, values: Values, action: int, outcome: bool, weight: float = 1.0, at: int = 0) -> None:
-        """Learn one answer; a negative weight takes an earlier one of the same label back. `at`: an instant."""
+    def learn_one(
+        self, values: Values, action: int, outcome: bool, weight: float = 1.0, at: int = 0, who: int = -1
+    ) -> None:
+        """Learn one answer; a negative weight takes an earlier one of the same label back.
+
+        `at` is an instant. `who` is a number that stands for the customer (-1: another one each time), so that no text
+        is kept that only a few of them have.
+        """
 
     def positives(self) -> FloatArray:
         """Return the number of positive answers learned per action: its maturity."""

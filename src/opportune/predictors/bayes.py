@@ -116,7 +116,9 @@ class Bayes:
         )  # fmt: skip
         return Posterior("logit-normal", out[0], out[1], out[2])
 
-    def learn_one(self, values: Values, action: int, outcome: bool, weight: float = 1.0, at: int = 0) -> None:
+    def learn_one(
+        self, values: Values, action: int, outcome: bool, weight: float = 1.0, at: int = 0, who: int = -1
+    ) -> None:
         if weight == 0 or not math.isfinite(weight):
             return
         bins = self._bins
@@ -129,7 +131,7 @@ class Bayes:
         if outcome:
             self._positives[action] = max(self._positives[action] + weight, 0.0)
         if weight > 0:
-            changes = bins.observe(values, rows)
+            changes = bins.observe(values, rows, who)
             if changes.recuts or changes.fresh:
                 self._follow(changes.recuts, changes.fresh)
 

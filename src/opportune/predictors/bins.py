@@ -29,13 +29,17 @@ INTERCEPT, BIN, LINE = 0, 1, 2
 Rows = npt.NDArray[np.int64]
 
 
+MOST_BITS = 40
+"""Customers that are told apart by 64 bits with little waiting; a higher `seen` asks for no more bits."""
+
+
 class Vocabulary(dict[str | None, int]):
     """The row of each kept text; None is missing, any other text is the shared rest."""
 
     def __init__(self, rest: int, missing: int) -> None:
         super().__init__({None: missing})
         self.rest = rest
-        self.candidates: dict[int, int] = {}
+        self.candidates: dict[int, tuple[int, int]] = {}
 
     def __missing__(self, text: str | None) -> int:
         return self.rest
@@ -107,20 +111,21 @@ class Bins:
         inside = (self.edges < numbers[:, None]).sum(1)
         return np.where(np.isfinite(numbers), inside, self.bins).astype(np.int32)
 
-    def observe(self, values: Values, rows: IntArray) -> Changes:
+    def observe(self, values: Values, rows: IntArray, who: int = -1) -> Changes:
         """Take one learned answer into account; `rows` are those of its texts, counted in `recent` by the caller."""
         self.learned += 1
+        who = self.learned if who < 0 else who
         if _picked(self.learned, self.level):
             self._keep(values.numbers)
         fresh: list[int] = []
         for j in (rows == self.rests).nonzero()[0].tolist():
             text = values.texts[j]
             if text is not None:
-                fresh += self._count(self.vocabularies[j], text)
+                fresh += self._count(self.vocabularies[j], text, who)
         if self.learned % COOLING == 0:
             self.recent *= 0.5
             for vocabulary in self.vocabularies:
-                vocabulary.candidates = {h: c // 2 for h, c in vocabulary.candidates.items() if c > 1}
+                vocabulary.candidates = {h: (c // 2, w) for h, (c, w) in vocabulary.candidates.items() if c > 1}
         doublings, left = divmod(self.learned, FIRST_CUT)
         recuts = self._cut() if left == 0 and doublings & (doublings - 1) == 0 else ()
         return Changes(recuts, fresh) if recuts or fresh else NOTHING
@@ -218,7 +223,7 @@ class Bins:
         for rest, missing, kept, candidates in state["texts"]:
             vocabulary = Vocabulary(rest, missing)
             vocabulary.update((text.decode("utf-8", "surrogatepass"), row) for text, row in kept)
-            vocabulary.candidates = dict(candidates)
+            vocabulary.candidates = {h: (c, w) for h, (c, w) in candidates}
             self.vocabularies.append(vocabulary)
         self.rests = np.array([v.rest for v in self.vocabularies], np.int32)
         return self
@@ -250,26 +255,29 @@ class Bins:
             self.sample[: self.filled] = self.sample[self.level % 2 :: 2].copy()
             self.level += 1
 
-    def _count(self, vocabulary: Vocabulary, text: str) -> list[int]:
+    def _count(self, vocabulary: Vocabulary, text: str, who: int) -> list[int]:
         """Count a text that has no row; return its row once it was seen often enough (Misra and Gries 1982).
 
-        Counts are kept under a hash and never exceed the truth, so no text is kept before it was seen `seen` times.
+        Counts are kept under a hash and never exceed the truth, so no text is kept before it was seen `seen` times, nor
+        of fewer than `seen` customers: each sets one of 64 bits, so bits never exceed customers either (Whang 1990).
         """
         candidates, key = vocabulary.candidates, _hash(text)
         if key not in candidates and len(candidates) >= CANDIDATES:
-            vocabulary.candidates = {h: c - 1 for h, c in candidates.items() if c > 1}
+            vocabulary.candidates = {h: (c - 1, w) for h, (c, w) in candidates.items() if c > 1}
             return []
-        candidates[key] = candidates.get(key, 0) + 1
-        if candidates[key] < self.seen:
+        count, bits = candidates.get(key, (0, 0))
+        count, bits = count + 1, bits | 1 << who % 64
+        candidates[key] = count, bits
+        if count < self.seen or bits.bit_count() < min(self.seen, MOST_BITS):
             return []
         if len(vocabulary) <= self.texts:
             row = self._row(BIN)
         else:
             least = min((t for t in vocabulary if t is not None), key=lambda t: self.recent[vocabulary[t]])
-            if candidates[key] < 2 * self.recent[vocabulary[least]]:
+            if count < 2 * self.recent[vocabulary[least]]:
                 return []
             row = vocabulary.pop(least)
-        self.recent[row] = candidates.pop(key)
+        self.recent[row] = candidates.pop(key)[0]
         vocabulary[text] = row
         return [row]
 

@@ -78,7 +78,9 @@ class NaiveBayes:
         evidence = 1 + self._counts[:, 0, actions].sum(0)
         return Posterior("beta", p, p * evidence, (1 - p) * evidence)
 
-    def learn_one(self, values: Values, action: int, outcome: bool, weight: float = 1.0, at: int = 0) -> None:
+    def learn_one(
+        self, values: Values, action: int, outcome: bool, weight: float = 1.0, at: int = 0, who: int = -1
+    ) -> None:
         if weight == 0 or not math.isfinite(weight):
             return
         label = 0 if outcome else 1
@@ -87,7 +89,7 @@ class NaiveBayes:
         if weight > 0:
             self._cells[action, label, self._cell_of(rows, action)] += weight
             self._counts[label, touched, action] += weight
-            self._learned(values, rows)
+            self._learned(values, rows, who)
         else:
             self._counts[label, touched, action] = np.maximum(self._counts[label, touched, action] + weight, 0.0)
             self._take(self._cells[action, label], self._cell_of(rows, action), -weight)
@@ -183,10 +185,10 @@ class NaiveBayes:
     def _cell_of(self, rows: IntArray, action: int) -> int:
         return int(_cell(self._scores(rows, np.array([action])))[0])
 
-    def _learned(self, values: Values, rows: IntArray) -> None:
+    def _learned(self, values: Values, rows: IntArray, who: int) -> None:
         self._recent[self._bins.learned % RECENT] = rows
         self._bins.recent[rows] += 1
-        changes = self._bins.observe(values, rows[len(values.numbers) :])
+        changes = self._bins.observe(values, rows[len(values.numbers) :], who)
         if self._bins.rows > self._counts.shape[1]:
             more = self._bins.rows - self._counts.shape[1]
             self._counts = np.concatenate([self._counts, np.zeros((2, more, len(self._actions)))], axis=1)

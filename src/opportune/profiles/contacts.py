@@ -89,7 +89,8 @@ class ContactPlan:
             quiets=tuple((rule, _on(rule.on)[1] or "all") for rule in catalog.contact if isinstance(rule, Quiet)),
             counted=counted,
             keep_capped=_longest((level, scope, cap.span) for cap, level, scope in caps),
-            keep_counted=_longest((level, scope, window) for _, level, scope, window in counted),
+            # a rule of tomorrow's catalog finds the contacts of the last 90 days
+            keep_counted=_longest([(0, "all", 90 * DAY), *((lv, scope, window) for _, lv, scope, window in counted)]),
             keep_replies={
                 outcome: _longest((lv, scope, p.span + p.pause) for p, lv, scope in pauses if p.after == outcome)
                 for outcome in {p.after for p, _, _ in pauses}

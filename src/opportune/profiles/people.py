@@ -237,7 +237,7 @@ class People:
         self._name(node, None, anonymous_id, write=True)
         self._views.drop(user)
         self._views.drop(node)
-        return [Joined(at=event.received_at, subject=user, node=node, cause=event.message_id)]
+        return [Joined(at=event.received_at, subject=user, node=node, cause=f"event {self._seq}")]
 
     def _alias(self, event: Event) -> list[LedgerFact]:
         user, other = self.identities.user(event.user_id, True), self.identities.user(event.previous_id, False)
@@ -245,7 +245,7 @@ class People:
             return []
         if other is None:
             return self._join(event, event.previous_id)
-        return [Proposed(at=event.received_at, subject=user, other=other, cause=event.message_id)]
+        return [Proposed(at=event.received_at, subject=user, other=other, cause=f"event {self._seq}")]
 
     def _state(self, node: str) -> State:
         state = self._states.get(node)

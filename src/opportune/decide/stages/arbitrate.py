@@ -29,7 +29,13 @@ def arbitrate(board: Board) -> Board:
         return board
     policy = way(board)
     left = np.ones(len(scores.index), np.bool_)
+    full = {(plan.position[name], rank) for name, number, rank in request.excluded if number == board.number and rank}
     for rank in range(min(request.limit, len(scores.index))):
+        for position in [p for p, since in full if since == rank]:
+            left[scores.index == position] = False
+            board.stage[position] = Stage.LIMIT
+        if not left.any():
+            break
         winner, drawn = policy.choose(scores, left, request.seed, board.number * RANKS + rank, board.snapshot.answers)
         chances = policy.chances(scores, left, board.snapshot.answers) if request.probabilities else None
         if rank == 0 and chances:

@@ -17,9 +17,9 @@ def available(board: Board) -> Board:
     taken = [plan.position[name] for name in board.taken]
     if taken:
         board.drop(np.array(taken, np.int32), Stage.AVAILABLE)
-    if board.request.excluded:
-        positions = [plan.position[name] for name in board.request.excluded if name in plan.position]
-        board.drop(np.array(positions, np.int32), Stage.LIMIT)
+    full = [plan.position[name] for name, number, rank in board.request.excluded if (number, rank) <= (board.number, 0)]
+    if full:
+        board.drop(np.array(full, np.int32), Stage.LIMIT)
 
     def reason(i: int) -> str:
         if board.place.treatment[i] < 0:
@@ -31,5 +31,5 @@ def available(board: Board) -> Board:
         return "is already the answer of another placement in this request"
 
     board.reasons[Stage.AVAILABLE] = reason
-    board.reasons[Stage.LIMIT] = lambda i: "another decision took its last contact while this one was made"
+    board.reasons[Stage.LIMIT] = lambda i: "its contact limits have no room for it beside what was already chosen"
     return board
