@@ -44,6 +44,7 @@ from opportune.learn import consequences, fold
 from opportune.ledger.ledger import Ledger
 from opportune.ledger.record import Record, encode
 from opportune.ledger.reserve import reserve
+from opportune.profiles.fold import check_consent
 from opportune.profiles.people import People, View
 from opportune.profiles.spec import ProfileSpec
 from opportune.profiles.state import State
@@ -89,7 +90,7 @@ class Hub:
         self.events = store.log("events")
         self.seen, self.dead_letters = Seen(store), DeadLetters(store, self.vault, self.clock.new_id)
         self.people = People(store, self.vault, NOTHING)
-        self._lock = threading.RLock()
+        self._lock, self._closed = threading.RLock(), False
         self.published = self.ledger.published()
         self.brain = fold.live(self.ledger)
         self._taught = self.ledger.last()
@@ -159,6 +160,7 @@ class Hub:
             taken = 0
             for event in fresh:
                 try:
+                    check_consent(event)
                     node = self.people.route(event)
                 except BadEvent as why_not:
                     rejected.append(Rejected(why_not.reason, str(why_not), msgspec.to_builtins(event)))
@@ -245,12 +247,14 @@ class Hub:
             return explain(*self._replayed(decision_id)[:2])
 
     def explain_peek(
-        self, customer: str, placements: Sequence[str], context: Mapping[str, Value] | None = None, limit: int = 1
-    ) -> Explanation:
-        """Return the explanation of what a peek answers now."""
+        self, customer: str, placements: Sequence[str], context: Mapping[str, Value] | None = None, limit: int = 1,
+        anonymous: bool = False,
+    ) -> Explanation:  # fmt: skip
+        """Return the explanation of what a peek answers now; `anonymous`: the customer is an anonymous id."""
         self._check(placements, limit)
+        who = (None, customer) if anonymous else (customer, None)
         with self._lock:
-            return explain(*self._peek(self.people.resolve(customer, None), customer, placements, context, limit))
+            return explain(*self._peek(self.people.resolve(*who), customer, placements, context, limit))
 
     def why(self, decision_id: str, action: str) -> Why:
         """Return what one action fell to and the smallest change that would have made it win, verified."""
@@ -347,6 +351,9 @@ class Hub:
     def close(self) -> None:
         """Write what is in memory and let go of the store."""
         with self._lock:
+            if self._closed:
+                return
+            self._closed = True
             if self.published:
                 self.people.save()
             self.store.close()
@@ -394,6 +401,7 @@ class Hub:
         if rejected:
             raise BadEvent(rejected[0].reason, rejected[0].message)
         for event in self.seen.fresh(events):
+            check_consent(event)
             self._take(event, self.people.route(event))
 
     def _take(self, event: Event, node: str) -> None:

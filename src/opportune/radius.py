@@ -11,34 +11,27 @@ from opportune.decide.types import Request, Snapshot, hash64
 from opportune.hub import Hub
 from opportune.learn.brain import Brain
 from opportune.ledger.record import inputs_of, keys_of
+from opportune.snapshots import Snapshots
 
 
 def blast_radius(hub: Hub, new: Catalog, most: int = 2000) -> dict[str, int]:
     """Return how many known customers were asked about, and for how many some placement would answer otherwise.
 
-    Asks the live catalog and the new one with the same seed and the same model, for up to `most` customers. A feature
-    that only the new catalog has counts as missing here: it is filled when the catalog goes live.
+    Asks the live catalog and the new one with the same seed and the same model, for up to `most` customers, with the
+    contacts that each of them had. A feature that only the new catalog has counts as missing here: it is filled when
+    the catalog goes live.
     """
-    plan, brain = Plan(new), Brain.restore(hub.brain.snapshot())
+    brain = Brain.restore(hub.brain.snapshot())
     brain.align(inputs_of(new), keys_of(new))
-    names = tuple(sorted(set(plan.places) & set(hub.plan.places)))
+    live, then = hub.snapshots, Snapshots(Plan(new), hub.ledger)
     asked = changed = 0
     for view in islice(hub.people.everyone(), most):
         asked += 1
-        snapshot, request = hub.snapshot(view, names, hash64("radius", view.customer), limit=1)
-        moved = _moved(snapshot, plan, brain)
-        changed += _answers(request, snapshot) != _answers(request, moved)
+        now, seed = hub.clock.now(), hash64("radius", view.customer)
+        before = live.of(view, hub.brain, sorted(live.plan.places), now, seed)
+        changed += _answers(*before) != _answers(*then.of(view, brain, sorted(then.plan.places), now, seed))
     return {"customers": asked, "changed": changed}
 
 
-def _moved(snapshot: Snapshot, plan: Plan, brain: Brain) -> Snapshot:
-    row = plan.layout.row(snapshot.plan.layout.values(snapshot.row))
-    consent = {name: snapshot.consent.get(name, (None, None)) for name in plan.channels}
-    return Snapshot(
-        plan, brain.model, brain.baseline, row, consent, snapshot.refusals, snapshot.answers,
-        snapshot.baseline_positives,
-    )  # fmt: skip
-
-
-def _answers(request: Request, snapshot: Snapshot) -> list[tuple[str, str]]:
+def _answers(snapshot: Snapshot, request: Request) -> list[tuple[str, str]]:
     return [(c.placement, c.action) for c in decide(request, snapshot).chosen]

@@ -62,7 +62,9 @@ def _file(path: Path, known: Mapping[str, str]) -> dict[str, str]:
         raise BadInput(f"{path}: {why}; write lines such as `store = \"sqlite:///hub.db\"`") from None
     for name, value in values.items():
         near = get_close_matches(name, known, 1)
-        if name not in known or name == "dir":
+        if name == "dir":
+            raise BadInput(f"{path}: `dir` cannot be set here: this file is found through it; use OPPORTUNE_DIR")
+        if name not in known:
             raise BadInput(f"{path}: unknown setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
         if not isinstance(value, str):
             raise BadInput(f"{path}: {name} must be a text in quotes")

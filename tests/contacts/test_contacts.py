@@ -217,21 +217,21 @@ def test_counts_and_when_they_change() -> None:
     assert list(plan.counts(contacts, T + 7 * DAY)[0].values()) == [1, 0, 3]
 
 
-def test_what_no_rule_needs_is_dropped() -> None:
+def test_contacts_are_kept_for_the_rules_of_tomorrow_and_then_dropped() -> None:
     rules = (Cap("one", "channel/sms", 5, 10 * DAY), Pause("p", "all", "reject", 1, DAY, DAY))
     plan = ContactPlan.of(catalog(*rules, names=("contacts_app_7d",)))
     contacts = Contacts()
     sent(plan, contacts, T)
-    assert contacts.made == [], "no rule asks about e-mail"
-    sent(plan, contacts, T, channel=SMS)
-    sent(plan, contacts, T + 1, channel=APP, action=BILL)
-    sent(plan, contacts, T + 2, channel=SMS, action=BILL)
+    assert [c.at for c in contacts.made] == [T], "no rule asks about e-mail today"
+    stricter = ContactPlan.of(catalog(Cap("two", "channel/email", 1, 30 * DAY)))
+    assert stricter.blocked(contacts, T + 29 * DAY)
+    assert not stricter.blocked(contacts, T + 31 * DAY)
     plan.answer(contacts, "a", BUNDLE, SMS, "reject", T)
-    assert [c.at for c in contacts.made] == [T, T + 1]
     plan.prune(contacts, T + 9 * DAY)
-    assert [c.at for c in contacts.made] == [T]
     assert contacts.replies == []
-    plan.prune(contacts, T + 11 * DAY)
+    plan.prune(contacts, T + 89 * DAY)
+    assert [c.at for c in contacts.made] == [T]
+    plan.prune(contacts, T + 92 * DAY)
     assert contacts.made == []
 
 

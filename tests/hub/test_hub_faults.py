@@ -269,8 +269,9 @@ def test_the_first_rank_of_a_slate_is_drawn_as_recorded_whatever_has_no_room_lat
     for k in range(300):
         answer = hub.decide(f"c{k}", "app.home", limit=3)
         # with SquareCB silence is one of the candidates
-        assert len(answer.actions) == 2 or (explore == "squarecb" and len(answer.actions) == 1)
-        weights.append(answer.actions[0].action == "other" and 1 / answer.actions[0].selection_probability)
+        assert len(answer.actions) == 2 or explore == "squarecb"
+        first = answer.actions[0] if answer.actions else None
+        weights.append((first and first.action == "other" and 1 / first.selection_probability) or 0)
         assert k % 50 or hub.replay(str(answer.decision_id))
     assert np.mean(weights) == pytest.approx(0 if explore == "greedy" else 1, abs=0.5)
 
@@ -311,3 +312,32 @@ def test_a_forgotten_customers_decision_says_so() -> None:
     hub.forget("maya")
     with pytest.raises(Forgotten):
         hub.explain(str(answer.decision_id))
+
+
+@pytest.mark.parametrize("word", ["refused", "Denied", "opted out", False, "revoked", "WITHDRAWN"])
+def test_a_refusal_counts_however_it_is_written(word: Any) -> None:
+    hub = Hub.of(tiny_catalog(), "memory:", FakeClock())
+    said = {"channel": "App", "purpose": "Marketing", "status": word}
+    event = {"type": "track", "userId": "maya", "event": "Consent Updated", "properties": said}
+    assert hub.ingest(event).taken == 1
+    assert not hub.decide("maya", "app.home").actions
+
+
+def test_a_consent_that_nobody_understands_is_set_aside_and_not_lost() -> None:
+    hub = Hub.of(tiny_catalog(), "memory:", FakeClock())
+    event = {"type": "track", "userId": "maya", "event": "Consent Updated", "properties": {"status": "perhaps"}}
+    assert hub.ingest(event).rejected == 1
+    assert [letter.reason for _, letter in hub.dead_letters.letters()] == ["bad_consent"]
+
+
+def test_the_blast_radius_knows_contact_limits() -> None:
+    from opportune.radius import blast_radius
+
+    hub = Hub.of(tiny_catalog(), "memory:", FakeClock())
+    for who in ("a", "b"):
+        answer = hub.decide(who, "app.home")
+        hub.respond(str(answer.decision_id), "hello", "impression")
+    hub.people.resolve("c", None, create=True)
+    capped = tiny_catalog(contact=[{"name": "day", "on": "all", "at_most": 1, "in": "1d"}])
+    assert blast_radius(hub, tiny_catalog()) == {"customers": 3, "changed": 0}
+    assert blast_radius(hub, capped) == {"customers": 3, "changed": 2}

@@ -306,7 +306,7 @@ def test_a_new_action_is_explored_and_reaches_its_place() -> None:
 
 
 def test_after_the_truth_changes_the_hub_finds_its_way_again() -> None:
-    before, after = changed("epsilon", 2, 100, 2, 4)
+    before, after = changed("epsilon", 6, 100, 2, 4)
     assert after[0] > 2 * before[-1], "what it knew is wrong now"
     assert after[-1] < 0.6 * after[0]
 

@@ -40,7 +40,10 @@ def write_project(folder: Path | str, force: bool = False, now: int | None = Non
         raise BadInput(f"{str(root)!r} already has a catalog ({', '.join(others)}); choose another folder")
     for name, content in wanted.items():
         path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as why:
+            raise BadInput(f"{str(root)!r} cannot be made: {why.strerror}; choose another folder") from None
         path.write_bytes(_dated(content, now) if name.startswith("stories/") else content)
     return [root / name for name in wanted]
 

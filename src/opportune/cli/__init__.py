@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+import opportune
 from opportune.cli.catalog import COMMANDS as CATALOG
 from opportune.cli.customers import COMMANDS as CUSTOMERS
 from opportune.cli.decisions import COMMANDS as DECISIONS
@@ -20,6 +22,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A customer decision hub: one brain behind every channel.",
 )
+
+
+@app.callback(invoke_without_command=True)
+def options(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(opportune.__version__)
+        raise typer.Exit
+
+
 for command in (*DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *MEASURE):
     app.command(name=command.__name__.rstrip("_").replace("_", "-"), help=command.__doc__)(command)
 
@@ -31,6 +42,6 @@ def main() -> None:
     except (BadInput, NotFound, Forgotten) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
-    except OpportuneError as error:
+    except (OpportuneError, OSError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None

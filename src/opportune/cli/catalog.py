@@ -13,6 +13,7 @@ from opportune.errors import BadInput
 
 def init(
     folder: Annotated[Path | None, typer.Argument(help="The folder to make (default: --dir).")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files of the same name.")] = False,
     dir: Dir = None,
     json: Json = False,
 ) -> None:
@@ -25,7 +26,7 @@ def init(
     if folder is None and dir is None:
         raise BadInput("name the folder to make: opportune init shop")
     where = chosen(folder or dir).dir
-    written = [str(path) for path in write_project(where)]
+    written = [str(path) for path in write_project(where, force)]
     text = f"Wrote {len(written)} files to {where}.\nNext: opportune check {where}"
     say(json, {"dir": str(where), "files": written}, text)
 

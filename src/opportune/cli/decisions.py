@@ -13,7 +13,8 @@ from opportune.errors import BadInput
 
 
 def decide(
-    customer: Annotated[str, typer.Argument(help="A user id.")],
+    customer: Annotated[str, typer.Argument(help="A user id (or, with --anonymous, an anonymous id).")],
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="The customer is an anonymous id.")] = False,
     placement: Annotated[list[str] | None, typer.Option(help="Where; several get several answers.")] = None,
     limit: Annotated[int, typer.Option(help="How many actions per placement.")] = 1,
     context: Annotated[list[str] | None, typer.Option(help="name=value, as declared in the catalog.")] = None,
@@ -32,8 +33,9 @@ def decide(
     with open_hub(dir, store) as hub:
         wanted = placement or sorted(hub.plan.places)
         given = _context(context or [], {n.name: n.kind.value for n in hub.plan.catalog.context})
-        answer = hub.decide(customer, placements=wanted, context=given, limit=limit, peek=not commit)
-        told = hub.explain_peek(customer, wanted, given, limit) if explain and not commit else None
+        known, visitor = (None, customer) if anonymous else (customer, None)
+        answer = hub.decide(known, placements=wanted, context=given, limit=limit, anonymous=visitor, peek=not commit)
+        told = hub.explain_peek(customer, wanted, given, limit, anonymous) if explain and not commit else None
         if explain and answer.decision_id:
             told = hub.explain(answer.decision_id)
     data = msgspec.to_builtins(answer)

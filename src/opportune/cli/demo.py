@@ -137,8 +137,7 @@ def _readable(found: Mapping[str, Any], summary: Summary) -> str:
         "What it was worth            hub                                random arm (the standing 2 %)",
         f"  said yes                   {_percent(hub.accepted):34} {_percent(random.accepted)}",
         f"  value per customer         {_mean(hub.value_per_customer):34} {_mean(random.value_per_customer)}",
-        f"  regret in the first week   {_regret(summary.weeks[0])}",
-        f"  regret in the last week    {_regret(summary.weeks[-1])}",
+        *(f"  regret, {when} week        {_regret(week)}" for when, week in zip(("first", "last "), _ends(summary))),
         "",
         "How it behaved",
         f"  silent on purpose          {quiet} times: {why}",
@@ -171,6 +170,10 @@ def _next(found: Mapping[str, Any]) -> list[str]:
         f"  opportune profile customer-00001 {where}",
         f"  edit {found['dir']}/actions_retain.yaml, then: opportune check {found['dir']} && opportune diff {where}",
     ]
+
+
+def _ends(summary: Summary) -> tuple[Week, ...]:
+    return (summary.weeks[0], summary.weeks[-1]) if summary.weeks else ()
 
 
 def _regret(week: Week) -> str:

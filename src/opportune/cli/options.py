@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,19 +25,42 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 Folder = Annotated[Path | None, typer.Argument(help="The project folder (default: --dir).")]
 
 
+PATIENCE = 5.0
+"""Seconds that a command waits for a store that another process writes."""
+
+
 def chosen(folder: str | Path | None, store: str | None = None) -> settings.Settings:
     """Return the settings in force for a command."""
     return settings.read({"dir": None if folder is None else str(folder), "store": store}, os.environ)
 
 
 def open_hub(folder: str | Path | None, store: str | None) -> Hub:
-    """Open the hub of the project folder, with its catalog."""
+    """Open the hub of the project folder; waits a little for a store in use, and tells of files that are not live."""
+    from opportune.catalog import load
+    from opportune.errors import BadCatalog, StoreInUse
     from opportune.hub import Hub
 
     found = chosen(folder, store)
-    if found.store.startswith("sqlite:///") and store is None:
-        (found.dir / ".opportune").mkdir(mode=0o700, exist_ok=True, parents=True)
-    return Hub.open(found.dir, found.store)
+    try:
+        files = load(found.dir).hash
+    except BadCatalog:
+        if not (found.dir / ".opportune").exists():
+            raise
+        files = "not as they are"
+    if found.store == f"sqlite:///{found.dir}/.opportune/hub.db":
+        (found.dir / ".opportune").mkdir(mode=0o700, exist_ok=True)
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            hub = Hub.open(found.dir, found.store)
+            break
+        except StoreInUse:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+    if files != hub.plan.catalog.hash:
+        note("The files differ from what is live: see `opportune diff`, take them live with `opportune publish`.")
+    return hub
 
 
 def say(as_json: bool, data: Any, text: str) -> None:
@@ -65,7 +89,9 @@ def progress(task: str, quiet: bool) -> Iterator[Callable[[float, str], None]]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[told]}"), console=Console(stderr=True), disable=quiet) as bar:
+    told = TextColumn("{task.fields[told]}")
+    hidden = quiet or not sys.stderr.isatty()
+    with Progress(*columns, told, console=Console(stderr=True), disable=hidden) as bar:
         number = bar.add_task(task, total=1.0, told="")
 
         def tell(done: float, told: str) -> None:

@@ -120,7 +120,8 @@ def why(decision: Decision, snapshot: Snapshot, action: str, placement: str | No
     if change:
         told += f"It would have won with {' and '.join(f'{n} = {_told(v)}' for n, v in change.items())}."
     else:
-        told += "None found within the mutable traits and features, a lever up to 100 and ten times its value."
+        told += "No change that makes it win was found: none found within the mutable traits and features, a lever up "
+        told += "to 100 and ten times its value."
     return Why(action, placement, stage.name.lower(), reason, change, told)
 
 

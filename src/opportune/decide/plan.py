@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 import numpy.typing as npt
@@ -113,7 +114,9 @@ class Plan:
     def action(self, name: str) -> Action:
         """Return an action; raise `BadRequest` if the catalog has none of that name."""
         if name not in self.position:
-            raise BadRequest(f"there is no action {name!r} in the catalog; `opportune check` lists its mistakes")
+            near = get_close_matches(name, self.position, 1)
+            cure = f"did you mean {near[0]!r}?" if near else "name one that the catalog has"
+            raise BadRequest(f"there is no action {name!r}; {cure}")
         return self.actions[self.position[name]]
 
     def scope(self, scope: str, marketing_only: bool) -> Ints:

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from opportune.errors import BadEvent
 from opportune.events.types import Event
 from opportune.profiles.buckets import FOREVER
 from opportune.profiles.consent import Consent, Key, Status
@@ -172,15 +173,15 @@ def _take_context(state: State, event: Event, seq: int, spec: ProfileSpec) -> No
 
 def _take_consent(state: State, event: Event, seq: int) -> None:
     get = event.properties.get
-    status, purpose, channel = get("status"), get("purpose", "marketing"), get("channel")
-    if type(status) is not str or status not in _STATUSES:
+    status, purpose, channel = consent_status(get("status")), _word(get("purpose", "marketing")), _word(get("channel"))
+    if status is None:
         return
     if channel is None and status != "granted":
         channel = "all"
     if _named(channel) and _named(purpose):
         source, wording = get("source"), get("wording")
         word = Said(
-            _STATUSES[status],
+            status,
             event.at,
             seq,
             str(source) if _named(source) else event.source,
@@ -204,4 +205,32 @@ def _named(value: Any) -> bool:
     return type(value) is str and 0 < len(value) <= 64
 
 
-_STATUSES: dict[Any, Status] = {"granted": "granted", "refused": "refused", "withdrawn": "withdrawn"}
+def consent_status(said: Any) -> Status | None:
+    """Return what a word for a consent means, in any case; None if it means none of the three.
+
+    >>> consent_status("Granted"), consent_status("denied"), consent_status("opted_out"), consent_status("perhaps")
+    ('granted', 'refused', 'withdrawn', None)
+    """
+    return _STATUSES.get(_word(said) if isinstance(said, str) else said if isinstance(said, bool) else None)
+
+
+def check_consent(event: Event) -> None:
+    """Raise `BadEvent` for a consent whose status means nothing: a refusal must never be lost in silence."""
+    if event.event == "Consent Updated" and consent_status(event.properties.get("status")) is None:
+        status = str(event.properties.get("status"))[:40]
+        raise BadEvent("bad_consent", f"consent status is {status!r}; write granted, refused or withdrawn")
+
+
+def _word(said: Any) -> Any:
+    """Return a purpose, channel or status as the catalog writes it."""
+    if not isinstance(said, str):
+        return said
+    word = said.strip().casefold().replace(" ", "_")
+    return "email" if word in ("e-mail", "e_mail", "mail") else word
+
+
+_STATUSES: dict[Any, Status] = {
+    True: "granted", "granted": "granted", "accepted": "granted", "opted_in": "granted", "yes": "granted",
+    False: "refused", "refused": "refused", "denied": "refused", "rejected": "refused", "no": "refused",
+    "withdrawn": "withdrawn", "revoked": "withdrawn", "opted_out": "withdrawn", "unsubscribed": "withdrawn",
+}  # fmt: skip
