@@ -11,7 +11,7 @@ from typing import Any
 
 from opportune.errors import BadInput
 
-GROUPS = {"engine": "opportune.bench.engine", "learn": "opportune.bench.learn"}
+GROUPS = {"learn": "opportune.bench.learn", "engine": "opportune.bench.engine"}
 """Where each group of figures is; its module has a function `figures() -> list`."""
 
 

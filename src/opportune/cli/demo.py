@@ -132,7 +132,7 @@ def _readable(found: Mapping[str, Any], summary: Summary) -> str:
     why = ", ".join(f"{reason} {count}" for reason, count in summary.silences.items())
     lines = [
         f"{found['customers']} customers lived {found['days']} days: {summary.events} events, {summary.decisions} "
-        f"decisions, {summary.contacts} contacts, {summary.answers} answers.",
+        f"decisions, {summary.contacts} actions seen or delivered, {summary.answers} answers.",
         "",
         "What it was worth            hub                                random arm (the standing 2 %)",
         f"  said yes                   {_percent(hub.accepted):34} {_percent(random.accepted)}",
