@@ -10,12 +10,12 @@ import numpy as np
 
 from opportune.decide.board import Board
 from opportune.decide.change import smallest_change
-from opportune.decide.pipeline import STEPS
+from opportune.decide.pipeline import played
 from opportune.decide.scores import Scores
 from opportune.decide.stages.arbitrate import RANKS, way
 from opportune.decide.stages.assign import RANDOM
 from opportune.decide.stages.score import inputs
-from opportune.decide.types import Chosen, Decision, Request, Snapshot, Stage
+from opportune.decide.types import Chosen, Decision, Snapshot, Stage
 from opportune.errors import BadRequest
 from opportune.rules import Expression, Value
 from opportune.rules.why import failures
@@ -85,7 +85,7 @@ class Why:
 
 def explain(decision: Decision, snapshot: Snapshot) -> Explanation:
     """Return the explanation of a decision that was just made, or replayed, from this snapshot."""
-    boards = _boards(decision.request, snapshot)
+    boards = played(decision.request, snapshot)
     won, lost = [], []
     for board in boards:
         for chosen in board.chosen:
@@ -112,7 +112,7 @@ def why(decision: Decision, snapshot: Snapshot, action: str, placement: str | No
         raise BadRequest(f"the decision was not about {placement!r} but about {', '.join(request.placements)}")
     if any(c.action == action and c.placement == placement for c in decision.chosen):
         return Why(action, placement, "in", "it was chosen", {}, f"{action} was chosen.")
-    board = _boards(request, snapshot)[request.placements.index(placement)]
+    board = played(request, snapshot)[request.placements.index(placement)]
     i = plan.position[action]
     stage, reason = _stage(board, i), _reason(board, i)
     change = smallest_change(request, snapshot, action, placement, board.plan.layout.values(board.row))
@@ -127,16 +127,6 @@ def why(decision: Decision, snapshot: Snapshot, action: str, placement: str | No
 
 def _told(value: Value) -> str:
     return f"{value:g}" if isinstance(value, float) else repr(value)
-
-
-def _boards(request: Request, snapshot: Snapshot) -> list[Board]:
-    boards: list[Board] = []
-    for number, placement in enumerate(request.placements):
-        board = Board.open(request, snapshot, placement, number, boards)
-        for step in STEPS:
-            board = step(board)
-        boards.append(board)
-    return boards
 
 
 def _won(board: Board, c: Chosen) -> Won:

@@ -38,7 +38,13 @@ STEPS = (
 
 
 def decide(request: Request, snapshot: Snapshot) -> Decision:
-    """Return the decision: for each placement the actions that won, or silence, and why. Pure.
+    """Return the decision: for each placement the actions that won, or silence, and why. Pure."""
+    boards = played(request, snapshot)
+    return Decision(request, tuple(board.answer() for board in boards), boards[0].arm if boards else "")
+
+
+def played(request: Request, snapshot: Snapshot) -> list[Board]:
+    """Return the board of each placement after all steps: what `explain` reads.
 
     Several placements get different actions: what an earlier one took, a later one cannot have.
     """
@@ -48,4 +54,4 @@ def decide(request: Request, snapshot: Snapshot) -> Decision:
         for step in STEPS:
             board = step(board)
         boards.append(board)
-    return Decision(request, tuple(board.answer() for board in boards), boards[0].arm if boards else "")
+    return boards

@@ -164,7 +164,7 @@ class Plan:
 
     def _members(self, scope: str) -> Ints:
         def belongs(a: Action) -> bool:
-            return scope in ("all", a.issue, f"{a.issue}/{a.group}", f"action/{a.name}", a.name)
+            return scope in ("all", a.issue, f"{a.issue}/{a.group}", f"action/{a.name}")
 
         return np.array([i for i, a in enumerate(self.actions) if belongs(a)], np.int32)
 
