@@ -299,3 +299,18 @@ def test_imports_are_light(module: str) -> None:
     code = f"import sys, {module}; print(*{heavy} & {{*sys.modules}})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""
+
+
+def test_a_backup_restores_what_it_saw(run: Run, shop: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    before = run("profile", "maya", "--dir", shop, "--json").json
+    assert run("backup", copy, "--dir", shop).code == 0
+    assert run("forget", "maya", "--yes", "--dir", shop).code == 0
+    assert run("profile", "maya", "--dir", shop).code == 2
+    assert run("restore", copy, "--dir", shop).code == 2, "a store is there"
+    assert run("restore", tmp_path / "none.db", "--dir", shop).code == 2
+    (tmp_path / "junk.db").write_text("junk")
+    assert run("restore", tmp_path / "junk.db", "--force", "--dir", shop).code != 0
+    assert run("profile", "maya", "--dir", shop).code == 2, "junk replaced nothing"
+    assert run("restore", copy, "--force", "--dir", shop).code == 0
+    assert run("profile", "maya", "--dir", shop, "--json").json == before

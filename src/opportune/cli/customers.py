@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from opportune.cli.options import Dir, Json, StoreUrl, note, open_hub, progress, say
+from opportune.cli.options import Dir, Json, StoreUrl, chosen, note, open_hub, progress, say
 from opportune.errors import BadInput
 
 
@@ -58,6 +59,7 @@ def import_(
 
 def rejected(
     replay: Annotated[bool, typer.Option("--replay", help="Try them again, after the cause is mended.")] = False,
+    limit: Annotated[int, typer.Option(help="How many to show with --json.")] = 1000,
     dir: Dir = None,
     store: StoreUrl = None,
     json: Json = False,
@@ -71,12 +73,18 @@ def rejected(
             taken, left = hub.retry()
             say(json, {"taken": taken, "left": left}, f"{taken} taken, {left} still set aside.")
             return
-        rows = [
-            {"id": key, "reason": letter.reason, "message": letter.message, "source": letter.source, "raw": letter.raw}
-            for key, letter in hub.dead_letters.letters()
-        ]
-    text = "\n".join(f"{r['reason']}: {r['message']}" for r in rows) or "Nothing is set aside."
-    say(json, {"rejected": rows}, text)
+        counts: Counter[tuple[str, str, str]] = Counter()
+        rows = []
+        for key, letter in hub.dead_letters.letters():
+            told = {"id": key, "reason": letter.reason, "message": letter.message, "source": letter.source}
+            counts[letter.source, letter.reason, letter.message] += 1
+            if len(rows) < limit:
+                rows.append({**told, "raw": letter.raw})
+    lines = [f"{n} x from {source}: {reason}: {message}" for (source, reason, message), n in counts.most_common(20)]
+    if len(counts) > 20:
+        lines.append(f"and {len(counts) - 20} other reasons")
+    text = "\n".join(lines) or "Nothing is set aside."
+    say(json, {"count": counts.total(), "rejected": rows}, text)
 
 
 def profile(
@@ -119,4 +127,56 @@ def forget(
     note("Backups made before still hold the data: make a new one and destroy those.")
 
 
-COMMANDS = (import_, rejected, profile, forget)
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write; it must not be there yet.")],
+    dir: Dir = None,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """Write a consistent copy of the whole store into a file.
+
+    Example: opportune backup monday.db --dir shop
+    """
+    with open_hub(dir, store) as hub:
+        hub.people.save()
+        hub.store.backup(str(file))
+    text = f"Wrote {file}: keep it as safe as the store, it holds the keys of what is sealed."
+    say(json, {"backup": str(file)}, text)
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `opportune backup` wrote.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the store that is there.")] = False,
+    dir: Dir = None,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """Make a backup the store. Events and answers since that backup are lost.
+
+    Example: opportune restore monday.db --dir shop
+    """
+    import shutil
+
+    from opportune.store import open_store
+
+    found = chosen(dir, store).store
+    path = Path(found.removeprefix("sqlite:///"))
+    if not found.startswith("sqlite:///"):
+        raise BadInput(f"{found} is no file; restore into a sqlite:/// store")
+    if not file.is_file():
+        raise BadInput(f"there is no file {str(file)!r}; name one that `opportune backup` wrote")
+    if path.exists() and not force:
+        raise BadInput(f"there is a store at {str(path)!r} already; --force replaces it")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.restoring")
+    shutil.copyfile(file, fresh)
+    open_store(f"sqlite:///{fresh}").close()  # refuses what is no store, before anything is replaced
+    if path.exists():
+        open_store(found).close()  # refuses while another process writes it
+    for left in (f"{fresh}-wal", f"{fresh}-shm", f"{fresh}.lock", f"{path}-wal", f"{path}-shm"):
+        Path(left).unlink(missing_ok=True)
+    fresh.replace(path)
+    say(json, {"restored": str(path)}, f"{path} is what {file} holds.")
+
+
+COMMANDS = (import_, rejected, profile, forget, backup, restore)
