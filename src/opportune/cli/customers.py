@@ -74,7 +74,7 @@ def rejected(
             say(json, {"taken": taken, "left": left}, f"{taken} taken, {left} still set aside.")
             return
         counts: Counter[tuple[str, str, str]] = Counter()
-        rows = []
+        rows: list[dict[str, object]] = []
         for key, letter in hub.dead_letters.letters():
             told = {"id": key, "reason": letter.reason, "message": letter.message, "source": letter.source}
             counts[letter.source, letter.reason, letter.message] += 1
