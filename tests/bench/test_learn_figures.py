@@ -1,4 +1,4 @@
-"""The figures of learning on small cuts: they run, have the names that the design fixes, and can be believed."""
+"""The figures of learning on small cuts: they run, have fixed names, and can be believed."""
 
 from __future__ import annotations
 
