@@ -306,8 +306,10 @@ def test_a_new_action_is_explored_and_reaches_its_place() -> None:
 
 
 def test_after_the_truth_changes_the_hub_finds_its_way_again() -> None:
-    before, after = changed("epsilon", 6, 100, 2, 4)
-    assert after[0] > 2 * before[-1], "what it knew is wrong now"
+    """On average of five companies taken as they come: in single ones it may take longer than these four weeks."""
+    lives = [changed("epsilon", seed, 100, 2, 4) for seed in range(1, 6)]
+    before, after = (np.mean(weeks, axis=0) for weeks in zip(*lives, strict=True))
+    assert after[0] > 1.5 * before[-1], "what it knew is wrong now"
     assert after[-1] < 0.6 * after[0]
 
 
