@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-long check bench lock
+.PHONY: help setup demo clients test test-long check bench lock
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -18,10 +18,15 @@ setup: .venv/.ready  ## Make .venv and install everything that developing needs
 demo: setup  ## A simulated company, decided for and learned from, with a summary
 	$(BIN)/opportune demo
 
+clients: setup  ## The tracking clients that the tests drive, unmodified, in .clients
+	$(BIN)/python tests/clients/pinned_clients.py
+
 test: setup  ## The tests with their short, seeded simulations
+	-@$(MAKE) --no-print-directory clients
 	$(BIN)/pytest -n 2
 
 test-long: setup  ## The tests with their full simulations and fault loops
+	-@$(MAKE) --no-print-directory clients
 	OPPORTUNE_LONG=1 $(BIN)/pytest -n 2
 
 check: setup  ## Style, strict types, and the direction of imports

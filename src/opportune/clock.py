@@ -53,6 +53,7 @@ class SystemClock:
 
 
 _BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [one + other for one in _BASE32 for other in _BASE32]
 
 
 def ulid(at: int, entropy: bytes) -> str:
@@ -62,7 +63,7 @@ def ulid(at: int, entropy: bytes) -> str:
     '00000000000000000000000000'
     """
     n = (at // 1000) << 80 | int.from_bytes(entropy, "big")
-    return "".join(_BASE32[n >> shift & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[n >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def parse_span(text: str) -> int:
@@ -101,6 +102,15 @@ def parse_instant(text: str) -> int:
         raise BadInput(f"{text!r} is not a time; write ISO 8601, such as 2026-01-31T12:00:00Z") from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def to_datetime(at: int) -> datetime:
+    """Return an instant as a datetime in UTC.
+
+    >>> to_datetime(1_000_000).isoformat()
+    '1970-01-01T00:00:01+00:00'
+    """
+    return _EPOCH + timedelta(microseconds=at)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,6 +6,7 @@
     │   ├── BadCondition    one or more `Problem`s in a SQL condition
     │   ├── BadEvent        one event cannot be taken
     │   └── BadRequest      a decide, respond or explain call that makes no sense
+    ├── Stale               an answer that was shown no longer holds
     ├── NotFound            a decision, customer, action or blob that does not exist
     ├── Forgotten           it existed, and its customer asked us to forget it
     ├── StoreInUse          another process writes this store
@@ -71,7 +72,18 @@ class BadEvent(BadInput):
 
 
 class BadRequest(BadInput):
-    """A call that makes no sense: an unknown placement, an outcome that the action does not have."""
+    """A call that makes no sense: an unknown placement, an outcome that the action does not have.
+
+    `field` names the part of the request that is at fault, where there is one.
+    """
+
+    def __init__(self, message: str, field: str = "") -> None:
+        self.field = field
+        super().__init__(message)
+
+
+class Stale(OpportuneError):
+    """An answer that was shown no longer holds: something about the customer changed since."""
 
 
 class NotFound(OpportuneError):

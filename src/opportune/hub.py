@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,26 +15,31 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
+from msgspec import structs
+from msgspec.structs import replace
 
 from opportune.catalog import Catalog, load
 from opportune.catalog.types import Goal
-from opportune.clock import DAY, Clock, SystemClock
+from opportune.clock import DAY, Clock, SystemClock, to_datetime
 from opportune.decide import record as records
-from opportune.decide.answer import Answered, answered
-from opportune.decide.explain import Explanation, Why, explain, why
+from opportune.decide.answer import answered
+from opportune.decide.explain import explain as explained
+from opportune.decide.explain import why
 from opportune.decide.pipeline import decide
 from opportune.decide.plan import Plan
 from opportune.decide.types import Decision, Request, Snapshot, hash64
-from opportune.errors import BadEvent, BadInput, BadRequest, Forgotten, NotFound
+from opportune.errors import BadEvent, BadInput, BadRequest, Forgotten, NotFound, Stale
 from opportune.events import codec
 from opportune.events.dead_letters import DeadLetters, Letter
 from opportune.events.intake import Intake, Rejected
 from opportune.events.seen import Seen
+from opportune.events.tail import Tail
 from opportune.events.types import (
     Checkpoint,
     DecisionMade,
     Event,
     ForgottenCustomer,
+    Joined,
     LedgerFact,
     Outcome,
     Rebuilt,
@@ -51,8 +56,10 @@ from opportune.profiles.state import State
 from opportune.rules import Value
 from opportune.snapshots import Snapshots
 from opportune.store import open_store
+from opportune.store.archived_log import ArchivedLog
 from opportune.store.base import Store
 from opportune.store.vault import Vault
+from opportune.wire import Answered, Explanation, Export, Ingested, Profile, Recorded, Turn, Why
 
 CHECKPOINT = 20_000
 """Facts of the ledger between two checkpoints of the model."""
@@ -65,12 +72,11 @@ NOTHING = ProfileSpec((), (), "UTC")
 
 
 @dataclass(frozen=True, slots=True)
-class Ingested:
-    """What became of some events: taken, already known by their messageId, or set aside with a reason."""
+class Shown:
+    """An answer that a peek gave: on which day (whole days since 1970), and its (placement, action) pairs."""
 
-    taken: int
-    duplicates: int
-    rejected: int
+    day: int
+    actions: tuple[tuple[str, str], ...]
 
 
 class Hub:
@@ -87,10 +93,12 @@ class Hub:
         self.store, self.clock = store, clock or SystemClock()
         self.vault = Vault(store)
         self.ledger = Ledger(store, self.vault)
-        self.events = store.log("events")
+        self.events = ArchivedLog(store, "events")
         self.seen, self.dead_letters = Seen(store), DeadLetters(store, self.vault, self.clock.new_id)
         self.people = People(store, self.vault, NOTHING)
-        self._lock, self._closed = threading.RLock(), False
+        self._lock, self._closed, self._lost = threading.RLock(), False, False
+        self._archiving, self._closing = threading.Lock(), False
+        self.changed: Callable[[str | None], None] = lambda subject: None
         self.published = self.ledger.published()
         self.brain = fold.live(self.ledger)
         self._taught = self.ledger.last()
@@ -142,35 +150,53 @@ class Hub:
                 self.published = self.ledger.publish(catalog, self.clock.now(), author)
                 self._fold(self.ledger.read(before))
                 self._adopt(self.ledger.catalog(self.published))
+                self._change()
             return True
 
-    def ingest(self, events: Event | Mapping[str, Any] | Iterable[Event | Mapping[str, Any]]) -> Ingested:
+    def ingest(
+        self,
+        events: Event | Mapping[str, Any] | Iterable[Event | Mapping[str, Any]],
+        source: str = "default",
+        sent_at: int | None = None,
+        context: Mapping[str, Any] | None = None,
+        integrations: Mapping[str, Any] | None = None,
+    ) -> Ingested:
         """Take events in, each once; return how many were new. The very next decision sees them.
 
         Events are `Event`s or mappings as Segment's tracking API has them. What cannot be taken is set aside with the
-        reason in `dead_letters`, and does not hold up the rest.
+        reason in `dead_letters`, and does not hold up the rest. `sent_at`, `context` and `integrations` are those of
+        the batch that mappings came in; a messageId counts once per `source`.
+
+        A track event whose properties have `decisionId`, `action` and `outcome` is also an answer, as of `respond`.
         """
         items = [events] if isinstance(events, Event | Mapping) or not isinstance(events, Iterable) else list(events)
         self._check_live()
         with self._lock, self._all_or_nothing():
             now = self.clock.now()
             self._close_windows(now)
-            events_of, rejected = self._parse(items, now)
+            events_of, rejected = Intake(self.clock.new_id, source).take(
+                items, received_at=now, sent_at=sent_at, context=context, integrations=integrations
+            )
             fresh = self.seen.fresh(events_of)
-            taken = 0
+            taken, tail = 0, Tail(self.events, self.vault)
             for event in fresh:
                 try:
-                    check_consent(event)
-                    node = self.people.route(event)
+                    self._accept(event, tail)
                 except BadEvent as why_not:
                     rejected.append(Rejected(why_not.reason, str(why_not), msgspec.to_builtins(event)))
                     continue
-                self._take(event, node)
                 taken += 1
+            tail.write()
             if rejected:
-                self.dead_letters.add(rejected, source="default", received_at=now)
+                self.dead_letters.add(rejected, source=source, received_at=now)
             self._keep_up(now)
         return Ingested(taken, len(events_of) - len(fresh), len(rejected))
+
+    def set_aside(self, reason: str, message: str, items: Sequence[object], source: str) -> None:
+        """Keep items that cannot be taken, with the reason."""
+        with self._lock, self._all_or_nothing():
+            letters = [Rejected(reason, message, item) for item in items]
+            self.dead_letters.add(letters, source=source, received_at=self.clock.now())
 
     def retry(self) -> tuple[int, int]:
         """Take the events that were set aside in again; return how many were taken and how many are left."""
@@ -187,32 +213,39 @@ class Hub:
         anonymous: str | None = None,
         peek: bool = False,
         request_id: str | None = None,
+        channel: str | None = None,
+        explain: bool = False,
+        shown: Shown | None = None,
     ) -> Answered:
         """Return the next best actions for a customer, or silence.
 
         Commits: the decision is recorded and its contacts are reserved. A `peek` answers the same way and leaves
-        nothing behind. The same `request_id` within a day gets the first answer again.
+        nothing behind. The same `request_id` within a day gets the first answer again. `channel` asks for every
+        placement of a channel. With `explain` the answer says why this and not that. What a peek has `shown` becomes
+        the decision if it still holds; `Stale` is raised if it does not.
         """
-        wanted = (placement, *placements) if placement else tuple(placements)
-        self._check(wanted, limit)
+        wanted = self._wanted(placement, placements, channel, limit)
         if customer is None and anonymous is None:
-            raise BadRequest("name a customer: a user id, or `anonymous`")
-        who = named(customer if customer is not None else anonymous)
+            raise BadRequest("name a customer: a user id, or `anonymous`", "userId")
+        who = named(customer, "userId") if customer is not None else named(anonymous, "anonymousId")
         with self._lock:
             now = self.clock.now()
-            request = f"{who}\x1f{named(request_id)}" if request_id and not peek else None
+            asked = None if request_id is None or peek else named(request_id, "requestId")
+            request = asked and f"{who}\x1f{asked}"
             if request and (known := self.ledger.answered(request, now)):
-                return self._again(known)
+                return self._told(self._again(known), explain)
             if peek:
                 view = self.people.resolve(customer, anonymous)
-                return answered(self.plan, self._peek(view, who, wanted, context, limit)[0], None, who)
+                decision, snapshot = self._peek(view, who, wanted, context, limit)
+                answer = answered(self.plan, decision, None, who)
+                return replace(answer, explanation=explained(decision, snapshot)) if explain else answer
             with self._all_or_nothing():
                 self._close_windows(now)
                 self._keep_up(now)
                 view = self.people.resolve(customer, anonymous, create=True)
                 if view is None:
-                    raise BadRequest(f"{who!r} names nobody; give the id of a customer")
-                return self._commit(view, wanted, now, context or {}, limit, request)
+                    raise BadRequest(f"{who!r} names nobody; give the id of a customer", "userId")
+                return self._told(self._commit(view, wanted, now, context or {}, limit, request, shown), explain)
 
     def respond(
         self, decision_id: str, action: str, outcome: str, value: float | None = None, at: int | None = None
@@ -238,23 +271,23 @@ class Hub:
             self._learn(facts)
             if any(isinstance(fact, Outcome) for fact in facts):
                 self._reach(action, "first_outcome", at)
-            self.snapshots.drop(view.subject)
+            self._change(view.subject)
             return bool(facts)
 
     def explain(self, decision_id: str) -> Explanation:
         """Return what won and why, and what each other action fell to, by deciding again as it was."""
         with self._lock:
-            return explain(*self._replayed(decision_id)[:2])
+            return explained(*self._replayed(decision_id)[:2])
 
-    def explain_peek(
-        self, customer: str, placements: Sequence[str], context: Mapping[str, Value] | None = None, limit: int = 1,
-        anonymous: bool = False,
-    ) -> Explanation:  # fmt: skip
-        """Return the explanation of what a peek answers now; `anonymous`: the customer is an anonymous id."""
-        self._check(placements, limit)
-        who = (None, customer) if anonymous else (customer, None)
+    def recorded(self, decision_id: str) -> Recorded:
+        """Return a decision of the ledger with its explanation, and whether it replays to the bit."""
         with self._lock:
-            return explain(*self._peek(self.people.resolve(*who), customer, placements, context, limit))
+            decision, snapshot, kept = self._replayed(decision_id)
+            made, _ = self.ledger.decision(decision_id)
+            answer = answered(self._plan(made.catalog), decision, decision_id, kept.customer)
+            same = encode(records.to_record(decision, snapshot, kept.flow)) == encode(kept)
+            told = explained(decision, snapshot)
+            return Recorded(**{**structs.asdict(answer), "explanation": told}, replayed=same)
 
     def why(self, decision_id: str, action: str) -> Why:
         """Return what one action fell to and the smallest change that would have made it win, verified."""
@@ -268,23 +301,52 @@ class Hub:
             decision, snapshot, kept = self._replayed(decision_id)
             return encode(records.to_record(decision, snapshot, kept.flow)) == encode(kept)
 
-    def profile(self, customer: str) -> dict[str, Any]:
+    def profile(self, customer: str) -> Profile:
         """Return what is known of a customer: ids, traits and features, consents, situations. Raises `NotFound`."""
         with self._lock:
             view = self.people.view(customer)
             if view is None:
                 raise NotFound(f"there is no customer {customer!r}")
             now = self.clock.now()
-            relationship = self.snapshots.near(view, now).relationship
-            return {
-                "customerId": view.customer,
-                "subject": view.subject,
-                "nodes": list(view.nodes),
-                "values": dict(view.values(now)),
-                "contacts": self.plan.contact.counts(relationship.contacts, now)[0],
-                "consents": {f"{p}/{c}": said.status for (p, c), said in view.consents().items()},
-                "situations": list(self.ledger.relationship(view.subject).situations),
-            }
+            mine = self.ledger.relationship(view.subject)
+            return Profile(
+                customer_id=view.customer,
+                subject=view.subject,
+                nodes=list(view.nodes),
+                values=dict(view.values(now)),
+                contacts=dict(self.plan.contact.counts(self.snapshots.near(view, now).relationship.contacts, now)[0]),
+                consents={f"{p}/{c}": said.status for (p, c), said in view.consents().items()},
+                situations=list(mine.situations),
+                turns=[Turn(t.situation, t.entered, to_datetime(t.at), t.cause) for t in mine.turns],
+            )
+
+    def nodes(self, customer: str | None, anonymous: str | None = None) -> tuple[str, ...]:
+        """Return the pseudonyms of all identities of a customer, the first the one they go by; none if unknown."""
+        with self._lock:
+            view = self.people.resolve(customer, anonymous)
+            return view.nodes if view else ()
+
+    def export(self, profile: Profile) -> Export:
+        """Return everything that is kept about the customer of a profile. Holds up other calls only item by item."""
+        events, decisions, mine = [], [], set(profile.nodes)
+        for node in profile.nodes:
+            for _, _, payload in self.events.read(0, node):
+                if payload:
+                    with self._lock:
+                        event = codec.decode_event(self.vault.open(node, payload))
+                    events.append(msgspec.to_builtins(event))
+        for decision_id, rows in self.ledger.joined():
+            if rows.subject in mine:
+                with self._lock:
+                    decision, _, kept = self._replayed(decision_id)
+                    made, _ = self.ledger.decision(decision_id)
+                    answer = answered(self._plan(made.catalog), decision, decision_id, kept.customer)
+                became = [
+                    {"action": e.action, "seen": e.reached, "outcomes": e.outcomes, "withheld": e.ghost}
+                    for e in rows.each
+                ]
+                decisions.append({**msgspec.to_builtins(answer), "became": became})
+        return Export(profile, sorted(events, key=lambda e: e["received_at"]), decisions)
 
     def event(self, cause: str) -> Event:
         """Return the event that a fact names as its cause: `event 12`. Raises `NotFound`, or `Forgotten`."""
@@ -314,7 +376,7 @@ class Hub:
         """Undo a join: profile, consents and contacts become as if it had never been."""
         with self._lock, self._all_or_nothing():
             self._append([self.people.unjoin(node, self.clock.now())])
-            self.snapshots.drop()
+            self._change()
 
     def forget(self, customer: str) -> None:
         """Destroy a customer's data everywhere: profile, events, contacts, and the keys of what the ledger sealed."""
@@ -330,7 +392,7 @@ class Hub:
                 gone = self.people.forget(customer)
                 self.ledger.forget(gone)
                 self._append([ForgottenCustomer(now, subject) for subject in gone])
-                self.snapshots.drop()
+                self._change()
             self.store.settle()
 
     def tick(self) -> None:
@@ -348,9 +410,33 @@ class Hub:
                 self._append([Rebuilt(self.clock.now(), blob, self.ledger.last(), reason)])
             return data
 
+    def archive(self, now: int | None = None) -> tuple[int, int]:
+        """Move what is older than the catalog's `retain` says out of the store into the files beside it.
+
+        Return up to which event and which fact of the ledger this went; 0 where there was nothing to move. Everything
+        stays readable: `rebuild`, `explain`, `event`, features filled from stored events. Call it once a day, from any
+        thread but not inside `group`: others go on meanwhile. A store without a place for files keeps what it has.
+        """
+        with self._archiving:
+            with self._lock:
+                self._check_live()
+                now, retain = self.clock.now() if now is None else now, self.plan.catalog.retain
+            moved = [0, 0]
+            parts = [
+                self._archive_events(now - retain.events) if retain.events is not None else (),
+                self.ledger.archive(now - retain.ledger) if retain.ledger is not None else (),
+            ]
+            for number, part in enumerate(parts):
+                for reached in part:
+                    moved[number] = reached
+                    if self._closing:
+                        break
+        return moved[0], moved[1]
+
     def close(self) -> None:
         """Write what is in memory and let go of the store."""
-        with self._lock:
+        self._closing = True
+        with self._archiving, self._lock:
             if self._closed:
                 return
             self._closed = True
@@ -386,32 +472,50 @@ class Hub:
         self._longest = max((goal.within for goal in goals.values()), default=0)
         self.snapshots = Snapshots(self.plan, self.ledger)
 
-    def _parse(self, items: Sequence[Event | Mapping[str, Any]], now: int) -> tuple[list[Event], list[Rejected]]:
-        intake = Intake(self.clock.new_id)
-        events: list[Event] = []
-        rejected: list[Rejected] = []
-        for item in items:
-            good, bad = ([item], []) if isinstance(item, Event) else intake.take([item], received_at=now)
-            events += good
-            rejected += bad
-        return events, rejected
-
     def _again_taken(self, letter: Letter) -> None:
         events, rejected = Intake(self.clock.new_id, letter.source).take([letter.raw], received_at=letter.received_at)
         if rejected:
             raise BadEvent(rejected[0].reason, rejected[0].message)
+        tail = Tail(self.events, self.vault)
         for event in self.seen.fresh(events):
-            check_consent(event)
-            self._take(event, self.people.route(event))
+            self._accept(event, tail)
+        tail.write()
 
-    def _take(self, event: Event, node: str) -> None:
-        sequence = self.events.append([(node, self.vault.seal(node, codec.encode(event)))])
-        facts, cause = self.people.take(event, sequence), f"event {sequence}"
+    def _accept(self, event: Event, tail: Tail) -> None:
+        """Take one event; raise `BadEvent`, with nothing written, if it cannot be."""
+        check_consent(event)
+        node = self.people.route(event)
+        if event.type == "track" and "decisionId" in event.properties:
+            tail.write()  # what fails inside of `respond` reads memory anew from the log
+            self._answer(event, node)
+        self._take(event, node, tail)
+
+    def _answer(self, event: Event, node: str) -> None:
+        """Take the answer that a track event carries; only the customer of the decision can give it."""
+        decision_id, action, outcome = (event.properties.get(name) for name in ("decisionId", "action", "outcome"))
+        value = event.properties.get("value")
+        try:
+            if not (isinstance(decision_id, str) and isinstance(action, str) and isinstance(outcome, str)):
+                raise BadRequest("an answer names decisionId, action and outcome in its properties, each a text")
+            view = self.people.view(node)
+            if view is None or self.ledger.episodes(decision_id).subject not in view.nodes:
+                raise BadRequest(f"decision {decision_id} was not made for this customer")
+            worth = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+            self.respond(decision_id, action, outcome, worth, event.at)
+        except (BadRequest, NotFound, Forgotten) as why_not:
+            raise BadEvent("bad_outcome", str(why_not)) from None
+
+    def _take(self, event: Event, node: str, tail: Tail) -> None:
+        sequence, event = tail.add(node, event)
+        facts, cause = self.people.take(event, sequence, node), f"event {sequence}"
+        self.changed(node)
         if facts:
-            self.snapshots.drop()
+            for fact in facts:
+                if isinstance(fact, Joined):
+                    self._change(fact.subject)
             self._append(facts)
         goals = self._goals.get(event.event or "")
-        stirs = event.event in self.snapshots.stirring or event.type == "identify"
+        stirs = self.snapshots.stirs(self.people.identities.root(node), event, self.people.fed, bool(facts))
         view = self.people.view(node) if goals or stirs else None
         if view is None:
             return
@@ -427,7 +531,7 @@ class Hub:
         if holding != mine.situations:
             changed = sorted(set(holding) ^ set(mine.situations))
             self._append([SituationChanged(now, view.subject, name, name in holding, cause) for name in changed])
-            mine.situations = holding
+            mine.turn(holding, now, cause)
             self.ledger.put_relationship(view.subject, mine)
 
     def snapshot(
@@ -440,37 +544,56 @@ class Hub:
         if not self.published:
             raise BadRequest("no catalog is live: publish one first")
 
-    def _check(self, placements: Sequence[str], limit: int) -> None:
+    def _wanted(
+        self, placement: str | None, placements: Sequence[str], channel: str | None, limit: int
+    ) -> tuple[str, ...]:
+        """Return the placements that a request asks about."""
         self._check_live()
-        if not placements:
-            raise BadRequest(f"name a placement to decide for: {', '.join(sorted(self.plan.places))}")
-        for name in placements:
+        wanted = tuple(dict.fromkeys((placement, *placements) if placement else placements))
+        if channel is not None:
+            places = sorted(name for name, place in self.plan.places.items() if place.channel.name == channel)
+            if not places:
+                known = ", ".join(sorted({place.channel.name for place in self.plan.places.values()}))
+                raise BadRequest(f"there is no channel {channel!r} with placements; there are {known}", "channel")
+            if wanted and not set(wanted) <= set(places):
+                raise BadRequest(f"{', '.join(wanted)}: not all of it is in channel {channel!r}", "channel")
+            wanted = wanted or tuple(places)
+        if not wanted:
+            raise BadRequest(f"name a placement to decide for: {', '.join(sorted(self.plan.places))}", "placement")
+        for name in wanted:
             self.plan.place(name)
         if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 1000:
-            raise BadRequest(f"limit is {limit}; ask for at least 1 action, and for 1,000 at most")
+            raise BadRequest(f"limit is {limit}; ask for at least 1 action, and for 1,000 at most", "limit")
+        return wanted
 
     def _peek(
         self, view: View | None, who: str, placements: Sequence[str], context: Mapping[str, Value] | None, limit: int
     ) -> tuple[Decision, Snapshot]:
         """Decide without a trace; the seed changes once a day, so that an answer changes only when its inputs do."""
-        view = view or View("", who, State(), (), self.people.spec)
+        view = view or View("", who, (State(),), (), self.people.spec)
         now = self.clock.now()
-        seed = hash64("peek", view.customer, *placements, str(now // DAY))
+        seed = peeking(view, placements, now // DAY)
         snapshot, request = self.snapshots.of(view, self.brain, placements, now, seed, context, limit)
         return decide(request, snapshot), snapshot
 
     def _commit(
         self, view: View, placements: Sequence[str], now: int, context: Mapping[str, Value], limit: int,
-        request_id: str | None,
+        request_id: str | None, shown: Shown | None = None,
     ) -> Answered:  # fmt: skip
-        """Decide, reserve and record in one transaction; what finds no room is removed and the choice drawn anew."""
+        """Decide, reserve and record in one transaction; what finds no room is removed and the choice drawn anew.
+
+        With `shown` the seed is that of the peek, and `Stale` is raised where the decision is not what was shown.
+        """
         decision_id = self.clock.new_id()
-        seed, excluded = hash64(decision_id), tuple[tuple[str, int, int], ...]()
+        seed = peeking(view, placements, shown.day) if shown else hash64(decision_id)
+        excluded: tuple[tuple[str, int, int], ...] = ()
         self._stir(view, now, "time")
         model = self.ledger.last()
         while True:
             snapshot, request = self.snapshots.of(view, self.brain, placements, now, seed, context, limit, excluded)
             decision = decide(request, snapshot)
+            if shown and tuple((c.placement, c.action) for c in decision.chosen) != shown.actions:
+                raise Stale("what was shown no longer holds: something changed since; decide again without the token")
             full = self._reserve(view, decision, decision_id, now)
             if not full:
                 break
@@ -499,7 +622,7 @@ class Hub:
         ghosts = [(plan.action(g.action), plan.channels[g.channel]) for g in withheld]
         zone = self.snapshots.zone(view, now)
         full = reserve(self.ledger, plan.contact, view.nodes, decision_id, wanted, ghosts, now, zone)
-        self.snapshots.drop(view.subject)
+        self._change(view.subject)
         if full is None:
             return ()
         number, refusal = full
@@ -516,6 +639,17 @@ class Hub:
         plan = self._plan(made.catalog)
         decision, snapshot = records.replay(kept, plan, brain.model, brain.baseline)
         return decision, snapshot, kept
+
+    def _change(self, subject: str | None = None) -> None:
+        """Look at a customer (or at everybody) anew, and tell whoever watches that their answer may be another one."""
+        self.snapshots.drop(subject)
+        self.changed(subject)
+
+    def _told(self, answer: Answered, explain: bool) -> Answered:
+        """Return an answer with its explanation, if that is wanted."""
+        if explain and answer.decision_id:
+            return replace(answer, explanation=self.explain(answer.decision_id))
+        return answer
 
     def _again(self, decision_id: str) -> Answered:
         made, _ = self.ledger.decision(decision_id)
@@ -539,10 +673,25 @@ class Hub:
         if self.events.last() >= self._written + WRITE_BEHIND:
             self.people.save()
             self._written = self.events.last()
+        if self.ledger.last() >= self.ledger.begin() + CHECKPOINT:
+            self._checkpoint()
         if now // DAY > self._pruned:
             self.seen.prune(now)
             self.ledger.prune(now)
             self._pruned = now // DAY
+
+    def _archive_events(self, before: int) -> Iterator[int]:
+        def received(node: str, payload: bytes) -> int | None:
+            with self._lock:
+                try:
+                    return codec.decode_event(self.vault.open(node, payload)).received_at
+                except Forgotten:
+                    return None
+
+        until = self.events.before(before, received)
+        self.events.clear_away()
+        while reached := self.events.move(until):
+            yield reached
 
     def _reach(self, action: str, stage: str, at: int) -> None:
         if action in self.plan.position:
@@ -569,8 +718,20 @@ class Hub:
                 self._taught = sequence
 
     @contextmanager
+    def group(self) -> Iterator[None]:
+        """Make the calls inside the block durable together when it ends, or none of them if that fails.
+
+        A call that is refused leaves nothing behind and does not hold up the others; after `BrokenStore` leave the
+        block by raising it. One commit to disk then serves many calls.
+        """
+        with self._lock, self._all_or_nothing():
+            yield
+
+    @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """Run a transaction; if it fails, memory goes back to what the store holds."""
+        if self._lost:
+            self._read_anew()
         begun = False
         try:
             with self.store.transaction():
@@ -593,7 +754,8 @@ class Hub:
             raise
 
     def _read_anew(self) -> None:
-        """Make memory what the store says."""
+        """Make memory what the store says; until that has worked once, no call goes on."""
+        self._lost = True
         self.published = self.ledger.published()
         self.brain = fold.live(self.ledger)
         self._taught = self.ledger.last()
@@ -604,13 +766,19 @@ class Hub:
             self.people.spec = ProfileSpec.of(catalog)
             self.people.reset(self.events)
             self._compile(catalog)
+        self._lost = False
 
 
-def named(text: object) -> str:
+def peeking(view: View, placements: Sequence[str], day: int) -> int:
+    """Return the seed of a peek: fixed for a day, so that an answer changes only when its inputs do."""
+    return hash64("peek", view.customer, *placements, str(day))
+
+
+def named(text: object, field: str) -> str:
     """Return an id that is a text of 1 to 512 characters; raise `BadRequest` otherwise."""
     try:
         if isinstance(text, str) and 1 <= len(text) <= 512 and text.encode():
             return text
     except UnicodeEncodeError:
         pass
-    raise BadRequest(f"{str(text)[:60]!r} is not an id: give a text of 1 to 512 characters")
+    raise BadRequest(f"{str(text)[:60]!r} is not an id: give a text of 1 to 512 characters", field)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 
-from opportune.catalog import Catalog
+from opportune.catalog import Catalog, load
+from opportune.catalog.diff import diff
 from opportune.decide.pipeline import decide
 from opportune.decide.plan import Plan
 from opportune.decide.types import Request, Snapshot, hash64
@@ -12,6 +14,7 @@ from opportune.hub import Hub
 from opportune.learn.brain import Brain
 from opportune.ledger.record import inputs_of, keys_of
 from opportune.snapshots import Snapshots
+from opportune.wire import CatalogChange, CatalogDiff
 
 
 def blast_radius(hub: Hub, new: Catalog, most: int = 2000) -> dict[str, int]:
@@ -31,6 +34,14 @@ def blast_radius(hub: Hub, new: Catalog, most: int = 2000) -> dict[str, int]:
         before = live.of(view, hub.brain, sorted(live.plan.places), now, seed)
         changed += _answers(*before) != _answers(*then.of(view, brain, sorted(then.plan.places), now, seed))
     return {"customers": asked, "changed": changed}
+
+
+def difference(hub: Hub, folder: Path) -> CatalogDiff:
+    """Return what publishing the files of a folder would change, and for how many customers. Raises `BadCatalog`."""
+    new = load(folder)
+    changes = [CatalogChange(c.kind, c.path, c.before, c.after, str(c)) for c in diff(hub.plan.catalog, new)]
+    radius = blast_radius(hub, new) if changes else {"customers": 0, "changed": 0}
+    return CatalogDiff(changes, **radius)
 
 
 def _answers(snapshot: Snapshot, request: Request) -> list[tuple[str, str]]:

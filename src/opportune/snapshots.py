@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from opportune.decide.plan import Plan
+from opportune.decide.record import pack_row
 from opportune.decide.types import Request, Snapshot
 from opportune.errors import BadRequest
 from opportune.learn.brain import Brain
@@ -14,10 +15,9 @@ from opportune.ledger.ledger import Ledger
 from opportune.ledger.relationship import Relationship, merge
 from opportune.profiles import consent
 from opportune.profiles.contacts import Contacts
-from opportune.profiles.fold import values
 from opportune.profiles.people import View
 from opportune.profiles.quiet import known_zone
-from opportune.profiles.spec import ProfileSpec
+from opportune.profiles.situations import Situations
 from opportune.rules import Row, Value
 
 KEPT = 20_000
@@ -26,19 +26,23 @@ KEPT = 20_000
 NEVER = 1 << 62
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Near:
     """What a decision needs of a customer; good from `since` until time alone can change it at `until`.
 
-    `allowed` says per channel that was asked about why marketing and why service may not be said.
+    `counts` are the contact counts in `row`. `allowed` says per channel that was asked about why marketing and why
+    service may not be said. `fresh` until something was said to the customer or heard of what was said.
     """
 
     view: View
     row: Row
+    packed: tuple[bytes, tuple[str | None, ...]]
     relationship: Relationship
+    counts: dict[str, int]
     allowed: dict[str, tuple[str | None, str | None]]
     since: int
     until: int
+    fresh: bool = True
 
 
 class Snapshots:
@@ -47,12 +51,8 @@ class Snapshots:
     def __init__(self, plan: Plan, ledger: Ledger) -> None:
         self.plan, self._ledger = plan, ledger
         self._near: dict[str, Near] = {}
-        catalog = plan.catalog
-        read = {name for s in catalog.situations for name in s.when.names}
-        features = [f for f in catalog.features if f.name in read]
-        self._stirred = ProfileSpec([t for t in catalog.traits if t.name in read], features, catalog.time_zone)
-        self._counting = any(name.startswith("contacts_") for name in read)
-        self.stirring = frozenset(f.event for f in features)
+        self._situations = Situations(plan.catalog)
+        self.stirs = self._situations.stirs
 
     def of(
         self,
@@ -85,45 +85,48 @@ class Snapshots:
         declared = {name: plain(name, value) for name, value in (context or {}).items() if name in plan.context}
         return Snapshot(
             plan, brain.model, brain.baseline, near.row, near.allowed, tuple(refusals), brain.answers,
-            brain.baseline_positives,
+            brain.baseline_positives, near.packed,
         ), Request(view.customer, tuple(placements), at, seed, limit, declared, excluded)  # fmt: skip
 
     def near(self, view: View, at: int) -> Near:
         """Return the values and contacts of a customer, read anew only where an event or time can have changed them."""
         near = self._near.get(view.subject)
-        if near is None or near.view is not view or not near.since <= at < near.until:
-            nodes = [self._ledger.relationship(node) for node in view.nodes]
-            relationship = merge(nodes) if nodes else Relationship(Contacts())
-            counts, counted_until = self.plan.contact.counts(relationship.contacts, at)
-            row = self.plan.layout.row({**view.values(at), **counts})
-            until = min(view.until(at), counted_until if counted_until is not None else NEVER)
-            near = Near(view, row, relationship, {}, at, until)
-            if len(self._near) >= KEPT:
-                self._near.clear()
-            if nodes:
-                self._near[view.subject] = near
+        known = near is not None and near.view is view and near.since <= at < near.until
+        if near is not None and known and near.fresh:
+            return near
+        nodes = [self._ledger.relationship(node) for node in view.nodes]
+        relationship = merge(nodes) if nodes else Relationship(Contacts())
+        counts, counted_until = self.plan.contact.counts(relationship.contacts, at)
+        until = min(view.until(at), counted_until if counted_until is not None else NEVER)
+        if near is not None and known and near.counts == counts:
+            # a reservation changes no value: only contacts that were made are counted
+            near.relationship, near.since, near.until, near.fresh = relationship, at, until, True
+            return near
+        row = self.plan.layout.row({**view.values(at), **counts})
+        near = Near(view, row, pack_row(self.plan, row), relationship, counts, {}, at, until)
+        if len(self._near) >= KEPT:
+            self._near.clear()
+        if nodes:
+            self._near[view.subject] = near
         return near
 
     def situations(self, view: View, at: int) -> list[str]:
         """Return the situations that a customer is in."""
-        situations = self.plan.catalog.situations
-        if not situations:
-            return []
-        known = dict(values(view.state, self._stirred, at)[0])
-        if self._counting:
-            known |= self.plan.contact.counts(self.near(view, at).relationship.contacts, at)[0]
-        return [s.name for s in situations if s.when.evaluate(known) is True]
+        counting = self._situations.counting
+        counts = self.plan.contact.counts(self.near(view, at).relationship.contacts, at)[0] if counting else None
+        return self._situations.of(view, at, counts)
 
     def zone(self, view: View, at: int) -> str:
         """Return the customer's time zone: the trait `time_zone` where it names one, else the hub's."""
         return known_zone(view.values(at).get("time_zone"), self.plan.catalog.time_zone)
 
     def drop(self, subject: str | None = None) -> None:
-        """Read a customer anew the next time; without a subject, everybody."""
+        """Read what was said to a customer anew the next time; without a subject, everything about everybody."""
         if subject is None:
+            self._situations.forget()
             self._near.clear()
-        else:
-            self._near.pop(subject, None)
+        elif subject in self._near:
+            self._near[subject].fresh = False
 
 
 def plain(name: str, value: object) -> Value:

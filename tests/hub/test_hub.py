@@ -287,7 +287,7 @@ def test_nothing_is_sold_to_a_person_with_an_open_problem(hub: Hub) -> None:
     assert "upgrade" not in actions
     changed = [f for _, f in hub.ledger.read() if isinstance(f, SituationChanged)]
     assert [(f.situation, f.entered) for f in changed] == [("open_complaint", True)]
-    told = hub.explain_peek("maya", ["app.home"], limit=9)
+    told = hub.decide("maya", "app.home", limit=9, peek=True, explain=True).explanation
     assert any(x.action == "upgrade" and x.stage == "situation" and "open_complaint" in x.reason for x in told.lost)
     hub.ingest(identify("maya", complaints_open=0))
     assert "upgrade" in {a.action for a in hub.decide("maya", "app.home", limit=9).actions}
@@ -310,7 +310,7 @@ def test_caps_hold_and_room_comes_back(hub: Hub, clock: FakeClock) -> None:
     first, second = hub.decide("maya", "email.weekly"), hub.decide("maya", "email.weekly")
     assert first.actions
     assert second.actions
-    assert "e-mails in 7 days" in str(hub.explain_peek("maya", ["email.weekly"]))
+    assert "e-mails in 7 days" in str(hub.decide("maya", "email.weekly", peek=True, explain=True).explanation)
     assert not hub.decide("maya", "email.weekly").actions
     hub.respond(str(first.decision_id), "keep", "released")
     third = hub.decide("maya", "email.weekly")
@@ -459,11 +459,11 @@ def test_a_join_and_its_undoing_is_as_if_never_joined(hub: Hub, clock: FakeClock
     before = hub.profile("maya"), hub.profile("anon")
     hub.ingest({"type": "identify", "userId": "maya", "anonymousId": "anon", "messageId": "2"})
     joined = hub.profile("maya")
-    assert joined["values"]["spend_90d"] == 30
-    node = next(n for n in joined["nodes"] if n != joined["subject"])
+    assert joined.values["spend_90d"] == 30
+    node = next(n for n in joined.nodes if n != joined.subject)
     hub.unjoin(node)
     after = hub.profile("maya"), hub.profile("anon")
-    assert [p["values"] for p in after] == [p["values"] for p in before]
+    assert [p.values for p in after] == [p.values for p in before]
 
 
 def test_a_forgotten_customers_canaries_are_in_no_file(tmp_path: Path, clock: FakeClock) -> None:

@@ -119,9 +119,9 @@ def test_events_of_one_batch_go_where_they_would_go_one_by_one() -> None:
         hub = Hub.of(tiny_catalog(features=[feature]), "memory:", FakeClock())
         told = [hub.ingest(part) for part in parts]
         assert sum(t.taken for t in told) == 3
-        found.append([hub.profile(u)["values"]["n"] for u in ("u1", "u2")])
+        found.append([hub.profile(u).values["n"] for u in ("u1", "u2")])
         hub.people.reset(hub.events)
-        assert [hub.profile(u)["values"]["n"] for u in ("u1", "u2")] == found[-1]
+        assert [hub.profile(u).values["n"] for u in ("u1", "u2")] == found[-1]
     assert found[0] == found[1] == [0, 1]
 
 
@@ -198,7 +198,7 @@ def test_a_failing_write_anywhere_changes_nothing(step: int, monkeypatch: pytest
             call(lambda answer=answer: hub.respond(str(answer.decision_id), "hello", "accept"))
         call(lambda: hub.publish(other))
         call(lambda: hub.forget("c0"))
-        values = [hub.profile(f"c{k}")["values"] for k in (1, 2)]
+        values = [hub.profile(f"c{k}").values for k in (1, 2)]
         stages = [f.stage for _, f in hub.ledger.read() if isinstance(f, CampaignStage)]
         return hub.brain.snapshot(), values, stages, hub.ledger.last(), hub.plan.catalog.hash
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from opportune.errors import BadInput
 
-GROUPS = {"learn": "opportune.bench.learn", "engine": "opportune.bench.engine"}
+GROUPS = {"learn": "opportune.bench.learn", "engine": "opportune.bench.engine", "http": "opportune.bench.http"}
 """Where each group of figures is; its module has a function `figures() -> list`."""
 
 

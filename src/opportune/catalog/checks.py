@@ -13,6 +13,7 @@ from opportune.catalog.node import Node, Spot
 from opportune.catalog.reach import conditions_can_hold
 from opportune.catalog.situated import BUILT_INS
 from opportune.catalog.types import Action, Pause
+from opportune.clock import format_span
 
 OFFER_KEYS = ("offer", "coupon", "discount", "price")
 """Keys that the content of a service action may not have, at any depth: a service message may not carry an offer."""
@@ -162,6 +163,18 @@ def actions_are_accounted_for(draft: Draft) -> None:
             draft.report.warn(spot, what, f"say what the customer gains{cure}")
 
 
+def decisions_wait_in_the_store(draft: Draft) -> None:
+    """Warn where a decision moves to the archive while answers to it may still come: each is then slow to find."""
+    kept = draft.parts["retain"].ledger
+    waits = [(max(a.outcomes.window, a.outcomes.goal.within if a.outcomes.goal else 0), a.name)
+             for a in draft.parts["actions"]]  # fmt: skip
+    longest, name = max(waits, default=(0, ""))
+    if kept is not None and kept < longest:
+        what = f"`ledger` of `retain` is shorter than the {format_span(longest)} that action `{name}` waits for answers"
+        spot = draft.nodes["retain"][""].get("ledger").spot
+        draft.report.warn(spot, what, f"keep decisions for {format_span(longest)} or longer")
+
+
 CHECKS = (
     names_are_distinct,
     conditions_can_hold,
@@ -172,6 +185,7 @@ CHECKS = (
     pauses_can_begin,
     service_carries_no_offer,
     actions_are_accounted_for,
+    decisions_wait_in_the_store,
 )
 
 

@@ -1,4 +1,4 @@
-"""The sections on where, how often and how well we speak: channels, placements, contact rules, levers, the model."""
+"""The sections on where, how often and how well we speak, and what we keep: from channels to `retain`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from opportune.catalog.types import (
     Pause,
     Placement,
     Quiet,
+    Retain,
 )
 from opportune.clock import format_span
 from opportune.rules import Expression
@@ -223,3 +224,18 @@ def write_model(catalog: Catalog) -> Any:
     if "hold" in data:
         data["hold"] = format_span(model.hold)
     return data
+
+
+def read_retain(draft: Draft, node: Node | None) -> Retain:
+    if node is None:
+        return Retain()
+    draft.nodes["retain"] = {"": node}
+    fields = Fields(node, draft.report, "`retain`")
+    retain = Retain(fields.span("events"), fields.span("ledger"))
+    fields.close()
+    return retain
+
+
+def write_retain(catalog: Catalog) -> Any:
+    spans = {"events": catalog.retain.events, "ledger": catalog.retain.ledger}
+    return {key: format_span(span) for key, span in spans.items() if span is not None}

@@ -69,6 +69,7 @@ READING = (
     Section("levers", "mapping", policy.read_levers, policy.write_levers),
     Section("context_weights", "list", policy.read_context_weights, policy.write_context_weights),
     Section("model", "mapping", policy.read_model, policy.write_model),
+    Section("retain", "mapping", policy.read_retain, policy.write_retain),
 )
 """The sections that may read those names."""
 

@@ -193,6 +193,14 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Retain:
+    """How long events and facts of the ledger stay in the store before they move to its archive; None: for good."""
+
+    events: int | None = None
+    ledger: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """Everything that the hub may say, and when.
 
@@ -214,4 +222,5 @@ class Catalog:
     names: tuple[Name, ...]
     levers: Mapping[str, float] = field(default_factory=dict)
     context_weights: tuple[ContextWeight, ...] = ()
+    retain: Retain = Retain()
     hash: str = ""

@@ -13,6 +13,8 @@ from opportune.cli.customers import COMMANDS as CUSTOMERS
 from opportune.cli.decisions import COMMANDS as DECISIONS
 from opportune.cli.demo import COMMANDS as DEMO
 from opportune.cli.measure import COMMANDS as MEASURE
+from opportune.cli.server import COMMANDS as SERVER
+from opportune.cli.server import GROUPS
 from opportune.errors import BadInput, Forgotten, NotFound, OpportuneError
 
 app = typer.Typer(
@@ -31,8 +33,10 @@ def options(version: Annotated[bool, typer.Option("--version", help="Print the v
         raise typer.Exit
 
 
-for command in (*DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *MEASURE):
+for command in (*DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *SERVER, *MEASURE):
     app.command(name=command.__name__.rstrip("_").replace("_", "-"), help=command.__doc__)(command)
+for name, group in GROUPS.items():
+    app.add_typer(group, name=name)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from opportune.cli.options import Dir, Folder, Json, StoreUrl, chosen, open_hub, say
+from opportune.cli.options import Dir, Folder, Json, StoreUrl, chosen, connect, say
 from opportune.errors import BadInput
 
 
@@ -61,13 +61,9 @@ def publish(
 
     Example: opportune publish --dir shop --author ana
     """
-    from opportune.catalog import load
-
-    catalog = load(chosen(dir, store).dir)
-    with open_hub(dir, store) as hub:
-        changed = hub.publish(catalog, author)
-        live = hub.plan.catalog.hash
-    say(json, {"published": changed, "catalog": live}, f"Live: {live[:12]}" + ("" if changed else " (nothing changed)"))
+    with connect(dir, store, quiet=True) as hub:
+        live = hub.publish(author)
+    say(json, live, f"Live: {live.catalog[:12]}" + ("" if live.published else " (nothing changed)"))
 
 
 def diff(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:
@@ -75,19 +71,12 @@ def diff(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:
 
     Example: opportune diff --dir shop
     """
-    from opportune.catalog import load
-    from opportune.catalog.diff import diff as changes_of
-    from opportune.radius import blast_radius
-
-    with open_hub(dir, store) as hub:
-        new = load(chosen(dir, store).dir)
-        changes = changes_of(hub.plan.catalog, new)
-        shift = blast_radius(hub, new) if changes else {"customers": 0, "changed": 0}
-    rows = [{"kind": c.kind, "path": c.path, "before": c.before, "after": c.after} for c in changes]
-    text = "\n".join(map(str, changes)) or "Nothing would change."
-    if changes:
-        text += f"\n{shift['changed']} of {shift['customers']} known customers would get another answer somewhere."
-    say(json, {"changes": rows, **shift}, text)
+    with connect(dir, store, quiet=True) as hub:
+        found = hub.diff()
+    text = "\n".join(change.text for change in found.changes) or "Nothing would change."
+    if found.changes:
+        text += f"\n{found.changed} of {found.customers} known customers would get another answer somewhere."
+    say(json, found, text)
 
 
 COMMANDS = (init, check, publish, diff)

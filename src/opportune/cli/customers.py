@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from opportune.cli.options import Dir, Json, StoreUrl, chosen, note, open_hub, progress, say
+from opportune.cli.options import Dir, Json, StoreUrl, chosen, connect, note, progress, say
 from opportune.errors import BadInput
+from opportune.wire import FileImport
 
 
 def import_(
@@ -27,32 +27,18 @@ def import_(
 
     Example: opportune import orders.csv --map userId=customer --map "event='Order Completed'" --map timestamp=date
     """
-    from opportune.events.columns import Columns
-    from opportune.events.importer import import_files
-    from opportune.events.intake import Intake
+    if map:
+        from opportune.events.columns import Columns
 
-    columns = Columns.parse(map) if map else None
-    with open_hub(dir, store) as hub, progress("Importing", quiet=json) as tell:
-        intake = Intake(hub.clock.new_id, source=source)
-        report = import_files(
-            files,
-            columns,
-            store=hub.store,
-            intake=intake,
-            clock=hub.clock,
-            take=lambda events: hub.ingest(events).taken,
-            reject=lambda bad: hub.dead_letters.add(bad, source=source, received_at=hub.clock.now()),
-            progress=lambda at: tell((files.index(at.path) + at.done) / len(files), f"{at.report.rows} rows"),
-        )
-    found = {
-        "rows": report.rows,
-        "taken": report.taken,
-        "duplicates": report.duplicates,
-        "rejected": report.rejected,
-        "resumedFrom": report.resumed_from,
-    }
-    text = f"{report.taken} events taken, {report.duplicates} already known, {report.rejected} set aside."
-    if report.rejected:
+        Columns.parse(map)
+    found = FileImport(0.0, 0, 0, 0, 0, 0)
+    with connect(dir, store) as hub, progress("Importing", quiet=json) as tell:
+        for found in hub.import_files(files, map or (), source):
+            tell(found.done, f"{found.rows} rows")
+    text = f"{found.taken} events taken, {found.duplicates} already known, {found.rejected} set aside."
+    if found.resumed_from:
+        text += f" {found.resumed_from} rows were done before."
+    if found.rejected:
         text += "\nSee why: opportune rejected"
     say(json, found, text)
 
@@ -68,23 +54,16 @@ def rejected(
 
     Example: opportune rejected --replay
     """
-    with open_hub(dir, store) as hub:
+    with connect(dir, store) as hub:
         if replay:
-            taken, left = hub.retry()
-            say(json, {"taken": taken, "left": left}, f"{taken} taken, {left} still set aside.")
+            told = hub.retry()
+            say(json, told, f"{told.taken} taken, {told.left} still set aside.")
             return
-        counts: Counter[tuple[str, str, str]] = Counter()
-        rows: list[dict[str, object]] = []
-        for key, letter in hub.dead_letters.letters():
-            told = {"id": key, "reason": letter.reason, "message": letter.message, "source": letter.source}
-            counts[letter.source, letter.reason, letter.message] += 1
-            if len(rows) < limit:
-                rows.append({**told, "raw": letter.raw})
-    lines = [f"{n} x from {source}: {reason}: {message}" for (source, reason, message), n in counts.most_common(20)]
-    if len(counts) > 20:
-        lines.append(f"and {len(counts) - 20} other reasons")
-    text = "\n".join(lines) or "Nothing is set aside."
-    say(json, {"count": counts.total(), "rejected": rows}, text)
+        found = hub.rejected(limit)
+    lines = [f"{r.count} x from {r.source}: {r.reason}: {r.message}" for r in found.reasons[:20]]
+    if len(found.reasons) > 20:
+        lines.append(f"and {len(found.reasons) - 20} other reasons")
+    say(json, found, "\n".join(lines) or "Nothing is set aside.")
 
 
 def profile(
@@ -97,12 +76,15 @@ def profile(
 
     Example: opportune profile maya --dir shop
     """
-    with open_hub(dir, store) as hub:
+    with connect(dir, store) as hub:
         found = hub.profile(customer)
-    lines = [f"{found['customerId']} ({len(found['nodes'])} identities)"]
-    for part in ("values", "contacts", "consents"):
-        lines += [f"  {name} = {value}" for name, value in found[part].items() if value is not None]
-    lines += [f"  in situation {name}" for name in found["situations"]]
+    lines = [f"{found.customer_id} ({len(found.nodes)} identities)"]
+    for part in (found.values, found.contacts, found.consents):
+        lines += [f"  {name} = {value}" for name, value in part.items() if value is not None]
+    lines += [f"  in situation {name}" for name in found.situations]
+    for turn in found.turns:
+        way = "entered" if turn.entered else "left"
+        lines.append(f"  {turn.at:%Y-%m-%d %H:%M:%S} {way} {turn.situation}: {turn.cause}")
     say(json, found, "\n".join(lines))
 
 
@@ -121,7 +103,7 @@ def forget(
         typer.confirm(f"Destroy every trace of {customer}? This cannot be undone", abort=True)
     elif json and not yes:
         raise BadInput("forget with --json does not ask: add --yes")
-    with open_hub(dir, store) as hub:
+    with connect(dir, store) as hub:
         hub.forget(customer)
     say(json, {"forgotten": customer}, f"{customer} is forgotten.")
     note("Backups made before still hold the data: make a new one and destroy those.")
@@ -133,13 +115,14 @@ def backup(
     store: StoreUrl = None,
     json: Json = False,
 ) -> None:
-    """Write a consistent copy of the whole store into a file.
+    """Write a consistent copy of the whole store into a file; what was archived goes to FILE.archive beside it.
+
+    Files of the archive never change: a second backup to the same place copies the new ones only.
 
     Example: opportune backup monday.db --dir shop
     """
-    with open_hub(dir, store) as hub:
-        hub.people.save()
-        hub.store.backup(str(file))
+    with connect(dir, store) as hub:
+        hub.backup(file)
     text = f"Wrote {file}: keep it as safe as the store, it holds the keys of what is sealed."
     say(json, {"backup": str(file)}, text)
 
@@ -151,13 +134,15 @@ def restore(
     store: StoreUrl = None,
     json: Json = False,
 ) -> None:
-    """Make a backup the store. Events and answers since that backup are lost.
+    """Make a backup the store, with its archive. Events and answers since that backup are lost.
 
     Example: opportune restore monday.db --dir shop
     """
     import shutil
 
     from opportune.store import open_store
+    from opportune.store.sqlite_copy import copy_files
+    from opportune.store.sqlite_file import archive_of
 
     found = chosen(dir, store).store
     path = Path(found.removeprefix("sqlite:///"))
@@ -170,11 +155,16 @@ def restore(
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.restoring")
     shutil.copyfile(file, fresh)
+    shutil.rmtree(archive_of(fresh), ignore_errors=True)
+    copy_files(fresh, archive_of(file), archive_of(fresh))
     open_store(f"sqlite:///{fresh}").close()  # refuses what is no store, before anything is replaced
     if path.exists():
         open_store(found).close()  # refuses while another process writes it
     for left in (f"{fresh}-wal", f"{fresh}-shm", f"{fresh}.lock", f"{path}-wal", f"{path}-shm"):
         Path(left).unlink(missing_ok=True)
+    shutil.rmtree(archive_of(path), ignore_errors=True)
+    if archive_of(fresh).is_dir():
+        archive_of(fresh).replace(archive_of(path))
     fresh.replace(path)
     say(json, {"restored": str(path)}, f"{path} is what {file} holds.")
 

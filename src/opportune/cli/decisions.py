@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from opportune.cli.options import Dir, Json, StoreUrl, open_hub, say
+from opportune.cli.options import Dir, Json, StoreUrl, connect, say
 from opportune.clock import parse_instant
 from opportune.errors import BadInput
 
@@ -28,17 +28,14 @@ def decide(
 
     Example: opportune decide maya --placement app.home.hero --explain
     """
-    import msgspec
-
-    with open_hub(dir, store) as hub:
-        wanted = placement or sorted(hub.plan.places)
-        given = _context(context or [], {n.name: n.kind.value for n in hub.plan.catalog.context})
+    with connect(dir, store) as hub:
+        live = hub.status()
+        wanted = placement or live.placements
+        given = _context(context or [], live.context)
         known, visitor = (None, customer) if anonymous else (customer, None)
-        answer = hub.decide(known, placements=wanted, context=given, limit=limit, anonymous=visitor, peek=not commit)
-        told = hub.explain_peek(customer, wanted, given, limit, anonymous) if explain and not commit else None
-        if explain and answer.decision_id:
-            told = hub.explain(answer.decision_id)
-    data = msgspec.to_builtins(answer)
+        answer = hub.decide(
+            known, placements=wanted, context=given, limit=limit, anonymous=visitor, peek=not commit, explain=explain
+        )
     lines = [
         f"{o.placement} {o.rank}. {o.issue}/{o.group}/{o.action} ({o.treatment}): priority {o.priority:.4g} = "
         f"P {o.propensity:.4g} x C {o.context_weight:.3g} x V {o.value:.4g} x L {o.lever:.3g}"
@@ -46,10 +43,9 @@ def decide(
     ] or [f"Silence: {answer.silence}."]
     if answer.decision_id:
         lines.append(f"Decision {answer.decision_id}")
-    if told is not None:
-        data["explanation"] = msgspec.to_builtins(told)
-        lines += ["", str(told)]
-    say(json, data, "\n".join(lines))
+    if answer.explanation:
+        lines += ["", str(answer.explanation)]
+    say(json, answer, "\n".join(lines))
 
 
 def explain(
@@ -63,14 +59,14 @@ def explain(
 
     Example: opportune explain 01KEXAMPLE --action keep_bundle
     """
-    import msgspec
-
-    with open_hub(dir, store) as hub:
-        told = hub.why(decision, action) if action else hub.explain(decision)
-        same = hub.replay(decision)
-    text = getattr(told, "sentence", None) or str(told)
-    text += f"\nReplayed from the ledger: {'the same to the bit' if same else 'NOT the same'}."
-    say(json, {**msgspec.to_builtins(told), "replayed": same}, text)
+    with connect(dir, store) as hub:
+        if action:
+            told = hub.why(decision, action)
+            say(json, told, told.sentence)
+            return
+        found = hub.recorded(decision)
+    replayed = "the same to the bit" if found.replayed else "NOT the same"
+    say(json, found, f"{found.explanation}\nReplayed from the ledger: {replayed}.")
 
 
 def respond(
@@ -86,7 +82,7 @@ def respond(
 
     Example: opportune respond 01KEXAMPLE keep_bundle accept
     """
-    with open_hub(dir, store) as hub:
+    with connect(dir, store) as hub:
         news = hub.respond(decision, action, outcome, value)
     say(json, {"news": news}, "Learned." if news else "Known already.")
 
@@ -101,13 +97,9 @@ def rebuild(
 
     Example: opportune rebuild --reason "after the refunds of May"
     """
-    from hashlib import sha256
-
-    with open_hub(dir, store) as hub:
-        data = hub.rebuild(reason)
-        answers = hub.brain.answers
-    digest = sha256(data).hexdigest()
-    say(json, {"model": digest, "answers": answers}, f"Rebuilt from {answers} answers: model {digest[:12]}.")
+    with connect(dir, store) as hub:
+        made = hub.rebuild(reason)
+    say(json, made, f"Rebuilt from {made.answers} answers: model {made.model[:12]}.")
 
 
 def model(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:
@@ -115,7 +107,7 @@ def model(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:
 
     Example: opportune model --dir shop
     """
-    with open_hub(dir, store) as hub:
+    with connect(dir, store) as hub:
         found = hub.model()
     lines = [f"{found['answers']} answers learned; each prediction is judged before its answer is learned."]
     if found["actions"]:

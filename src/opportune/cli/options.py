@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from opportune import settings
+from opportune.errors import OpportuneError
 
 if TYPE_CHECKING:
+    from opportune.client import Client
     from opportune.hub import Hub
 
 Dir = Annotated[str | None, typer.Option("--dir", help="The project folder (default: . or OPPORTUNE_DIR).")]
@@ -34,38 +36,83 @@ def chosen(folder: str | Path | None, store: str | None = None) -> settings.Sett
     return settings.read({"dir": None if folder is None else str(folder), "store": store}, os.environ)
 
 
-def open_hub(folder: str | Path | None, store: str | None) -> Hub:
-    """Open the hub of the project folder; waits a little for a store in use, and tells of files that are not live."""
-    from opportune.catalog import load
-    from opportune.errors import BadCatalog, StoreInUse
-    from opportune.hub import Hub
+def connect(folder: str | Path | None, store: str | None, quiet: bool = False) -> Client:
+    """Return a client of the hub that serves the project folder, or where none does of one in this process.
+
+    Tells of files that are not live, unless `quiet`.
+    """
+    from opportune.client import Client
 
     found = chosen(folder, store)
+    client = _running(found)
+    if client is None:
+        from opportune.api.local import Local
+
+        client = Client("", "", Local(open_hub(found), found.dir))
     try:
-        files = load(found.dir).hash
-    except BadCatalog:
-        if not (found.dir / ".opportune").exists():
+        if not quiet and client.status().unpublished:
+            note("The files differ from what is live: see `opportune diff`, take them live with `opportune publish`.")
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def _running(found: settings.Settings) -> Client | None:
+    """Return a client of the hub that says in `hub.json` that it serves this store; None if there is none."""
+    from opportune.client import Client, Unreachable
+
+    file = hub_file(found)
+    if file is None or not file.exists():
+        return None
+    try:
+        told = json.loads(file.read_text("utf-8"))
+        client = Client(told["address"], told["token"], timeout=3600)
+    except (OSError, ValueError, KeyError):
+        return None
+    try:
+        client.status()
+    except (Unreachable, OpportuneError) as error:
+        # a server that was killed leaves its file behind; whether the store is free, its lock will tell
+        client.close()
+        if not isinstance(error, Unreachable):
             raise
-        files = "not as they are"
-    if found.store == f"sqlite:///{found.dir}/.opportune/hub.db":
+        return None
+    return client
+
+
+def hub_file(found: settings.Settings) -> Path | None:
+    """Return where a server of this store says how it is reached; None for a store without a folder."""
+    file = found.store.removeprefix("sqlite:///")
+    return None if file == found.store else Path(file).parent / "hub.json"
+
+
+def open_hub(found: settings.Settings) -> Hub:
+    """Open the hub of a project folder; waits a little for a store in use."""
+    from opportune.errors import StoreInUse
+    from opportune.hub import Hub
+
+    if found.store == f"sqlite:///{found.dir}/.opportune/hub.db" and found.dir.is_dir():
         (found.dir / ".opportune").mkdir(mode=0o700, exist_ok=True)
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            hub = Hub.open(found.dir, found.store)
-            break
+            return Hub.open(found.dir, found.store)
         except StoreInUse:
             if time.monotonic() > until:
                 raise
             time.sleep(0.1)
-    if files != hub.plan.catalog.hash:
-        note("The files differ from what is live: see `opportune diff`, take them live with `opportune publish`.")
-    return hub
 
 
 def say(as_json: bool, data: Any, text: str) -> None:
-    """Print a result: one JSON object, or a text for people."""
-    print(json.dumps(_finite(data), ensure_ascii=False, default=str) if as_json else text)
+    """Print a result: one JSON object (of what the wire has in camelCase), or a text for people."""
+    import msgspec
+
+    if as_json:
+        plain = _finite(msgspec.to_builtins(data, enc_hook=str))
+        print(json.dumps(plain, ensure_ascii=False))
+    else:
+        print(text)
 
 
 def _finite(data: Any) -> Any:

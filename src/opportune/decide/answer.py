@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import msgspec
-
+from opportune.clock import to_datetime
 from opportune.decide.plan import Plan
 from opportune.decide.types import Chosen, Decision
-
-
-class Offer(msgspec.Struct, frozen=True, rename="camel"):
-    """An action to be made, with what it takes to show it and every factor that made it win."""
-
-    action: str
-    issue: str
-    group: str
-    treatment: str
-    placement: str
-    rank: int
-    priority: float
-    propensity: float
-    context_weight: float
-    value: float
-    lever: float
-    selection_probability: float
-    content: Mapping[str, Any]
-    items: list[Any] = []
-
-
-class Answered(msgspec.Struct, frozen=True, rename="camel"):
-    """The answer to one request: actions in order, or why there is silence. A peek has no `decision_id`."""
-
-    decision_id: str | None
-    customer_id: str
-    at: int
-    actions: list[Offer]
-    silence: str | None
+from opportune.wire import Answered, Offer
 
 
 def answered(plan: Plan, decision: Decision, decision_id: str | None, customer_id: str) -> Answered:
     """Return what the channel gets of a decision."""
     offers = [_offer(plan, c) for c in decision.chosen]
-    return Answered(decision_id, customer_id, decision.request.at, offers, decision.silence)
+    return Answered(decision_id, customer_id, to_datetime(decision.request.at), offers, decision.silence)
 
 
 def _offer(plan: Plan, c: Chosen) -> Offer:

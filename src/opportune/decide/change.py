@@ -78,4 +78,4 @@ def _changed(snapshot: Snapshot, change: Mapping[str, Value]) -> Snapshot:
     row = snapshot.row.copy()
     for name, value in change.items():
         snapshot.plan.layout.put(row, name, value)
-    return replace(snapshot, row=row)
+    return replace(snapshot, row=row, packed=None)

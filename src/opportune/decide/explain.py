@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,68 +17,10 @@ from opportune.decide.types import Chosen, Decision, Snapshot, Stage
 from opportune.errors import BadRequest
 from opportune.rules import Expression, Value
 from opportune.rules.why import failures
+from opportune.wire import Explanation, Lost, Mover, Why, Won
 
 MOVERS = 5
 """How many of the predictors that moved P most are told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mover:
-    """A predictor that moved P: its name, the bin that the customer is in, and its share of the logit."""
-
-    name: str
-    bin: str
-    logit: float
-
-
-@dataclass(frozen=True, slots=True)
-class Won:
-    """An action that was chosen, the predictors that moved its P most, and the sentence that says so."""
-
-    chosen: Chosen
-    moved_by: tuple[Mover, ...]
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """An action that was not chosen, the stage at which it fell, and the reason in words."""
-
-    action: str
-    placement: str
-    stage: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """One decision explained: what won, what lost and where, silence, and what each factor would have changed."""
-
-    won: tuple[Won, ...]
-    lost: tuple[Lost, ...]
-    silence: str | None
-    notes: tuple[str, ...]
-    pushed: bool
-
-    def __str__(self) -> str:
-        lines = [w.sentence for w in self.won] or [f"Silence: {self.silence}."]
-        lines += [f"  {x.action} ({x.placement}) fell at {x.stage}: {x.reason}" for x in self.lost]
-        return "\n".join([*lines, *self.notes])
-
-
-@dataclass(frozen=True, slots=True)
-class Why:
-    """Why one action did not win. `change` is the smallest change that would have made it win, verified; or None.
-
-    `change` maps names of traits and features to their new values, or `lever` or `value` to what it would have to be.
-    """
-
-    action: str
-    placement: str
-    stage: str
-    reason: str
-    change: Mapping[str, Value] | None
-    sentence: str
 
 
 def explain(decision: Decision, snapshot: Snapshot) -> Explanation:
@@ -94,8 +34,8 @@ def explain(decision: Decision, snapshot: Snapshot) -> Explanation:
         for i, action in enumerate(board.plan.actions):
             if action.name not in named:
                 lost.append(Lost(action.name, board.place.name, _stage(board, i).name.lower(), _reason(board, i)))
-    notes = tuple(note for board in boards for note in board.notes)
-    return Explanation(tuple(won), tuple(lost), decision.silence, notes, any(board.pushed for board in boards))
+    notes = [note for board in boards for note in board.notes]
+    return Explanation(won, lost, decision.silence, notes, any(board.pushed for board in boards))
 
 
 def why(decision: Decision, snapshot: Snapshot, action: str, placement: str | None = None) -> Why:
@@ -132,7 +72,7 @@ def _told(value: Value) -> str:
 def _won(board: Board, c: Chosen) -> Won:
     position = board.plan.position[c.action]
     shares = board.snapshot.model.contributions(inputs(board), position)
-    movers = tuple(Mover(name, bin_, float(logit)) for name, bin_, logit in shares[:MOVERS])
+    movers = [Mover(name, bin_, float(logit)) for name, bin_, logit in shares[:MOVERS]]
     action = board.plan.actions[position]
     because = ", ".join(f"{m.name} {m.bin} ({m.logit:+.2f})" for m in movers[:3] if m.logit)
     sentence = (
@@ -141,7 +81,13 @@ def _won(board: Board, c: Chosen) -> Won:
     )
     if board.snapshot.baseline_positives:
         sentence += f"; without a contact its goal is reached with {c.baseline:.3g}"
-    return Won(c, movers, sentence + (f"; P is moved by {because}." if because else "."))
+    sentence += f"; P is moved by {because}." if because else "."
+    return Won(
+        action=c.action, treatment=c.treatment, placement=c.placement, channel=c.channel, rank=c.rank,
+        propensity=c.propensity, baseline=c.baseline, context_weight=c.context_weight, value=c.value, lever=c.lever,
+        priority=c.priority, drawn=c.drawn if math.isfinite(c.drawn) else None, selection_probability=c.probability,
+        moved_by=movers, sentence=sentence,
+    )  # fmt: skip
 
 
 def _stage(board: Board, i: int) -> Stage:

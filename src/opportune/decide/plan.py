@@ -108,7 +108,8 @@ class Plan:
             return self.places[name]
         except KeyError:
             raise BadRequest(
-                f"there is no placement {name!r}; the catalog has {', '.join(sorted(self.places)) or 'none'}"
+                f"there is no placement {name!r}; the catalog has {', '.join(sorted(self.places)) or 'none'}",
+                "placement",
             ) from None
 
     def action(self, name: str) -> Action:
@@ -116,7 +117,7 @@ class Plan:
         if name not in self.position:
             near = get_close_matches(name, self.position, 1)
             cure = f"did you mean {near[0]!r}?" if near else "name one that the catalog has"
-            raise BadRequest(f"there is no action {name!r}; {cure}")
+            raise BadRequest(f"there is no action {name!r}; {cure}", "action")
         return self.actions[self.position[name]]
 
     def scope(self, scope: str, marketing_only: bool) -> Ints:

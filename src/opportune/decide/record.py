@@ -14,16 +14,22 @@ from opportune.ledger.episodes import Episode, Episodes
 from opportune.ledger.record import Record, unpack_row
 from opportune.predictors.base import Predictor
 from opportune.profiles.contacts import Refusal
+from opportune.rules import Row
 
 LEADERS = 2
 """How many of those that lost are recorded in full beside those that won."""
+
+NONE = np.zeros((0, 3))
+
+COMMON = int(Stage.ARBITRATE)
+"""Where most candidates fall."""
 
 
 def to_record(decision: Decision, snapshot: Snapshot, flow: str = "") -> Record:
     """Return everything that the decision depended on besides catalog and model, and what it was."""
     request, plan = decision.request, snapshot.plan
-    numbers = pack_numbers(snapshot.row.numbers, plan.exact)
-    texts = tuple([snapshot.row.texts[i] for i in plan.text_names])
+    numbers, texts = snapshot.packed or pack_row(plan, snapshot.row)
+    channels = {plan.places[p].channel.name for p in request.placements}
     return Record(
         customer=request.customer,
         at=request.at,
@@ -34,14 +40,19 @@ def to_record(decision: Decision, snapshot: Snapshot, flow: str = "") -> Record:
         excluded=request.excluded,
         numbers=numbers,
         texts=texts,
-        consent={c: snapshot.consent[c] for c in sorted({plan.places[p].channel.name for p in request.placements})},
-        refusals=tuple((r.rule, r.scope, r.sentence, r.marketing_only) for r in snapshot.refusals),
+        consent={c: snapshot.consent[c] for c in sorted(channels)},
+        refusals=tuple([(r.rule, r.scope, r.sentence, r.marketing_only) for r in snapshot.refusals]),
         answers=snapshot.answers,
         baseline_positives=snapshot.baseline_positives,
         arm=decision.arm,
-        places=tuple(_place(plan, answer) for answer in decision.answers),
+        places=tuple([_place(plan, answer) for answer in decision.answers]),
         flow=flow,
     )
+
+
+def pack_row(plan: Plan, row: Row) -> tuple[bytes, tuple[str | None, ...]]:
+    """Return the numbers and the texts of a customer's row as a record keeps them."""
+    return pack_numbers(row.numbers, plan.exact), tuple([row.texts[i] for i in plan.text_names])
 
 
 def replay(record: Record, plan: Plan, model: Predictor, baseline: Predictor) -> tuple[Decision, Snapshot]:
@@ -89,7 +100,7 @@ def _place(plan: Plan, answer: Answer) -> ledger.Place:
         silence_probability=answer.silence_probability,
         discarded=answer.discarded,
         pushed=answer.pushed,
-        stages=pack_stages(answer.stages, int(Stage.ARBITRATE)),
+        stages=pack_stages(answer.stages, COMMON),
     )
 
 
@@ -99,6 +110,6 @@ def _leaders(plan: Plan, answer: Answer) -> bytes:
     if s is None:
         return b""
     told = [(plan.position[c.action], c.drawn, c.probability) for c in answer.chosen]
-    won = np.array(told, np.float64).reshape(-1, 3)
-    positions, rows = leaders(s.table, s.index, won[:, 0], won[:, 1], won[:, 2], LEADERS)
+    won = np.array(told, np.float64) if told else NONE
+    positions, rows = leaders(s.table, s.index, won, LEADERS)
     return ledger.pack_leaders(positions, rows, len(won))

@@ -84,9 +84,18 @@ def _gather(stage, value, lever, marketing):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def weigh(table, p, a, b, logit_normal, width):  # type: ignore[no-untyped-def]
-    """Fill in P and its posterior, drawn `width` times as wide around the same P, then worth and priority."""
+def weigh(table, index, p, a, b, logit_normal, width, positives, ramp):  # type: ignore[no-untyped-def]
+    """Fill in P and its posterior, drawn `width` times as wide around the same P, then worth and priority.
+
+    With a `ramp` a new action takes part in 2 % of decisions, growing to all at `ramp` positives, if a mature one is
+    a candidate; `positives` are those of every action.
+    """
+    mature = False
+    for k in range(len(p) if ramp else 0):
+        mature = mature or positives[index[k]] >= ramp
     for k in range(len(p)):
+        if mature:
+            table[REACH, k] = min(1.0, 0.02 + 0.98 * positives[index[k]] / ramp)
         table[P, k], table[A, k], table[B, k] = p[k], a[k], b[k]
         if logit_normal:
             table[B, k] = b[k] * width * width
@@ -98,21 +107,22 @@ def weigh(table, p, a, b, logit_normal, width):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def leaders(table, index, won, drawn, chances, lost):  # type: ignore[no-untyped-def]
-    """Return (positions, float32 rows) of those that won (positions in the plan), then of the `lost` best others.
+def leaders(table, index, won, lost):  # type: ignore[no-untyped-def]
+    """Return (uint16 positions, float32 rows) of those that won, then of the `lost` best others.
 
-    The columns are P, baseline, C, V, L, priority, the draw, the probability, a and b.
+    `won` has their positions in the plan, draws and probabilities. The columns of the rows are P, baseline, C, V, L,
+    priority, the draw, the probability, a and b.
     """
     n, m = len(index), len(won)
     count = min(m + lost, n)
-    positions = np.empty(count, np.int32)
+    positions = np.empty(count, np.uint16)
     rows = np.full((count, 10), np.nan, np.float32)
     taken = np.zeros(n, np.bool_)
     for r in range(count):
         k = -1
         if r < m:
-            k = np.searchsorted(index, won[r])
-            rows[r, 6], rows[r, 7] = drawn[r], chances[r]
+            k = np.searchsorted(index, won[r, 0])
+            rows[r, 6], rows[r, 7] = won[r, 1], won[r, 2]
         else:
             for j in range(n):
                 if not taken[j] and (k < 0 or table[PRIORITY, j] > table[PRIORITY, k]):

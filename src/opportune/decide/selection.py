@@ -20,7 +20,7 @@ import math
 import numpy as np
 from numba import njit
 
-from opportune.decide.chance import cdf, quantile, uniform
+from opportune.decide.chance import cdf, normal_quantile, quantile, uniform
 from opportune.decide.scores import BASE, REACH, WORTH, A, B
 
 COARSE, FINE = 17, 32
@@ -62,29 +62,69 @@ def drawn(family, table, index, j, seed, stream):
 
 
 @njit(cache=True, nogil=True)
-def _log_f(family, table, service, price, kept, x, out):
-    """Fill `out` with log F'_j(x) of the kept candidates, none below LEAST; return their sum."""
-    total = 0.0
-    for i in range(len(kept)):
-        j = kept[i]
-        y = x if service[j] or x > price else price
-        p = y / table[WORTH, j] + table[BASE, j]
-        if family == 0 and 0.0 < p < 1.0 and table[B, j] > 0.0:
-            # most of the time of a probability is spent here: log(1 - p) by its series, Phi by a table
-            if p < 0.1:
-                tail = p * (1 / 5 + p * (1 / 6 + p * (1 / 7 + p * (1 / 8 + p / 9))))
-                miss = -p * (1.0 + p * (0.5 + p * (1 / 3 + p * (0.25 + tail))))
-            else:
-                miss = math.log(1.0 - p)
-            found = _log_phi((math.log(p) - miss - table[A, j]) / math.sqrt(table[B, j]))
-            if table[REACH, j] < 1.0:
-                found = math.log(1.0 - table[REACH, j] + table[REACH, j] * math.exp(found))
+def probabilities(family, table, left, service, price):
+    """Return (probability of each candidate, of silence, discarded mass); candidates and silence sum to 1."""
+    each = np.zeros(table.shape[1])
+    terms = _terms(family, table, left, service, price)
+    kept, silence, discarded, low, high = _candidates(family, terms, left, service, price)
+    order, rise, totals, logs = _grid(family, terms[kept], price, low, high)
+    shares = np.zeros(len(kept))
+    for g in range(1, len(order)):
+        here, before = order[g], order[g - 1]
+        if totals[here] > totals[before]:
+            mass = (rise[here] - rise[before]) / (totals[here] - totals[before])
+            if mass > 0.0:
+                for i in range(len(kept)):
+                    shares[i] += (logs[here, i] - logs[before, i]) * mass
+    each[kept] = shares
+    found, wanted = each.sum(), 1.0 - silence
+    if found > 0.0:
+        discarded += abs(wanted - found)
+        each *= wanted / found
+    return each, silence, discarded
+
+
+@njit(cache=True, nogil=True)
+def _terms(family, table, left, service, price):
+    """Return a row per candidate: what log F' is made of, side by side.
+
+    The columns are a, b, sqrt(b), base, worth, reach, the least x that counts, and the x from which on F is 1.
+    """
+    n = table.shape[1]
+    terms = np.empty((n, 8))
+    for j in range(n):
+        if left[j]:
+            a, b, base, worth = table[A, j], table[B, j], table[BASE, j], table[WORTH, j]
+            wide = math.sqrt(b) if b > 0.0 else 0.0
+            full = np.inf
+            if family == 0 and b > 0.0:
+                full = (1.0 / (1.0 + math.exp(-(a + (HIGH + 0.01) * wide))) - base) * worth
+            terms[j, 0], terms[j, 1], terms[j, 2], terms[j, 3], terms[j, 4] = a, b, wide, base, worth
+            terms[j, 5], terms[j, 6], terms[j, 7] = table[REACH, j], -np.inf if service[j] else price, full
+    return terms
+
+
+@njit(cache=True, nogil=True)
+def _log_f(family, a, b, wide, base, worth, reach, least, full, x):
+    """Return log F'(x) of a candidate, not below LEAST; the numbers are those of `_terms`, which are quicker to hand on
+    than an array."""
+    y = max(x, least)
+    if y >= full:
+        found = 0.0
+    else:
+        p = y / worth + base
+        if not (family == 0 and 0.0 < p < 1.0 and b > 0.0):
+            return max(math.log(max(1.0 - reach + reach * cdf(family, a, b, p), 1e-300)), LEAST)
+        # most of the time of a probability is spent here: log(1 - p) by its series, Phi by a table
+        if p < 0.1:
+            tail = p * (1 / 5 + p * (1 / 6 + p * (1 / 7 + p * (1 / 8 + p / 9))))
+            miss = -p * (1.0 + p * (0.5 + p * (1 / 3 + p * (0.25 + tail))))
         else:
-            inner = cdf(family, table[A, j], table[B, j], p)
-            found = math.log(max(1.0 - table[REACH, j] + table[REACH, j] * inner, 1e-300))
-        out[i] = max(found, LEAST)
-        total += out[i]
-    return total
+            miss = math.log(1.0 - p)
+        found = _log_phi((math.log(p) - miss - a) / wide)
+    if reach < 1.0:
+        found = math.log(1.0 - reach + reach * math.exp(found))
+    return max(found, LEAST)
 
 
 @njit(cache=True, nogil=True)
@@ -100,52 +140,31 @@ def _log_phi(z):
 
 
 @njit(cache=True, nogil=True)
-def probabilities(family, table, left, service, price):
-    """Return (probability of each candidate, of silence, discarded mass); candidates and silence sum to 1."""
-    n = table.shape[1]
-    each = np.zeros(n)
-    kept, silence, discarded, low, high = _candidates(family, table, left, service, price)
-    points = _grid(family, table, kept, service, price, low, high)
-    m = len(kept)
-    now, before = np.empty(m), np.empty(m)
-    total_before = 0.0
-    for g in range(len(points)):
-        total = _log_f(family, table, service, price, kept, points[g], now)
-        if g > 0 and total > total_before:
-            mass = (math.exp(total) - math.exp(total_before)) / (total - total_before)
-            for i in range(m):
-                each[kept[i]] += (now[i] - before[i]) * mass
-        total_before = total
-        now, before = before, now
-    found, wanted = each.sum(), 1.0 - silence
-    if found > 0.0:
-        discarded += abs(wanted - found)
-        each *= wanted / found
-    return each, silence, discarded
-
-
-@njit(cache=True, nogil=True)
-def _candidates(family, table, left, service, price):
+def _candidates(family, terms, left, service, price):
     """Return (positions that can win, P(silence), mass left out, lowest and highest point of the maximum)."""
-    n = table.shape[1]
+    n = len(terms)
     bottom, top = np.empty(n), np.empty(n)
-    one, out = np.empty(1, np.int64), np.empty(1)
+    below, above = normal_quantile(TAIL), normal_quantile(1 - TAIL)
     sure, reached, high = -np.inf, np.inf, -np.inf
     silence, any_service = 1.0, False
     for j in range(n):
         if left[j]:
-            worth = table[WORTH, j]
-            bottom[j] = (quantile(family, table[A, j], table[B, j], TAIL) - table[BASE, j]) * worth
-            top[j] = (quantile(family, table[A, j], table[B, j], 1 - TAIL) - table[BASE, j]) * worth
+            a, b, wide, base = terms[j, 0], terms[j, 1], terms[j, 2], terms[j, 3]
+            worth, reach, least, full = terms[j, 4], terms[j, 5], terms[j, 6], terms[j, 7]
+            if family == 0 and b > 0.0:
+                bottom[j] = (1.0 / (1.0 + math.exp(-(a + wide * below))) - base) * worth
+                top[j] = (1.0 / (1.0 + math.exp(-(a + wide * above))) - base) * worth
+            else:
+                bottom[j] = (quantile(family, a, b, TAIL) - base) * worth
+                top[j] = (quantile(family, a, b, 1 - TAIL) - base) * worth
             high = max(high, top[j])
             if service[j]:
                 any_service = True
                 reached = min(reached, bottom[j])
-                silence *= 1.0 - table[REACH, j]
+                silence *= 1.0 - reach
             else:
-                one[0] = j
-                silence *= math.exp(_log_f(family, table, service, price, one, price, out))
-            if table[REACH, j] >= 1.0 and (service[j] or bottom[j] > price):
+                silence *= math.exp(_log_f(family, a, b, wide, base, worth, reach, least, full, price))
+            if reach >= 1.0 and (service[j] or bottom[j] > price):
                 sure = max(sure, bottom[j])
     low = max(sure, price)
     if any_service:
@@ -162,35 +181,51 @@ def _candidates(family, table, left, service, price):
 
 
 @njit(cache=True, nogil=True)
-def _grid(family, table, kept, service, price, low, high):
-    """Return ascending points: a coarse grid, more where the maximum's distribution rises, and the price."""
+def _grid(family, terms, price, low, high):
+    """Return (order, G, log G, each log F') at points: a coarse grid, more where G rises, and the price.
+
+    `order` lists the points from the lowest to the highest.
+    """
     margin = 1e-9 * max(abs(low), abs(high)) + 1e-300
     low, high = low - margin, high + margin
-    points = np.empty(COARSE + 1)
+    most = COARSE + 1 + COARSE + FINE
+    points, rise, totals, logs = np.empty(most), np.empty(most), np.empty(most), np.empty((most, len(terms)))
     for g in range(COARSE):
         t = g / (COARSE - 1.0)
         points[g] = low + (high - low) * t * t
     points[COARSE] = min(max(price, low), high)
+    order = _evaluated(family, terms, points, rise, totals, logs, 0, COARSE + 1)
     # twice, because the widest candidate may hide what decides between the others within one coarse cell
-    points = _refined(family, table, service, price, kept, np.sort(points), COARSE)
-    return _refined(family, table, service, price, kept, points, FINE)
+    order = _refined(family, terms, points, rise, totals, logs, order, COARSE)
+    return _refined(family, terms, points, rise, totals, logs, order, FINE), rise, totals, logs
 
 
 @njit(cache=True, nogil=True)
-def _refined(family, table, service, price, kept, points, more):
-    """Return the points and `more` others, where the maximum's distribution passes equal steps."""
-    n = len(points)
-    rise, out = np.empty(n), np.empty(len(kept))
-    for g in range(n):
-        rise[g] = math.exp(_log_f(family, table, service, price, kept, points[g], out))
-    found = np.empty(n + more)
-    found[:n] = points
-    g = 0
+def _evaluated(family, terms, points, rise, totals, logs, start, end):
+    """Fill in what belongs to the points from `start` to `end`; return the order of all up to there."""
+    for g in range(start, end):
+        total = 0.0
+        for i in range(len(terms)):
+            a, b, wide, base = terms[i, 0], terms[i, 1], terms[i, 2], terms[i, 3]
+            worth, reach, least, full = terms[i, 4], terms[i, 5], terms[i, 6], terms[i, 7]
+            found = _log_f(family, a, b, wide, base, worth, reach, least, full, points[g])
+            logs[g, i] = found
+            total += found
+        totals[g], rise[g] = total, math.exp(total)
+    return np.argsort(points[:end])
+
+
+@njit(cache=True, nogil=True)
+def _refined(family, terms, points, rise, totals, logs, order, more):
+    """Add `more` points where G passes equal steps; return the order of all."""
+    n = len(order)
+    g, first, last = 0, rise[order[0]], rise[order[n - 1]]
     for k in range(more):
-        level = rise[0] + (rise[n - 1] - rise[0]) * (k + 1) / (more + 1.0)
-        while g < n - 2 and rise[g + 1] < level:
+        level = first + (last - first) * (k + 1) / (more + 1.0)
+        while g < n - 2 and rise[order[g + 1]] < level:
             g += 1
-        step = rise[g + 1] - rise[g]
-        share = min(max((level - rise[g]) / step, 0.0), 1.0) if step > 0 else 0.5
-        found[n + k] = points[g] + (points[g + 1] - points[g]) * share
-    return np.sort(found)
+        here, there = order[g], order[g + 1]
+        step = rise[there] - rise[here]
+        share = min(max((level - rise[here]) / step, 0.0), 1.0) if step > 0 else 0.5
+        points[n + k] = points[here] + (points[there] - points[here]) * share
+    return _evaluated(family, terms, points, rise, totals, logs, n, n + more)

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class Stage(enum.IntEnum):
-    """Where a candidate fell. `IN` means that it is still a candidate; `LOST` that another one won."""
+    """Where a candidate fell. `IN` means that it is still a candidate or won; `ARBITRATE` that another one won.
+
+    Each step looks its members up once, when it is imported: a look-up takes Python 3.11 a quarter of a microsecond.
+    """
 
     IN = 0
     AVAILABLE = 1
@@ -63,7 +66,8 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     `row` holds the customer's traits, features and contact counts; what belongs to the request (context, channel, time)
     is put in by the decision. `consent` says per channel why marketing and why service may not be said (None: it may);
     `refusals` are the scopes that caps, pauses and quiet hours close now. `answers` is the number of answers that the
-    model has learned, `baseline_positives` the goals that the baseline has seen reached without a contact.
+    model has learned, `baseline_positives` the goals that the baseline has seen reached without a contact. `packed` is
+    `row` as a record keeps it (`decide.record.pack_row`), where that is known already.
     """
 
     plan: Plan
@@ -74,6 +78,7 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     refusals: tuple[Refusal, ...]
     answers: int = 0
     baseline_positives: float = 0.0
+    packed: tuple[bytes, tuple[str | None, ...]] | None = None
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -142,6 +147,8 @@ class Decision(msgspec.Struct, frozen=True, eq=False):
     @property
     def chosen(self) -> tuple[Chosen, ...]:
         """Every chosen action, placement by placement, rank by rank."""
+        if len(self.answers) == 1:
+            return self.answers[0].chosen
         return tuple(c for answer in self.answers for c in answer.chosen)
 
     @property

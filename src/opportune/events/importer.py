@@ -60,9 +60,8 @@ def import_files(
     reject: Callable[[list[Rejected]], object],
     format: str | None = None,
     batch: int = BATCH,
-    progress: Callable[[Progress], object] | None = None,
-) -> ImportReport:
-    """Import files and return what became of their rows.
+) -> Iterator[Progress]:
+    """Import files, and yield how far that is after each batch of rows.
 
     `take` stores events and returns how many of them were new; `reject` keeps refused rows aside. Both run inside the
     transaction that also holds the position. Without `columns`, rows are items of the tracking API, in tables by the
@@ -94,9 +93,9 @@ def import_files(
                 rejected=report.rejected + len(rejected),
                 resumed_from=report.resumed_from,
             )
-            if progress:
-                progress(Progress(path, source.done(), report))
-    return report
+            yield Progress(path, source.done(), report)
+    if paths:
+        yield Progress(paths[-1], 1.0, report)
 
 
 def _pages(rows: Iterator[tuple[int, Row]], size: int) -> Iterator[list[tuple[int, Row]]]:

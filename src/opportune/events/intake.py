@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, NamedTuple
 
+import msgspec
+
 from opportune.errors import BadEvent
 from opportune.events.segment import NO_IDS, from_segment
 from opportune.events.types import Event
+from opportune.events.unread import from_json
 
 
 class Rejected(NamedTuple):
@@ -41,27 +44,37 @@ class Intake(NamedTuple):
     ) -> tuple[list[Event], list[Rejected]]:
         """Return the events of the good items and the refusals of the others, each in order of arrival.
 
-        Text in place of an item is a row that could not be read: reason `unreadable`.
+        An item is an object of JSON values, read or as text (`msgspec.Raw`); an `Event` passes as it is. Text in place
+        of an item is a row that could not be read: reason `unreadable`.
         """
         events: list[Event] = []
         rejected: list[Rejected] = []
+        of_all: dict[str, Any] = {
+            "received_at": received_at, "new_id": self.new_id, "sent_at": sent_at, "source": self.source,
+            "context": context, "integrations": integrations, "blocked": self.blocked,
+        }  # fmt: skip
         for item in items:
-            if isinstance(item, str):
-                rejected.append(Rejected("unreadable", "the row is not an object of named values", item))
-                continue
             try:
-                event = from_segment(
-                    item,  # type: ignore[arg-type]
-                    received_at=received_at,
-                    new_id=self.new_id,
-                    sent_at=sent_at,
-                    source=self.source,
-                    context=context,
-                    integrations=integrations,
-                    blocked=self.blocked,
-                )
+                if isinstance(item, msgspec.Raw):
+                    events.append(from_json(item, **of_all))
+                elif isinstance(item, Event):
+                    events.append(item)
+                elif isinstance(item, str):
+                    raise BadEvent("unreadable", "the row is not an object of named values")
+                else:
+                    events.append(from_segment(item, **of_all))  # type: ignore[arg-type]
             except BadEvent as error:
-                rejected.append(Rejected(error.reason, str(error), item))
-            else:
-                events.append(event)
+                rejected.append(Rejected(error.reason, str(error), _shown(item)))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                rejected.append(Rejected("unreadable", f"the item is not JSON: {error}", _shown(item)))
         return events, rejected
+
+
+def _shown(item: object) -> Any:
+    """Return an item as it came, JSON values where it can be read."""
+    if not isinstance(item, msgspec.Raw):
+        return item
+    try:
+        return msgspec.json.decode(item)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return bytes(item).decode(errors="replace")

@@ -18,9 +18,8 @@ LARGEST = 32 * 1024
 
 TYPES: frozenset[str] = frozenset(get_args(EventType))
 NO_IDS: frozenset[str] = frozenset()
-_SHOWN = {"page": "Page Viewed", "screen": "Screen Viewed"}
+SHOWN = {"page": "Page Viewed", "screen": "Screen Viewed"}
 _NOBODY = frozenset({"null", "undefined", "anonymous", "-1", "none", "nil", "nan", "[object object]"})
-_ZEROS = re.compile(r"[0-]*")
 
 
 def from_segment(
@@ -61,7 +60,7 @@ def from_segment(
         raise BadEvent("no_previous_id", "an alias needs previousId, the id that the customer had before")
     if kind == "group" and group is None:
         raise BadEvent("no_group_id", "a group call needs groupId")
-    name = _SHOWN.get(kind) or _text(raw, "event")
+    name = SHOWN.get(kind) or _text(raw, "event")
     if kind == "track" and name is None:
         raise BadEvent("no_event", "a track call needs `event`, the name of what happened, as text")
     own_context = _object(raw, "context")
@@ -71,11 +70,11 @@ def from_segment(
     original = _time(raw, "originalTimestamp")
     if original is None:
         original = _time(raw, "timestamp")
-    sent = _sent(raw.get("sentAt"), sent_at)
+    sent = sent_of(raw.get("sentAt"), sent_at)
     return Event(
         type=cast(EventType, kind),
-        message_id=_message_id(raw.get("messageId")) or new_id(),
-        at=_corrected(original, sent, received_at),
+        message_id=message_id_of(raw.get("messageId")) or new_id(),
+        at=corrected(original, sent, received_at),
         received_at=received_at,
         user_id=user,
         anonymous_id=anonymous,
@@ -105,7 +104,7 @@ def meaningless(id_text: object, blocked: Set[str] = NO_IDS) -> bool:
     if id_text is None:
         return True
     text = str(id_text).strip().lower()
-    return text in _NOBODY or text in blocked or _ZEROS.fullmatch(text) is not None
+    return text in _NOBODY or text in blocked or not text.strip("0-")
 
 
 def id_of(value: object) -> str | None:
@@ -128,7 +127,7 @@ def instant_of(value: object) -> int:
     """
     if isinstance(value, str):
         text = value.strip()
-        if not _EPOCH_TEXT.fullmatch(text):
+        if text[4:5] == "-" or not _EPOCH_TEXT.fullmatch(text):
             moment = datetime.fromisoformat(text)
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             return (moment - _EPOCH) // _MICROSECOND
@@ -168,6 +167,17 @@ def _plain(item: object) -> dict[str, Any]:
         return plain
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise BadEvent("bad_shape", f"the item is not JSON: {error}") from None
+
+
+def bounded(event: Event) -> Event:
+    """Return the event with whole numbers beyond 64 bits as floats, as JavaScript has them.
+
+    >>> big = Event(type="track", message_id="m", at=0, received_at=0, properties={"n": [2**80, 1]})
+    >>> bounded(big).properties
+    {'n': [1.2089258196146292e+24, 1]}
+    """
+    fields = ("properties", "traits", "context", "integrations")
+    return msgspec.structs.replace(event, **{name: _bounded(getattr(event, name)) for name in fields})
 
 
 def _bounded(value: Any) -> Any:
@@ -211,7 +221,8 @@ def _object(raw: Mapping[str, Any], field: str) -> dict[str, Any]:
     return value
 
 
-def _message_id(value: object) -> str | None:
+def message_id_of(value: object) -> str | None:
+    """Return the messageId that an item gives, hashed if it has 100 characters or more; None where it gives none."""
     text = id_of(value)
     if not text or len(text) < 100:
         return text or None
@@ -230,7 +241,8 @@ def _time(raw: Mapping[str, Any], field: str) -> int | None:
         ) from None
 
 
-def _sent(value: object, of_batch: int | None) -> int | None:
+def sent_of(value: object, of_batch: int | None) -> int | None:
+    """Return when an item was sent, by its own word or its batch's; None where neither can be read."""
     # A clock that sends no readable time cannot be corrected; the event itself is still true.
     try:
         return of_batch if value is None else instant_of(value)
@@ -238,7 +250,8 @@ def _sent(value: object, of_batch: int | None) -> int | None:
         return of_batch
 
 
-def _corrected(original: int | None, sent: int | None, received: int) -> int:
+def corrected(original: int | None, sent: int | None, received: int) -> int:
+    """Return when an item happened, by the clock that received it."""
     if original is None:
         return received
     return min(received, original if sent is None else received - (sent - original))

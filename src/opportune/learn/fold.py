@@ -79,19 +79,17 @@ def rebuild(ledger: Ledger, until: int | None = None) -> Brain:
     Equal facts give equal bytes, in whatever order they arrived. Forgotten customers are left out.
     """
     labels: dict[tuple[str, str], Labeled] = {}
-    decided: dict[str, int] = {}
     published = 0
     for sequence, fact in ledger.read(0, until):
         match fact:
             case Labeled():
                 labels[fact.decision_id, fact.action] = fact
-                decided.setdefault(fact.decision_id, ledger.decided_at(fact.decision_id))
             case Published():
                 published = sequence
     catalog = ledger.catalog(published)
     brain = Brain(catalog.model.predictor)
     brain.align(inputs_of(catalog), keys_of(catalog))
-    for key in sorted(labels, key=lambda key: (decided[key[0]], *key)):
+    for key in sorted(labels):  # ids sort by time
         fact = labels[key]
         final = Labeled(fact.at, fact.decision_id, fact.action, fact.label, None, fact.propensity, fact.ghost)
         with suppress(Forgotten):

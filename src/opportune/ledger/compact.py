@@ -64,25 +64,25 @@ def unpack_stages(data: bytes, count: int, common: int) -> npt.NDArray[np.uint8]
 
 @njit(cache=True, nogil=True)
 def _pack_stages(stages, common, buffer):
+    # where candidates fall is as good as random to the processor, so there are selects in these loops, not branches
     n = len(stages)
     odd, runs, run, last = 0, 0, 0, 255
-    for i in range(n):
-        code = stages[i]
-        if code == 0 or code > 7:
-            if code != common:
-                at = 2 + 3 * odd
-                buffer[at], buffer[at + 1], buffer[at + 2] = np.uint8(i & 255), np.uint8(i >> 8), np.uint8(code)
-                odd += 1
-            code = np.uint8(0)
-        if code != last or run == 32:
-            runs += 1
-            run, last = 0, code
-        run += 1
-    buffer[0], buffer[1] = np.uint8(odd & 255), np.uint8(odd >> 8)
-    size = 2 + 3 * odd
     tally = np.zeros(8, np.int64)
     for i in range(n):
-        tally[stages[i] if stages[i] <= 7 else 0] += 1
+        code = stages[i]
+        known = (code >= 1) & (code <= 7)
+        if (not known) & (code != common):
+            at = 2 + 3 * odd
+            buffer[at], buffer[at + 1], buffer[at + 2] = np.uint8(i & 255), np.uint8(i >> 8), np.uint8(code)
+            odd += 1
+        code = code if known else np.uint8(0)
+        tally[code] += 1
+        fresh = (code != last) | (run == 32)
+        runs += fresh
+        run = 1 if fresh else run + 1
+        last = code
+    buffer[0], buffer[1] = np.uint8(odd & 255), np.uint8(odd >> 8)
+    size = 2 + 3 * odd
     order = np.argsort(-tally, kind="mergesort")
     place = np.empty(8, np.int64)
     unary = 64
@@ -109,17 +109,20 @@ def _pack_stages(stages, common, buffer):
     held, bits = 0, 0
     for i in range(n):
         code = stages[i] if stages[i] <= 7 else np.uint8(0)
-        if form == _UNARY:
-            held = held << (place[code] + 1) | ((1 << (place[code] + 1)) - 2)
-            bits += place[code] + 1
-        else:
-            held = held << 3 | code
-            bits += 3
-        while bits >= 8:
-            buffer[size] = np.uint8(held >> (bits - 8) & 255)
-            size += 1
-            bits -= 8
+        wide = place[code] + 1 if form == _UNARY else 3
+        held = held << wide | ((1 << wide) - 2 if form == _UNARY else code)
+        bits += wide
+        while bits >= 32:
+            for shift in (8, 16, 24, 32):
+                buffer[size] = np.uint8(held >> (bits - shift) & 255)
+                size += 1
+            bits -= 32
             held &= (1 << bits) - 1
+    while bits >= 8:
+        buffer[size] = np.uint8(held >> (bits - 8) & 255)
+        size += 1
+        bits -= 8
+        held &= (1 << bits) - 1
     if bits:
         buffer[size] = np.uint8(held << (8 - bits) & 255)
         size += 1

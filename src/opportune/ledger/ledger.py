@@ -18,13 +18,23 @@ from opportune.catalog.types import Catalog
 from opportune.clock import DAY
 from opportune.errors import NotFound
 from opportune.events import codec
-from opportune.events.types import CampaignStage, Checkpoint, DecisionMade, LedgerFact, Published, Rebuilt
+from opportune.events.types import (
+    CampaignStage,
+    Checkpoint,
+    DecisionMade,
+    LedgerFact,
+    Published,
+    Rebuilt,
+    SituationChanged,
+)
 from opportune.ledger import episodes, record, relationship
+from opportune.ledger.episode_table import EpisodeTable
 from opportune.ledger.episodes import Episodes
 from opportune.ledger.record import Record
 from opportune.ledger.relationship import Relationship
 from opportune.profiles.contacts import Contacts
 from opportune.rules import Layout
+from opportune.store.archived_log import ArchivedLog
 from opportune.store.base import Store
 from opportune.store.vault import Vault
 
@@ -42,13 +52,14 @@ class Ledger:
 
     def __init__(self, store: Store, vault: Vault, cache: int = 20_000) -> None:
         self.store, self.vault, self.blobs = store, vault, store.blobs
-        self._log = store.log("ledger")
-        self._episodes, self._due = store.table("episodes"), store.table("due")
+        self._log, self._episodes = ArchivedLog(store, "ledger"), EpisodeTable(store)
+        self._due = store.table("due")
         self._relationships, self._requests = store.table("relationships"), store.table("requests")
         self._campaigns, self._saved = store.table("campaigns"), store.table("saved")
         self._live = store.table("live")
         self._brains = self._read_saved()
         self._next_due = self._read_due()
+        self._last: int | None = None
         self._cache = cache
         self._decisions: OrderedDict[str, tuple[DecisionMade, Record]] = OrderedDict()
         self._near: OrderedDict[str, Relationship] = OrderedDict()
@@ -56,17 +67,20 @@ class Ledger:
 
     def last(self) -> int:
         """Return the sequence number of the last fact."""
-        return self._log.last()
+        if self._last is None:
+            self._last = self._log.last()
+        return self._last
 
     def append(self, facts: Sequence[LedgerFact]) -> int:
         """Add facts in order; return the sequence number of the last one."""
-        last = self._log.append([("", codec.encode(fact)) for fact in facts])
+        self._last = last = self._log.append([("", codec.encode(fact)) for fact in facts])
         for sequence, fact in zip(range(last - len(facts) + 1, last + 1), facts):
-            if isinstance(fact, Checkpoint | Rebuilt):
-                if isinstance(fact, Rebuilt):
-                    self._rebuilt.add(sequence)
-                    self._saved.put([(f"r{sequence:016x}", b"")])
-                self._keep(fact.learned if isinstance(fact, Checkpoint) else sequence, fact.blob)
+            if type(fact) is Checkpoint:
+                self._keep(fact.learned, fact.blob)
+            elif type(fact) is Rebuilt:
+                self._rebuilt.add(sequence)
+                self._saved.put([(f"r{sequence:016x}", b"")])
+                self._keep(sequence, fact.blob)
         return last
 
     def read(self, after: int = 0, until: int | None = None) -> Iterator[tuple[int, LedgerFact]]:
@@ -157,10 +171,6 @@ class Ledger:
             self._remember(self._decisions, decision_id, found)
         return found
 
-    def decided_at(self, decision_id: str) -> int:
-        """Return when a decision was made."""
-        return self.episodes(decision_id).at
-
     def episodes(self, decision_id: str) -> Episodes:
         """Return what became of a decision; raise `NotFound` if there is none of that id."""
         row = self._episodes.get(decision_id)
@@ -170,12 +180,30 @@ class Ledger:
 
     def put_episodes(self, decision_id: str, rows: Episodes) -> None:
         """Keep what became of a decision."""
-        self._episodes.put([(decision_id, episodes.encode(rows))])
+        self._episodes.put(decision_id, episodes.encode(rows))
 
     def joined(self) -> Iterator[tuple[str, Episodes]]:
         """Yield every decision with its impressions, outcomes and labels, in order of time (that of the ids)."""
         for decision_id, row in self._episodes.scan():
             yield decision_id, episodes.decode(row)
+
+    def archive(self, before: int) -> Iterator[int]:
+        """Put away facts older than an instant, and what became of their decisions; yield now and then, up to where.
+
+        Call it outside of a transaction, from one thread at a time; stop when you like. Everything stays readable.
+        """
+        until = self._log.before(before, _written_at)
+        self._episodes.clear_away()
+        self._log.clear_away()
+        while reached := self._episodes.move(self.read(self._episodes.moved, until), until):
+            yield reached
+        while reached := self._log.move(until):
+            yield reached
+
+    @property
+    def archived(self) -> int:
+        """The sequence number up to which facts were put away."""
+        return self._log.archived
 
     def relationship(self, subject: str) -> Relationship:
         """Return what we said to a node of a customer; the caller may change it and must then `put` it."""
@@ -223,6 +251,7 @@ class Ledger:
         """Empty the caches, as after a transaction that was rolled back."""
         self._brains = self._read_saved()
         self._next_due = self._read_due()
+        self._last = None
         self._decisions.clear()
         self._near.clear()
 
@@ -263,6 +292,12 @@ class Ledger:
         cache.move_to_end(key)
         if len(cache) > self._cache:
             cache.popitem(last=False)
+
+
+def _written_at(key: str, payload: bytes) -> int | None:
+    """Return when a fact was written; None of those that may tell of something earlier."""
+    fact = codec.decode_fact(payload)
+    return fact.at if isinstance(fact, DecisionMade | SituationChanged | Published | Checkpoint | Rebuilt) else None
 
 
 def _hashed(request: str) -> str:

@@ -35,9 +35,9 @@ class Leader(NamedTuple):
     b: float
 
 
-def pack_leaders(positions: npt.NDArray[np.int32], rows: npt.NDArray[np.float32], won: int) -> bytes:
+def pack_leaders(positions: npt.NDArray[np.uint16], rows: npt.NDArray[np.float32], won: int) -> bytes:
     """Return leaders in 42 bytes each; the first `won` of them, in order of rank, won."""
-    return won.to_bytes(2, "little") + positions.astype(np.uint16).tobytes() + rows.tobytes()
+    return won.to_bytes(2, "little") + positions.tobytes() + rows.tobytes()
 
 
 def unpack_leaders(data: bytes) -> list[Leader]:

@@ -9,6 +9,7 @@ from opportune.profiles.contacts import Contacts
 from opportune.profiles.history import merge as merge_contacts
 
 MOST = 500
+TURNS = 20
 SLACK = 45 * DAY
 
 
@@ -31,6 +32,15 @@ class Reached(msgspec.Struct, frozen=True, array_like=True, order=True):
     event: str
 
 
+class Turn(msgspec.Struct, frozen=True, array_like=True):
+    """A situation that the customer entered or left, and what caused it."""
+
+    at: int
+    situation: str
+    entered: bool
+    cause: str
+
+
 class Relationship(msgspec.Struct, array_like=True):
     """One node of a customer. Bounded: the newest 500 of each, and nothing that can no longer matter."""
 
@@ -38,6 +48,14 @@ class Relationship(msgspec.Struct, array_like=True):
     waiting: list[Waiting] = []
     goals: list[Reached] = []
     situations: list[str] = []
+    turns: list[Turn] = []
+
+    def turn(self, holding: list[str], at: int, cause: str) -> None:
+        """Note the situations that hold now, and what made some begin or end."""
+        began = [Turn(at, name, True, cause) for name in holding if name not in self.situations]
+        ended = [Turn(at, name, False, cause) for name in self.situations if name not in holding]
+        self.turns = [*self.turns, *ended, *began][-TURNS:]
+        self.situations = holding
 
     def wait(self, entry: Waiting) -> bool:
         """Note an action; a later word about the same action of the same decision replaces an earlier one.

@@ -20,6 +20,7 @@ from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -103,15 +104,21 @@ class ContactPlan:
         """Return the scopes that caps and pauses close now; the cost grows with this customer's own history alone."""
         found: list[Refusal | None] = []
         most = len(contacts.made) + len(contacts.holds)
-        if most:
+        close = [rule for rule in self.caps if most >= rule[0].at_most]
+        if close:
             made, held = contacts.marketing, _held(contacts.holds, at)
-            for cap, level, scope in self.caps:
-                if most >= cap.at_most:
-                    found += [_full(cap, level, s, made, held, at) for s in _names(level, scope, made, held)]
+            for cap, level, scope in close:
+                for name in _names(level, scope, made, held):
+                    times, holds = made[level].get(name, ()), held[level].get(name, ())
+                    if len(times) + len(holds) >= cap.at_most:
+                        found.append(_full(cap, name, times, holds, at))
         for pause, level, scope in self.pauses:
             if len(contacts.replies) >= pause.times:
                 said = contacts.replied.get(pause.after, _NOTHING)
-                found += [_paused(pause, level, s, said, at) for s in _names(level, scope, said, _NOTHING)]
+                for name in _names(level, scope, said, _NOTHING):
+                    times = said[level].get(name, ())
+                    if len(times) >= pause.times:
+                        found.append(_paused(pause, name, times, at))
         return [refusal for refusal in found if refusal]
 
     def quiet(self, channel: Channel, at: int, zone: str) -> list[Refusal]:
@@ -133,14 +140,17 @@ class ContactPlan:
         own = scopes(action.issue, action.group, action.name, channel.name)
         refusal: Refusal | None = None
         if action.kind == "marketing":
-            held = _held([h for h in contacts.holds if h.key != (decision_id, action.name)], at)
+            held = contacts.holds if decision_id is None else _others(contacts.holds, decision_id, action.name)
+            live = [h for h in held if h.marketing and h.lives(at)]
             for cap, level, scope in self.caps:
-                if scope in (None, own[level]):
-                    refusal = refusal or _full(cap, level, own[level], contacts.marketing, held, at)
+                if scope in (None, own[level]) and len(contacts.made) + len(live) >= cap.at_most:
+                    times = contacts.marketing[level].get(own[level], ())
+                    holds = [_lapse(h) for h in live if h.scopes[level] == own[level]]
+                    refusal = refusal or _full(cap, own[level], times, holds, at)
             for pause, level, scope in self.pauses:
                 if scope in (None, own[level]):
-                    said = contacts.replied.get(pause.after, _NOTHING)
-                    refusal = refusal or _paused(pause, level, own[level], said, at)
+                    times = contacts.replied.get(pause.after, _NOTHING)[level].get(own[level], ())
+                    refusal = refusal or _paused(pause, own[level], times, at)
         for quiet, scope in self.quiets:
             if scope in own:
                 refusal = refusal or _asleep(quiet, scope, at, zone)
@@ -154,8 +164,7 @@ class ContactPlan:
         Push is held until it is confirmed or released, pull lapses after the catalog's `hold`. The same reservation
         twice is one. Holds that have lapsed by `at` are dropped: their room may go to this one.
         """
-        key = (decision_id, action.name)
-        if any(h.key == key for h in contacts.holds) or any(c.key == key for c in contacts.made):
+        if _told(contacts.holds, decision_id, action.name) or _told(contacts.made, decision_id, action.name):
             return None
         if refusal := self.why_not(contacts, action, channel, at, zone):
             return refusal
@@ -164,13 +173,16 @@ class ContactPlan:
             return Refusal("reservations", "all", f"{len(holds)} reservations are open already", None, False)
         until = None if channel.push else at + self.hold
         hold = Hold(*_who(at, decision_id, action, channel), action.kind == "marketing", until)
-        insort(holds, hold, key=order)
+        if holds and holds[-1].at >= at:
+            insort(holds, hold, key=order)
+        else:
+            holds.append(hold)
         contacts.holds = holds
         return None
 
     def release(self, contacts: Contacts, decision_id: str, action: str) -> bool:
         """Give the room of a hold back; return whether there was one."""
-        kept = [h for h in contacts.holds if h.key != (decision_id, action)]
+        kept = _others(contacts.holds, decision_id, action)
         found, contacts.holds = len(kept) < len(contacts.holds), kept
         return found
 
@@ -209,6 +221,8 @@ class ContactPlan:
 
         Marketing and service both count; holds do not.
         """
+        if not self.counted:
+            return {}, None
         values, valid = dict.fromkeys((name for name, *_ in self.counted), 0), NEVER
         for name, level, scope, window in self.counted if contacts.made else ():
             times = contacts.everything[level].get(scope, ())
@@ -270,8 +284,8 @@ def _needed(touches: list[_Any], wanted: Sequence[Sequence[Mapping[Watched, int]
     return kept[::-1]
 
 
-def _full(cap: Cap, level: int, scope: str, made: Index, held: Index, at: int) -> Refusal | None:
-    times, holds = made[level].get(scope, []), held[level].get(scope, [])
+def _full(cap: Cap, scope: str, times: Sequence[int], holds: Sequence[int], at: int) -> Refusal | None:
+    """`times` are those of the contacts of the scope, ascending; `holds` when its live holds lapse."""
     if len(times) + len(holds) < cap.at_most:
         return None
     first = bisect_right(times, at - cap.span)
@@ -284,8 +298,7 @@ def _full(cap: Cap, level: int, scope: str, made: Index, held: Index, at: int) -
     return Refusal(cap.name, scope, _of(used, cap, scope) + reserved, None if until >= NEVER else until)
 
 
-def _paused(pause: Pause, level: int, scope: str, said: Index, at: int) -> Refusal | None:
-    times = said[level].get(scope, [])
+def _paused(pause: Pause, scope: str, times: Sequence[int], at: int) -> Refusal | None:
     for last in range(bisect_right(times, at) - 1, pause.times - 2, -1):
         if times[last] + pause.pause <= at:
             return None
@@ -347,8 +360,20 @@ def _held(holds: Iterable[Hold], at: int) -> Index:
     for h in holds:
         if h.marketing and h.lives(at):
             for level, scope in zip(index, h.scopes):
-                level.setdefault(scope, []).append(NEVER if h.until is None else h.until)
+                level.setdefault(scope, []).append(_lapse(h))
     return index
+
+
+def _told(touches: Iterable[Touch], decision_id: str, action: str) -> bool:
+    return any(t.decision_id == decision_id and t.action == action for t in touches)
+
+
+def _others(touches: Iterable[_Any], decision_id: str, action: str) -> list[_Any]:
+    return [t for t in touches if t.decision_id != decision_id or t.action != action]
+
+
+def _lapse(hold: Hold) -> int:
+    return NEVER if hold.until is None else hold.until
 
 
 def _who(at: int, decision_id: str, action: Action, channel: Channel) -> tuple[int, str, str, str, str, str]:
@@ -368,6 +393,7 @@ def _of(used: int, cap: Cap, scope: str) -> str:
     return f"{used} of {cap.at_most} {what} in {_words(cap.span)}"
 
 
+@lru_cache(maxsize=1024)
 def _words(span: int) -> str:
     """Return a span as people say it: "7 days", "1 hour"."""
     units = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second"))

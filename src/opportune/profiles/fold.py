@@ -24,16 +24,17 @@ from opportune.events.types import Event
 from opportune.profiles.buckets import FOREVER
 from opportune.profiles.consent import Consent, Key, Status
 from opportune.profiles.features import Window
-from opportune.profiles.fields import TYPED, dig, event_name
-from opportune.profiles.spec import Accumulator, ProfileSpec
+from opportune.profiles.fields import dig, event_name
+from opportune.profiles.spec import Accumulator, ProfileSpec, Watch
 from opportune.profiles.state import LARGEST_VALUE, MOST_CONSENTS, MOST_TRAITS, Said, State
 from opportune.rules import Value
 
 CONSENT_UPDATED = "Consent Updated"
+PREFERENCES = "consent.categoryPreferences"
 
 
-def fold(state: State, event: Event, seq: int, spec: ProfileSpec) -> None:
-    """Take an event into a node's state, in place. `seq` grows from event to event of the node."""
+def fold(state: State, event: Event, seq: int, spec: ProfileSpec) -> Sequence[Watch]:
+    """Take an event into a node's state, in place; return what watched it. `seq` grows from event to event of the node."""
     at = event.at
     state.seq = seq
     if event.received_at > state.received:
@@ -42,19 +43,24 @@ def fold(state: State, event: Event, seq: int, spec: ProfileSpec) -> None:
         state.first = at
     if state.last is None or at > state.last:
         state.last = at
-    if event.context:
+    context = event.context
+    if "traits" in context or "consent" in context or PREFERENCES in context:
         _take_context(state, event, seq, spec)
     if event.type == "identify":
         _take_traits(state, event.traits, at, seq, spec)
-        return
+        return ()
     name = event_name(event)
     if name is None:
-        return
+        return ()
     if name == CONSENT_UPDATED and event.type == "track":
         _take_consent(state, event, seq)
-    for watch in spec.index.get(name, ()):
-        if watch.holds(event):
-            _accumulate(state, event, seq, spec, watch.accumulators)
+    watches = spec.index.get(name)
+    if watches is None:
+        return ()
+    held = [watch for watch in watches if watch.holds(event)]
+    for watch in held:
+        _accumulate(state, event, seq, spec, watch.accumulators)
+    return held
 
 
 def _accumulate(
@@ -85,16 +91,14 @@ def values(state: State, spec: ProfileSpec, now: int) -> tuple[dict[str, Value],
     """
     found: dict[str, Value] = {}
     traits = state.traits
-    for trait in spec.traits:
-        name = trait.name
+    for name, top, rest, typed in spec.reads:
         written = traits.get(name)
-        if written is None and "." in name:
-            top, _, rest = name.partition(".")
-            held = traits.get(top)
-            raw = dig(held[0], rest) if held is not None and isinstance(held[0], dict) else None
+        if written is None and rest:
+            written = traits.get(top)
+            raw = dig(written[0], rest) if written is not None and isinstance(written[0], dict) else None
         else:
             raw = None if written is None else written[0]
-        found[name] = None if raw is None else TYPED[trait.kind](raw)
+        found[name] = None if raw is None else typed(raw)
     until = FOREVER
     clocks = spec.clocks
     running = [clock.of(now) for clock in clocks]
@@ -163,7 +167,7 @@ def _take_context(state: State, event: Event, seq: int, spec: ProfileSpec) -> No
     traits = event.context.get("traits")
     if isinstance(traits, dict):
         _take_traits(state, traits, event.at, seq, spec)
-    preferences = dig(event.context, "consent.categoryPreferences")
+    preferences = dig(event.context, PREFERENCES)
     if isinstance(preferences, dict):
         for channel, allowed in preferences.items():
             if type(allowed) is bool and _named(channel):

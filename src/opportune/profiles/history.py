@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import msgspec
@@ -106,6 +106,7 @@ def merge(parts: Iterable[Contacts]) -> Contacts:
     )
 
 
+@lru_cache(maxsize=65_536)
 def scopes(issue: str, group: str, action: str, channel: str) -> tuple[str, str, str, str, str]:
     """Return the scopes that an action in a channel counts in, one per level."""
     return "all", f"channel/{channel}", issue, f"{issue}/{group}", f"action/{action}"
@@ -116,7 +117,11 @@ def index(touches: Iterable[Touch]) -> Index:
     levels: Index = ({}, {}, {}, {}, {})
     for touch in touches:
         for level, scope in zip(levels, touch.scopes):
-            level.setdefault(scope, []).append(touch.at)
+            times = level.get(scope)
+            if times is None:
+                level[scope] = [touch.at]
+            else:
+                times.append(touch.at)
     return levels
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from opportune.profiles.spec import ProfileSpec
@@ -37,6 +37,24 @@ def merge(states: Iterable[State], spec: ProfileSpec) -> State:
         _join(merged.preferences, state.preferences)
         _merge_features(merged.features, state.features, spec)
     return merged
+
+
+def narrow(states: Sequence[State], spec: ProfileSpec) -> State:
+    """Return a state with what `merge` would know of the declared traits and the features of a spec, and no more."""
+    if len(states) == 1:
+        return states[0]
+    found = State(traits={}, features={})
+    for name in spec.declared:
+        best = None
+        for state in states:
+            written = state.traits.get(name)
+            if written is not None and (best is None or written[1:] >= best[1:]):
+                best = written
+        if best is not None:
+            found.traits[name] = best
+    for state in states:
+        _merge_features(found.features, state.features, spec)
+    return found
 
 
 def _merge_features(into: dict[str, Any], other: dict[str, Any], spec: ProfileSpec) -> None:

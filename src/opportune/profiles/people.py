@@ -7,7 +7,7 @@ written at once: take events inside the transaction that appends them, and `rese
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import msgspec
@@ -20,10 +20,10 @@ from opportune.profiles.fold import consents, fold, values
 from opportune.profiles.identity import Identities
 from opportune.profiles.merge import merge
 from opportune.profiles.recent import Recent
-from opportune.profiles.spec import ProfileSpec
+from opportune.profiles.spec import ProfileSpec, Watch
 from opportune.profiles.state import State, dump, load
 from opportune.rules import Value
-from opportune.store.base import Log, Store
+from opportune.store.base import Rows, Store
 from opportune.store.vault import Vault
 
 
@@ -32,18 +32,30 @@ class View:
     """A person as they are now: good until the next event is taken.
 
     `subject` is the pseudonym of the root, `customer` the user id (of an unknown visitor the anonymous id), `nodes` the
-    identities that `state` is merged of, the root first, and `ids` the ids that clients know them by.
+    identities of the person, the root first, and `states` what is known of each.
     """
 
     subject: str
     customer: str
-    state: State
+    states: Sequence[State]
     nodes: tuple[str, ...]
     spec: ProfileSpec
-    ids: tuple[str, ...] = ()
+    _merged: State | None = None
     _read: dict[str, Value] = field(default_factory=dict)
     _from: int = 0
     _until: int = -1
+
+    @property
+    def state(self) -> State:
+        """What is known of the person: the merge of their states, made when it is first asked for."""
+        if self._merged is None:
+            self._merged = merge(self.states, self.spec)
+        return self._merged
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids that clients know the person by."""
+        return tuple(dict.fromkeys(state.id for state in self.states if state.id))
 
     def values(self, now: int) -> Mapping[str, Value]:
         """Return every declared trait and feature at an instant; read once until time alone can change one."""
@@ -82,6 +94,8 @@ class People:
         self._views = Recent[str, View](cache_size)
         self._dirty: set[str] = set()
         self._seq = 0
+        self.fed: Sequence[Watch] = ()
+        """What watched the event that was taken last."""
 
     def route(self, event: Event) -> str:
         """Return the node that an event belongs to, the key of its row in the log; call it right before `take`.
@@ -93,10 +107,13 @@ class People:
             raise BadEvent("nobody", f"event {event.message_id} names nobody: send a userId or an anonymousId")
         return node
 
-    def take(self, event: Event, seq: int) -> list[LedgerFact]:
-        """Take in the event with that sequence number; return the joins and proposals that it causes."""
-        node = self.route(event)
-        self._fold(node, event, seq)
+    def take(self, event: Event, seq: int, node: str | None = None) -> list[LedgerFact]:
+        """Take in the event with that sequence number; return the joins and proposals that it causes.
+
+        `node` is what `route` has just said.
+        """
+        node = node or self.route(event)
+        self.fed = self._fold(node, event, seq)
         self._seq = seq
         self._views.drop(self.identities.root(node))
         if event.type == "identify":
@@ -176,7 +193,7 @@ class People:
         self._dirty.clear()
         return len(rows)
 
-    def catch_up(self, log: Log) -> int:
+    def catch_up(self, log: Rows) -> int:
         """Fold what the log has and the rows lack, fill features that the rows never had, and save.
 
         Call it at start, before the first event. Return how many events were folded. Payloads that were erased or
@@ -197,23 +214,25 @@ class People:
         self._marks.put([("features", msgspec.json.encode(sorted(self.spec.fingerprints)))])
         return folded
 
-    def adopt(self, spec: ProfileSpec, log: Log) -> None:
+    def adopt(self, spec: ProfileSpec, log: Rows) -> None:
         """Go on with the traits and features of another catalog: fill the new ones from the log, drop the old ones."""
         self.save()
         self.spec = spec
         self._states.clear()
         self.catch_up(log)
 
-    def reset(self, log: Log) -> None:
+    def reset(self, log: Rows) -> None:
         """Go back to what the store holds, after a transaction with taken events in it failed."""
         for cache in (self._states, self._views, self.identities, self._dirty):
             cache.clear()
         self.catch_up(log)
 
-    def _fold(self, node: str, event: Event, seq: int) -> None:
-        state = self._name(node, event.user_id, event.anonymous_id, write=False)
-        fold(state, event, seq, self.spec)
+    def _fold(self, node: str, event: Event, seq: int) -> Sequence[Watch]:
+        state = self._states.get(node)
+        if state is None or not state.id:
+            state = self._name(node, event.user_id, event.anonymous_id, write=False)
         self._dirty.add(node)
+        return fold(state, event, seq, self.spec)
 
     def _name(self, node: str, user_id: str | None, anonymous_id: str | None, write: bool) -> State:
         """Return the state of a node with the id that led to it; `write` one that no event of the log would bring."""
@@ -267,12 +286,11 @@ class People:
         if view is None:
             nodes = self.identities.nodes(root)
             states = [self._state(node) for node in nodes]
-            ids = tuple(dict.fromkeys(state.id for state in states if state.id))
-            view = View(root, states[0].id, merge(states, self.spec), nodes, self.spec, ids)
+            view = View(root, states[0].id, states, nodes, self.spec)
             self._views.put(root, view)
         return view
 
-    def _events(self, log: Log, after: int = 0) -> Iterator[tuple[int, str, Event]]:
+    def _events(self, log: Rows, after: int = 0) -> Iterator[tuple[int, str, Event]]:
         for seq, node, payload in log.read(after):
             if payload:
                 try:
@@ -280,7 +298,7 @@ class People:
                 except Forgotten:
                     continue
 
-    def _fill(self, log: Log, fingerprints: Set[str]) -> None:
+    def _fill(self, log: Rows, fingerprints: Set[str]) -> None:
         """Compute what features hold from the whole log, in place of whatever the rows have."""
         from opportune.profiles.duck import backfill
 

@@ -41,15 +41,9 @@ class Accumulator:
 class Watch:
     """The features that watch one event under one condition, which is evaluated once for all of them."""
 
-    where: Expression | None
-    reads: tuple[tuple[str, Field, Callable[[Any], Any]], ...]
+    holds: Callable[[Event], bool]
+    """Return whether the condition is true of an event; neither false nor NULL."""
     accumulators: tuple[Accumulator, ...]
-
-    def holds(self, event: Event) -> bool:
-        """Return whether the condition is true of an event; neither false nor NULL."""
-        if self.where is None:
-            return True
-        return self.where.evaluate({name: typed(read(event)) for name, read, typed in self.reads}) is True
 
 
 class ProfileSpec:
@@ -58,6 +52,7 @@ class ProfileSpec:
     def __init__(self, traits: Iterable[Trait], features: Iterable[Feature], time_zone: str) -> None:
         """Raise `BadInput` for an unknown aggregate or time zone, or a window that does not fit its bucket."""
         self.traits = tuple(traits)
+        self.reads = tuple((t.name, *t.name.partition(".")[::2], TYPED[t.kind]) for t in self.traits)
         self.features = tuple(features)
         self.time_zone = time_zone
         self.declared = frozenset(t.name.partition(".")[0] for t in self.traits) | {t.name for t in self.traits}
@@ -114,8 +109,17 @@ def _index(accumulators: tuple[Accumulator, ...]) -> dict[str, tuple[Watch, ...]
     index: dict[str, tuple[Watch, ...]] = {}
     for (event, _), group in groups.items():
         members = tuple(group.values())
-        where = members[0].feature.where
-        names = where.names if where else {}
-        reads = tuple((name, field(name), TYPED[kind]) for name, kind in names.items())
-        index[event] = (*index.get(event, ()), Watch(where, reads, members))
+        index[event] = (*index.get(event, ()), Watch(_holding(members[0].feature.where), members))
     return index
+
+
+def _holding(where: Expression | None) -> Callable[[Event], bool]:
+    """Return the function that tells whether a condition is true of an event; this runs for every event."""
+    if where is None:
+        return lambda event: True
+    evaluate = where.evaluate
+    reads = tuple((name, field(name), TYPED[kind]) for name, kind in where.names.items())
+    if len(reads) == 1:
+        [(only, read, typed)] = reads
+        return lambda event: evaluate({only: typed(read(event))}) is True
+    return lambda event: evaluate({name: typed(read(event)) for name, read, typed in reads}) is True

@@ -55,7 +55,7 @@ class Layout:
         self.names = tuple(names)
         self.slot = {n.name: i for i, n in enumerate(self.names)}
         self.kinds = {n.name: n.kind for n in self.names}
-        self._slots = tuple((n.name, n.kind) for n in self.names)
+        self._slots = tuple((n.name, n.kind is Kind.TEXT, n.kind is Kind.BOOL) for n in self.names)
         self.codes = {text: code for code, text in enumerate(dict.fromkeys(constants))}
 
     def __len__(self) -> int:
@@ -72,21 +72,22 @@ class Layout:
         >>> layout.row({"age": 40, "plan": "gold"}).numbers.tolist()
         [40.0, 0.0]
         """
-        row = self.blank()
-        numbers, texts, codes, get = row.numbers, row.texts, self.codes, values.get
-        for slot, (name, kind) in enumerate(self._slots):
+        codes, get = self.codes, values.get
+        numbers = [math.nan] * len(self.names)
+        texts: list[str | None] = [None] * len(self.names)
+        for slot, (name, is_text, is_bool) in enumerate(self._slots):
             value = get(name)
             if value is None:
                 continue
-            if kind is Kind.TEXT:
+            if is_text:
                 if isinstance(value, str):
                     numbers[slot], texts[slot] = codes.get(value, -1), value
             elif isinstance(value, bool):
-                if kind is Kind.BOOL:
+                if is_bool:
                     numbers[slot] = value
-            elif kind is not Kind.BOOL and isinstance(value, (int, float)) and math.isfinite(value):
+            elif not is_bool and isinstance(value, (float, int)) and math.isfinite(value):
                 numbers[slot] = value
-        return row
+        return Row(np.array(numbers, np.float64), texts)
 
     def put(self, row: Row, name: str, value: Value) -> None:
         """Set one value; a value of another type than the declared one becomes NULL."""

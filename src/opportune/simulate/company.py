@@ -15,6 +15,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from opportune.catalog.types import Action
@@ -27,6 +28,16 @@ from opportune.simulate.truth import Person, Truth, delay, weariness
 _HOURS = np.array([1, 1, 1, 1, 1, 2, 5, 9, 9, 7, 6, 7, 9, 7, 6, 6, 7, 9, 12, 15, 16, 13, 7, 3], float)
 _OFTEN = np.cumsum(_HOURS) / _HOURS.sum()
 _REMEMBERED = 200
+
+
+class _Moment(msgspec.Struct):
+    """Everything about a company that changes as it lives."""
+
+    now: int
+    day: int
+    count: int
+    queue: list[tuple[int, int, str, str, Any]]
+    states: dict[str, State]
 
 
 class Company:
@@ -78,12 +89,29 @@ class Company:
                 self._live_a_day()
             if not self._queue or self._queue[0][0] > until:
                 break
-            at, _, customer, what, detail = heapq.heappop(self._queue)
-            self.now = at
-            state = self.states[customer]
-            if not state.gone and (state.here or what == "join"):
-                yield from HAPPENINGS[what](self, at, self.people[customer], state, detail)
+            yield from self._next()
         self.now = max(self.now, until)
+
+    def due(self) -> int:
+        """Return the instant of what happens next."""
+        while not self._queue or self._queue[0][0] >= self.start + self._day * DAY:
+            self._live_a_day()
+        return self._queue[0][0]
+
+    def happen(self) -> list[Message]:
+        """Let what is `due` happen and return its messages: none if whom it is about has left."""
+        self.due()
+        return list(self._next())
+
+    def snapshot(self) -> bytes:
+        """Return what `restore` needs to go on from here in a company made with the same arguments."""
+        return msgspec.json.encode(_Moment(self.now, self._day, self._count, self._queue, self.states))
+
+    def restore(self, snapshot: bytes) -> None:
+        """Go on from where another company was."""
+        moment = msgspec.json.decode(snapshot, type=_Moment)
+        self.now, self._day, self._count = moment.now, moment.day, moment.count
+        self._queue, self.states = moment.queue, moment.states
 
     def probability(self, customer: str, action: str, at: int, channel: str = "app") -> float:
         """Return the true probability of a positive outcome, were the contact made at this instant.
@@ -174,6 +202,13 @@ class Company:
         """Let something happen (`happenings.HAPPENINGS`) to a customer at an instant, or now if that has passed."""
         self._count += 1
         heapq.heappush(self._queue, (max(at, self.now), self._count, customer, what, detail))
+
+    def _next(self) -> Iterator[Message]:
+        at, _, customer, what, detail = heapq.heappop(self._queue)
+        self.now = at
+        state = self.states[customer]
+        if not state.gone and (state.here or what == "join"):
+            yield from HAPPENINGS[what](self, at, self.people[customer], state, detail)
 
     def _live_a_day(self) -> None:
         """Draw what happens to whom on the next day, and queue it."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 
-class Log(Protocol):
+class Rows(Protocol):
     """An append-only sequence of rows, numbered from 1 without gaps."""
 
     def append(self, rows: Sequence[tuple[str, bytes]]) -> int:
@@ -26,8 +27,19 @@ class Log(Protocol):
     def last(self) -> int:
         """Return the last sequence number; 0 when empty."""
 
+
+class Log(Rows, Protocol):
+    """Rows of which payloads can be erased, and the oldest dropped."""
+
     def erase(self, sequence: int) -> None:
         """Replace the payload of one row by nothing; its number and key stay."""
+
+    def trim(self, until: int) -> None:
+        """Drop the rows up to a sequence number: `read` and `get` no longer know them, `erase` ignores them.
+
+        The last row always stays, so `last()` is what it was and numbering goes on from there. What is left of dropped
+        rows in the files goes with `Store.settle(compact=True)`, as with rows deleted from tables.
+        """
 
 
 class Table(Protocol):
@@ -38,6 +50,9 @@ class Table(Protocol):
 
     def put(self, items: Sequence[tuple[str, bytes]]) -> None:
         """Insert or replace."""
+
+    def known(self, keys: Sequence[str]) -> set[str]:
+        """Return those of the keys that are there."""
 
     def delete(self, keys: Sequence[str]) -> None:
         """Remove keys; absent ones are ignored."""
@@ -78,6 +93,13 @@ class Store(Protocol):
     def blobs(self) -> Blobs:
         """The blobs."""
 
+    @property
+    def folder(self) -> Path | None:
+        """A folder beside the store for files of old rows (`store.archive`); None where there is no place for files.
+
+        It may be absent until the first file is written. `backup` copies it too.
+        """
+
     def transaction(self) -> AbstractContextManager[None]:
         """Group writes: all become durable when the block ends, none if it raises. Nested blocks join the outer one.
 
@@ -93,7 +115,10 @@ class Store(Protocol):
         """
 
     def backup(self, path: str) -> None:
-        """Write a consistent copy to a file while the store is in use, whole or not at all, over an older one."""
+        """Write a consistent copy to a file while the store is in use, whole or not at all, over an older one.
+
+        Files of old rows are copied first, to `PATH.archive`: the copy is a store of its own.
+        """
 
     def close(self) -> None:
         """Let go of the store; a second call does nothing."""

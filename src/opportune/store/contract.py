@@ -73,6 +73,31 @@ class StoreContract:
             raise ZeroDivisionError
         assert log.get(2) == ("b", b"kept")
 
+    def test_log_trims_its_oldest_rows_and_goes_on_numbering(self, store: Store) -> None:
+        log = store.log("events")
+        log.trim(5)
+        log.append([("a", b"1"), ("b", b"2"), ("a", b"3"), ("b", b"4")])
+        with pytest.raises(ZeroDivisionError), store.transaction():
+            log.trim(3)
+            assert list(log.read()) == [(4, "b", b"4")]
+            log.append([("a", b"lost"), ("c", b"lost")])
+            raise ZeroDivisionError
+        assert [(n, key) for n, key, _ in log.read()] == [(1, "a"), (2, "b"), (3, "a"), (4, "b")]
+        assert list(log.read(key="a")) == [(1, "a", b"1"), (3, "a", b"3")]
+        log.trim(2)
+        log.trim(1)
+        assert list(log.read()) == [(3, "a", b"3"), (4, "b", b"4")] == list(log.read(after=1))
+        assert (list(log.read(key="a")), list(log.read(key="b"))) == ([(3, "a", b"3")], [(4, "b", b"4")])
+        assert (log.get(1), log.get(2), log.get(3), log.last()) == (None, None, ("a", b"3"), 4)
+        log.erase(1)
+        log.erase(3)
+        assert (log.get(1), log.get(3)) == (None, ("a", b""))
+        log.trim(99)
+        assert (list(log.read()), log.last()) == ([(4, "b", b"4")], 4)
+        assert log.append([("c", b"5"), ("a", b"6")]) == 6
+        assert [(n, key) for n, key, _ in log.read(after=3)] == [(4, "b"), (5, "c"), (6, "a")]
+        assert (list(log.read(key="a")), log.get(5)) == ([(6, "a", b"6")], ("c", b"5"))
+
     def test_log_reads_many_and_huge_rows(self, store: Store) -> None:
         log = store.log("events")
         log.append([(f"k{n % 7}", b"%d" % n) for n in range(5_000)])
@@ -104,6 +129,19 @@ class StoreContract:
         table.delete([])
         table.put([("a", b"3")])
         assert list(table.scan()) == [("a", b"3"), ("b", b"")]
+
+    def test_table_knows_which_of_many_keys_are_there(self, store: Store) -> None:
+        table = store.table("profiles")
+        assert table.known([]) == table.known(["a", "b"]) == set()
+        table.put([(f"{n}é", b"") for n in range(0, 1_000, 3)])
+        asked = [f"{n}é" for n in (*range(1_000), *range(10))]
+        assert table.known(asked) == {f"{n}é" for n in range(0, 1_000, 3)}
+        with pytest.raises(KeyError), store.transaction():
+            table.put([("new", b"1")])
+            table.delete(["0é"])
+            assert table.known(["0é", "3é", "new"]) == {"3é", "new"}
+            raise KeyError
+        assert table.known(["0é", "new", "0"]) == {"0é"}
 
     def test_table_scans_in_order_of_code_points(self, store: Store) -> None:
         table = store.table("profiles")
@@ -267,6 +305,8 @@ class DurableStoreContract(StoreContract):
         store = open_store(self.url(tmp_path))
         store.log("events").append([("é", b"1"), ("b", b"gone")])
         store.log("events").erase(2)
+        store.log("trimmed").append([("a", b"1"), ("b", b"2")])
+        store.log("trimmed").trim(2)
         store.table("profiles").put([(key, key.encode()) for key in ODD_TEXTS])
         name = store.blobs.put(b"catalog")
         store.close()
@@ -275,6 +315,7 @@ class DurableStoreContract(StoreContract):
         assert list(again.table("profiles").scan()) == [(key, key.encode()) for key in sorted(ODD_TEXTS)]
         assert again.blobs.get(name) == b"catalog"
         assert again.log("events").append([("c", b"3")]) == 3
+        assert (list(again.log("trimmed").read()), again.log("trimmed").append([("c", b"3")])) == ([(2, "b", b"2")], 3)
         again.close()
 
     def test_a_second_writer_is_refused_by_name(self, tmp_path: Path) -> None:

@@ -48,6 +48,11 @@ class MemoryStore:
         """The blobs."""
         return self._blobs
 
+    @property
+    def folder(self) -> None:
+        """None: memory has no files, so old rows stay in their logs, however long ago."""
+        return None
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Group writes; a block that raises takes back what it wrote, an outer block goes on."""
@@ -97,11 +102,12 @@ class MemoryStore:
 
 
 class MemoryLog:
-    """A `Log` as two lists."""
+    """A `Log` as a list of rows, those that were trimmed left out, and the numbers of the rows of each key."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self._rows: list[tuple[str, bytes]] = []
+        self._trimmed = 0
         self._by_key: dict[str, list[int]] = {}
 
     def append(self, rows: Sequence[tuple[str, bytes]]) -> int:
@@ -110,22 +116,22 @@ class MemoryLog:
         with self._store.writing() as undo:
             for row in checked:
                 self._rows.append(row)
-                self._by_key.setdefault(row[0], []).append(len(self._rows))
+                self._by_key.setdefault(row[0], []).append(self._end())
                 undo.append(self._drop)
-            return len(self._rows)
+            return self._end()
 
     def read(self, after: int = 0, key: str | None = None) -> Iterator[tuple[int, str, bytes]]:
         """Yield (sequence, key, payload) of the rows after a sequence number, in order, of one key or all."""
         while True:
             with self._store.reading():
                 if key is None:
-                    first = max(after, 0)
-                    numbers: Sequence[int] = range(first + 1, min(first + PAGE, len(self._rows)) + 1)
+                    first = max(after, self._trimmed)
+                    numbers: Sequence[int] = range(first + 1, min(first + PAGE, self._end()) + 1)
                 else:
                     of_key = self._by_key.get(key, [])
                     start = bisect_right(of_key, after)
                     numbers = of_key[start : start + PAGE]
-                page = [(n, *self._rows[n - 1]) for n in numbers]
+                page = [(n, *self._rows[n - 1 - self._trimmed]) for n in numbers]
             if not page:
                 return
             yield from page
@@ -134,20 +140,45 @@ class MemoryLog:
     def get(self, sequence: int) -> tuple[str, bytes] | None:
         """Return the (key, payload) of one row; None if there is none."""
         with self._store.reading():
-            return self._rows[sequence - 1] if 1 <= sequence <= len(self._rows) else None
+            return self._rows[sequence - 1 - self._trimmed] if self._trimmed < sequence <= self._end() else None
 
     def last(self) -> int:
         """Return the last sequence number; 0 when empty."""
         with self._store.reading():
-            return len(self._rows)
+            return self._end()
 
     def erase(self, sequence: int) -> None:
         """Replace the payload of one row by nothing; its number and key stay."""
         with self._store.writing() as undo:
-            if 1 <= sequence <= len(self._rows):
-                row = self._rows[sequence - 1]
-                self._rows[sequence - 1] = (row[0], b"")
-                undo.append(lambda: self._rows.__setitem__(sequence - 1, row))
+            row = self.get(sequence)
+            if row is not None:
+                self._rows[sequence - 1 - self._trimmed] = (row[0], b"")
+                undo.append(lambda: self._rows.__setitem__(sequence - 1 - self._trimmed, row))
+
+    def trim(self, until: int) -> None:
+        """Drop the rows up to a sequence number; the last row stays."""
+        with self._store.writing() as undo:
+            count = min(until, self._end() - 1) - self._trimmed
+            if count <= 0:
+                return
+            dropped, before = self._rows[:count], self._trimmed
+            del self._rows[:count]
+            self._trimmed += count
+            keys = {key: self._by_key[key] for key, _ in dropped}
+            for key, numbers in keys.items():
+                self._by_key[key] = numbers[bisect_right(numbers, self._trimmed) :]
+                if not self._by_key[key]:
+                    del self._by_key[key]
+
+            def restore() -> None:
+                self._rows[:0] = dropped
+                self._trimmed = before
+                self._by_key.update(keys)
+
+            undo.append(restore)
+
+    def _end(self) -> int:
+        return self._trimmed + len(self._rows)
 
     def _drop(self) -> None:
         key, _ = self._rows.pop()
@@ -183,6 +214,11 @@ class MemoryTable:
             for key, value in checked:
                 undo.append(self._undoing(key))
                 self._set(key, value)
+
+    def known(self, keys: Sequence[str]) -> set[str]:
+        """Return those of the keys that are there."""
+        with self._store.reading():
+            return {key for key in keys if key in self._rows}
 
     def delete(self, keys: Sequence[str]) -> None:
         """Remove keys; absent ones are ignored."""

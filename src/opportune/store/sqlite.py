@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from opportune.errors import BadInput, BrokenStore
 from opportune.store.names import check_name
-from opportune.store.sqlite_file import WriterLock, broken, connect, make_private, write_copy
+from opportune.store.sqlite_copy import write_copy
+from opportune.store.sqlite_file import WriterLock, archive_of, broken, connect, make_private, write_anew
 from opportune.store.sqlite_shapes import SqliteBlobs, SqliteLog, SqliteTable
 
 Parameters = Sequence[Any]
@@ -33,11 +34,13 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._writing = threading.RLock()
+        self.writing = threading.RLock()
         self._reading = threading.Lock()
         self._owner = 0
         self._depth = 0
+        self._marked = 0
         self._failed = False
+        self._doubtful = False
         self._closed = False
         self._fresh: list[str] = []
         self._logs: dict[str, SqliteLog] = {}
@@ -45,6 +48,7 @@ class SqliteStore:
         make_private(path)
         self._lock = WriterLock(path)
         try:
+            write_anew(path)
             self._writer = connect(path)
             try:
                 self._reader = connect(path)
@@ -69,21 +73,18 @@ class SqliteStore:
         """The blobs."""
         return self._blobs
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Group writes; a nested block is a savepoint of the outer one."""
-        with self._writing:
-            level = self._begin()
-            try:
-                yield
-            except BaseException:
-                self._end(level, keep=False)
-                raise
-            self._end(level, keep=True)
+    @property
+    def folder(self) -> Path:
+        """The folder beside the file for the files of old rows: `hub.db.archive`."""
+        return archive_of(self.path)
+
+    def transaction(self) -> Block:
+        """Group writes; a nested block that writes is a savepoint of the outer one."""
+        return Block(self)
 
     def settle(self, compact: bool = False) -> None:
         """Copy the log of changes into the file and empty it; what was erased or deleted is zeros by then."""
-        with self._writing, self._reading:
+        with self.writing, self._reading:
             if self._depth:
                 raise BadInput("settle() was called inside a transaction; call it after the block has ended")
             self._check_open()
@@ -109,7 +110,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """Let go of the file; a second call does nothing."""
-        with self._writing, self._reading:
+        with self.writing, self._reading:
             if not self._closed:
                 self._closed = True
                 self._reader.close()
@@ -124,18 +125,29 @@ class SqliteStore:
             self.write(statement)
             self._fresh.append(statement)
 
-    def write(self, statement: str, parameters: Parameters = ()) -> None:
-        """Run one statement inside a transaction."""
+    def write(self, statement: str, parameters: Parameters = ()) -> int:
+        """Run one statement inside a transaction; return the number of the row if it inserted one."""
         self._check_alive()
         try:
-            self._writer.execute(statement, parameters)
+            if self._marked < self._depth:
+                self._mark()
+            return self._writer.execute(statement, parameters).lastrowid or 0
         except sqlite3.Error as error:
             raise self._failure(error) from error
+
+    def write_one(self, statement: str, parameters: Parameters = ()) -> int:
+        """Do as `write`, in the transaction of this thread or else in one of its own: one statement fails as a whole."""
+        if self._owner == threading.get_ident():
+            return self.write(statement, parameters)
+        with self.transaction():
+            return self.write(statement, parameters)
 
     def write_many(self, statement: str, rows: Sequence[Parameters]) -> None:
         """Run one statement for each row inside a transaction."""
         self._check_alive()
         try:
+            if self._marked < self._depth:
+                self._mark()
             self._writer.executemany(statement, rows)
         except sqlite3.Error as error:
             raise self._failure(error) from error
@@ -155,26 +167,40 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise broken(error, self.path) from error
 
-    def _begin(self) -> int:
+    def begin(self) -> int:
+        """Enter a block; return how many are around it."""
         self._check_alive()
-        try:
-            self._writer.execute(f"SAVEPOINT level_{self._depth}" if self._depth else "BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise self._failure(error) from error
+        if not self._depth:
+            if self._doubtful:
+                write_anew(self.path)
+                self._doubtful = False
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                raise self._failure(error) from error
+            self._marked = 1
+            self._owner = threading.get_ident()
         self._depth += 1
-        self._owner = threading.get_ident()
         return self._depth - 1
 
-    def _end(self, level: int, keep: bool) -> None:
+    def _mark(self) -> None:
+        """Make the savepoints of the blocks that are about to write for the first time; most never do."""
+        while self._marked < self._depth:
+            self._writer.execute(f"SAVEPOINT level_{self._marked}")
+            self._marked += 1
+
+    def end(self, level: int, keep: bool) -> None:
+        """Leave the block that `begin` entered."""
         self._depth = level
         lost = self._failed
+        marked, self._marked = self._marked > level, min(self._marked, level)
         try:
-            if level and not lost:
+            if level and not lost and marked:
                 if not keep:
                     self._writer.execute(f"ROLLBACK TO level_{level}")
                 self._writer.execute(f"RELEASE level_{level}")
                 self._make_again()
-            elif keep and not lost:
+            elif not level and keep and not lost:
                 self._writer.execute("COMMIT")
         except sqlite3.Error as error:
             lost = True
@@ -205,6 +231,8 @@ class SqliteStore:
     def _failure(self, error: sqlite3.Error) -> BrokenStore:
         # A full disk makes SQLite roll back by itself; what the block would still write must not commit alone.
         self._failed = self._depth > 0 and not self._writer.in_transaction
+        # After an error of the disk nothing is taken until what was acknowledged has been written anew.
+        self._doubtful |= getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR
         return broken(error, self.path)
 
     def _check_open(self) -> None:
@@ -215,3 +243,29 @@ class SqliteStore:
         self._check_open()
         if self._failed:
             raise BrokenStore(f"{self.path} failed earlier in this transaction; leave the block and do it again")
+
+
+class Block:
+    """One `with store.transaction():`. A class, because it costs a third of a generator and is entered all the time."""
+
+    __slots__ = ("_level", "_store")
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._level = 0
+
+    def __enter__(self) -> None:
+        self._store.writing.acquire()
+        try:
+            self._level = self._store.begin()
+        except BaseException:
+            self._store.writing.release()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._store.end(self._level, keep=kind is None)
+        finally:
+            self._store.writing.release()

@@ -1,4 +1,4 @@
-"""The file of a SQLite store: how it is opened, locked, copied, and what its errors mean."""
+"""The file of a SQLite store: how it is opened, locked, and what its errors mean."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import fcntl
 import os
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 
-from opportune.errors import BadInput, BrokenStore, StoreInUse
+from opportune.errors import BrokenStore, StoreInUse
 
 APPLICATION = int.from_bytes(b"OPPO", "big")
 SCHEMA = 1
@@ -23,7 +24,7 @@ _CURES = {
     sqlite3.SQLITE_LOCKED: "another program holds it; close that program and do it again",
     sqlite3.SQLITE_CORRUPT: "it is damaged; restore a copy made by `opportune backup`",
     sqlite3.SQLITE_NOTADB: "it is not a SQLite file; name another file, or restore a copy made by `opportune backup`",
-    sqlite3.SQLITE_IOERR: "the disk refuses to read or write; check the disk and its space, then open the store again",
+    sqlite3.SQLITE_IOERR: "the disk refuses to read or write; check the disk and its space, then do it again",
     sqlite3.SQLITE_TOOBIG: "one value is larger than SQLite takes (1 GB); store less at once",
 }
 
@@ -43,6 +44,48 @@ def make_private(path: Path) -> None:
         raise BrokenStore(
             f"{path}: {error.strerror}; give this user write permission on the file and its folder, or name another"
         ) from error
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def write_anew(path: Path) -> None:
+    """Write the log of changes of a store once more, as it is, and sync it; raise `BrokenStore` where that fails.
+
+    A process that was killed between writing and syncing leaves changes that everybody reads and the disk may not have;
+    so does an fsync that failed: the kernel takes its pages for written, and no later fsync writes them. Built upon,
+    such changes would be acknowledged as known already, and be lost with the power.
+    """
+    try:
+        with suppress(FileNotFoundError):
+            log = os.open(f"{path}-wal", os.O_RDWR | os.O_CLOEXEC)
+            try:
+                at = 0
+                while part := os.pread(log, 1 << 20, at):
+                    at += os.pwrite(log, part, at)
+                os.fsync(log)
+            finally:
+                os.close(log)
+        for folder in (path.absolute().parent, path.absolute().parent.parent):
+            with suppress(PermissionError):  # a folder that we may enter and not read was not made by us
+                sync(folder)
+    except OSError as error:
+        raise BrokenStore(f"{path}: {error.strerror}; check the disk and its space, then do it again") from error
+
+
+def archive_of(path: Path) -> Path:
+    """Return the folder beside a store's file that holds its old rows.
+
+    >>> archive_of(Path("shop/hub.db")).name
+    'hub.db.archive'
+    """
+    return path.with_name(path.name + ".archive")
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -78,27 +121,6 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer Opportune (layout {version}, this one reads up to {SCHEMA}); "
             "install that release, or restore a copy made before"
         )
-
-
-def write_copy(path: Path, target: Path) -> None:
-    """Write what is committed in the store at `path` to `target`, without its free space, whole or not at all."""
-    if target.exists() and target.samefile(path):
-        raise BadInput(f"{target} is the store itself; name another file for the copy")
-    part = target.with_name(target.name + ".part")
-    try:
-        make_private(part)
-        os.truncate(part, 0)
-        source = sqlite3.connect(path, timeout=5, isolation_level=None)
-        try:
-            source.execute("VACUUM INTO ?", (str(part),))
-        finally:
-            source.close()
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(target)
-    except (sqlite3.Error, OSError) as error:
-        part.unlink(missing_ok=True)
-        raise BrokenStore(f"{path} could not be copied to {target}: {error}; check space and permissions") from error
 
 
 class WriterLock:

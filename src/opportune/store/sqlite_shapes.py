@@ -25,14 +25,18 @@ class _Pages:
         self.rows = min(self.rows * 4, 1024) if size < 1 << 20 else max(self.rows // 4, 1)
 
 
+_ASKED = 100
+"""Keys that one query asks for."""
+
 _PAYLOAD = "CASE live WHEN 1 THEN payload ELSE x'' END"
 
 
 class SqliteLog:
     """A `Log` as a table by sequence number with an index by key.
 
-    Rows are only added at the end and erased by zeros of the same length, so no row ever moves inside the file and no
-    copy of an erased payload can stay in the unused part of a page, as SQLite's re-balancing of a table may leave.
+    Rows are added at the end and erased by zeros of the same length, so no row ever moves inside the file and no copy
+    of an erased payload can stay in the unused part of a page, as SQLite's re-balancing of a table may leave. Trimming
+    may: a log that holds open secrets, such as the keys of customers, is never trimmed.
     """
 
     def __init__(self, store: SqliteStore, name: str) -> None:
@@ -43,6 +47,7 @@ class SqliteLog:
             "(seq INTEGER PRIMARY KEY, key TEXT NOT NULL, live INTEGER NOT NULL DEFAULT 1, payload BLOB NOT NULL)"
         )
         store.make(f"CREATE INDEX IF NOT EXISTS {self._table}_by_key ON {self._table} (key)")
+        self._insert = f"INSERT INTO {self._table} (key, payload) VALUES (?, ?)"
 
     def shrink(self) -> None:
         """Give back the space of erased payloads; rows may move, so the file is to be rewritten afterwards."""
@@ -55,8 +60,10 @@ class SqliteLog:
             return self.last()
         for key, _ in rows:
             check_text(key)
+        if len(rows) == 1:
+            return self._store.write_one(self._insert, rows[0])
         with self._store.transaction():
-            self._store.write_many(f"INSERT INTO {self._table} (key, payload) VALUES (?, ?)", rows)
+            self._store.write_many(self._insert, rows)
             return self.last()
 
     def read(self, after: int = 0, key: str | None = None) -> Iterator[tuple[int, str, bytes]]:
@@ -85,6 +92,12 @@ class SqliteLog:
                 f"UPDATE {self._table} SET live = 0, payload = zeroblob(length(payload)) WHERE seq = ?", (sequence,)
             )
 
+    def trim(self, until: int) -> None:
+        """Drop the rows up to a sequence number; the last row stays, because SQLite numbers the next one after it."""
+        with self._store.transaction():
+            table = self._table
+            self._store.write(f"DELETE FROM {table} WHERE seq <= ? AND seq < (SELECT max(seq) FROM {table})", (until,))
+
 
 class SqliteTable:
     """A `Table` clustered by its key; SQLite compares UTF-8 bytes, which is the order of code points."""
@@ -105,8 +118,24 @@ class SqliteTable:
         """Insert or replace."""
         for key, _ in items:
             check_key(key)
-        with self._store.transaction():
-            self._store.write_many(f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?)", items)
+        statement = f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?)"
+        if len(items) == 1:
+            self._store.write_one(statement, items[0])
+        elif items:
+            with self._store.transaction():
+                self._store.write_many(statement, items)
+
+    def known(self, keys: Sequence[str]) -> set[str]:
+        """Return those of the keys that are there."""
+        found: set[str] = set()
+        for start in range(0, len(keys), _ASKED):
+            part = keys[start : start + _ASKED]
+            for key in part:
+                check_text(key)
+            marks = ",".join("?" * len(part))
+            query = f"SELECT key FROM {self._table} WHERE key IN ({marks})"
+            found.update(key for (key,) in self._store.rows(query, part))
+        return found
 
     def delete(self, keys: Sequence[str]) -> None:
         """Remove keys; absent ones are ignored."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from opportune.decide.board import Board
 from opportune.decide.types import Stage
 
+APPLICABLE = Stage.APPLICABLE
+
 
 def applicable(board: Board) -> Board:
     """Drop the actions whose `applicable` condition is not TRUE for this customer."""
-    return board.require(board.plan.applicable, Stage.APPLICABLE)
+    return board.require(board.plan.applicable, APPLICABLE)

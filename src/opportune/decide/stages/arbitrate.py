@@ -15,6 +15,8 @@ from opportune.decide.types import Chosen, Ghost, Stage
 RANKS = 4096
 """Streams of draws per placement: one per rank, and one for the ramp of new actions."""
 
+ARBITRATE, LIMIT = Stage.ARBITRATE, Stage.LIMIT
+
 
 def arbitrate(board: Board) -> Board:
     """Choose up to `limit` actions, each rank drawn afresh among those left, until silence wins.
@@ -23,18 +25,19 @@ def arbitrate(board: Board) -> Board:
     """
     scores, request, plan = board.scores, board.request, board.plan
     assert scores is not None
-    board.reasons[Stage.ARBITRATE] = lambda i: "lost to what was worth more"
+    board.reasons[ARBITRATE] = lambda i: "lost to what was worth more"
     if not len(scores.index):
         board.silence = "no action is left after policy, consent and contact limits"
         return board
     policy = way(board)
-    left = np.ones(len(scores.index), np.bool_)
-    full = {(plan.position[name], rank) for name, number, rank in request.excluded if number == board.number and rank}
+    left = np.empty(len(scores.index), np.bool_)
+    left.fill(True)
+    full = [(plan.position[name], rank) for name, number, rank in request.excluded if number == board.number and rank]
     for rank in range(min(request.limit, len(scores.index))):
         for position in [p for p, since in full if since == rank]:
             left[scores.index == position] = False
-            board.stage[position] = Stage.LIMIT
-        if not left.any():
+            board.stage[position] = LIMIT
+        if (rank or full) and not left.any():
             break
         winner, drawn = policy.choose(scores, left, request.seed, board.number * RANKS + rank, board.snapshot.answers)
         chances = policy.chances(scores, left, board.snapshot.answers) if request.probabilities else None
@@ -50,10 +53,10 @@ def arbitrate(board: Board) -> Board:
         left[winner] = False
     if board.chosen:
         first = plan.position[board.chosen[0].action]
-        board.pushed = bool(scores.index[int(scores.p.argmax())] != first)
-    board.stage[board.stage == 0] = Stage.ARBITRATE
+        board.pushed = bool(scores.index[scores.p.argmax()] != first)
+    np.putmask(board.stage, board.stage == 0, ARBITRATE)
     for c in board.chosen:
-        board.stage[plan.position[c.action]] = Stage.IN
+        board.stage[plan.position[c.action]] = 0
     return board
 
 

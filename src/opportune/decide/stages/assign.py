@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from opportune.catalog.types import ModelSettings
 from opportune.decide.board import Board
 from opportune.decide.types import hash01
 
@@ -13,13 +14,16 @@ HOLDOUT = "holdout"
 
 def assign(board: Board) -> Board:
     """Attach the customer's standing arm: the same for this customer every time, and independent of all others."""
-    model = board.plan.catalog.model
-    place = _place(board.request.customer)
-    if place < model.random_share:
-        board.arm = RANDOM
-    elif place >= 1 - model.holdout_share:
-        board.arm = HOLDOUT
+    board.arm = arm_of(board.plan.catalog.model, board.request.customer)
     return board
+
+
+def arm_of(model: ModelSettings, customer: str) -> str:
+    """Return the standing arm of a customer by their id: `random`, `holdout`, or "" for nearly all of them."""
+    place = _place(customer)
+    if place < model.random_share:
+        return RANDOM
+    return HOLDOUT if place >= 1 - model.holdout_share else ""
 
 
 @lru_cache(maxsize=65_536)

@@ -8,18 +8,20 @@ from opportune.clock import format_instant
 from opportune.decide.board import Board
 from opportune.decide.types import Stage
 
+AVAILABLE, LIMIT = Stage.AVAILABLE, Stage.LIMIT
+
 
 def available(board: Board) -> Board:
     """Drop actions without a treatment for the placement, outside their dates, or taken by another placement."""
     plan, at = board.plan, board.request.at
     if plan.dated:
-        board.stage[(plan.starts > at) | (plan.ends <= at)] = Stage.AVAILABLE
+        board.stage[(plan.starts > at) | (plan.ends <= at)] = AVAILABLE
     taken = [plan.position[name] for name in board.taken]
     if taken:
-        board.drop(np.array(taken, np.int32), Stage.AVAILABLE)
+        board.drop(np.array(taken, np.int32), AVAILABLE)
     full = [plan.position[name] for name, number, rank in board.request.excluded if (number, rank) <= (board.number, 0)]
     if full:
-        board.drop(np.array(full, np.int32), Stage.LIMIT)
+        board.drop(np.array(full, np.int32), LIMIT)
 
     def reason(i: int) -> str:
         if board.place.treatment[i] < 0:
@@ -30,6 +32,6 @@ def available(board: Board) -> Board:
             return f"ended at {format_instant(int(plan.ends[i]))}"
         return "is already the answer of another placement in this request"
 
-    board.reasons[Stage.AVAILABLE] = reason
-    board.reasons[Stage.LIMIT] = lambda i: "its contact limits have no room for it beside what was already chosen"
+    board.reasons[AVAILABLE] = reason
+    board.reasons[LIMIT] = lambda i: "its contact limits have no room for it beside what was already chosen"
     return board

@@ -6,7 +6,7 @@ import numpy as np
 
 from opportune.catalog.profile_sections import LEVER_BOUNDS
 from opportune.decide.board import Board
-from opportune.decide.scores import BASE, BASELINE, REACH, WORTH, C, Floats, Ints, L, Scores, V, gather, weigh
+from opportune.decide.scores import BASE, BASELINE, WORTH, C, Floats, Ints, L, Scores, V, gather, weigh
 from opportune.decide.types import Stage
 from opportune.predictors.base import Values
 
@@ -14,6 +14,8 @@ EVERY = frozenset("PCVL")
 
 BASELINE_POSITIVES = 200
 """Goals reached without a contact that `incremental` needs before it takes the baseline off."""
+
+NOBODY = np.zeros(0)
 
 
 def score(board: Board) -> Board:
@@ -33,15 +35,16 @@ def score(board: Board) -> Board:
         _value(board, index, table[V])
     if plan.weights:
         table[C] = _context(board, index)
-    if settings.ramp and snapshot.answers >= settings.ramp and len(index):
-        table[REACH] = _reach(snapshot.model.positives()[index], settings.ramp)
     if on != EVERY:
         for name, row in (("C", C), ("V", V), ("L", L)):
             table[row] = table[row] if name in on else 1.0
         if "P" not in on:
             p, family, a, b = np.ones(len(index)), "certain", np.ones(len(index)), np.zeros(len(index))
             table[BASE] = 0.0
-    weigh(table, p, a, b, family == "logit-normal", settings.width if family != "certain" else 1.0)
+    ramp = settings.ramp if snapshot.answers >= settings.ramp else 0
+    positives = snapshot.model.positives() if ramp else NOBODY
+    width = settings.width if family != "certain" else 1.0
+    weigh(table, index, p, a, b, family == "logit-normal", width, positives, ramp)
     board.scores = Scores(index, family, table, service, plan.price(board.place, board.row))
     if not plan.worthy:
         worth = table[WORTH] > 0
@@ -54,7 +57,7 @@ def score(board: Board) -> Board:
 def inputs(board: Board) -> Values:
     """Return what the predictors may see of this customer, here and now."""
     plan, texts = board.plan, board.row.texts
-    return Values(board.row.numbers[plan.number_slots].astype(np.float32), [texts[i] for i in plan.text_slots])
+    return Values(board.row.numbers.take(plan.number_slots).astype(np.float32), [texts[i] for i in plan.text_slots])
 
 
 def _known(board: Board) -> bool:
@@ -81,10 +84,3 @@ def _value(board: Board, index: Ints, value: Floats) -> None:
     for i, expression in board.plan.valued:
         if board.stage[i] == 0:
             value[np.searchsorted(index, i)] = board.plan.number(expression, board.row) or 0.0
-
-
-def _reach(positives: Floats, ramp: int) -> Floats:
-    """A new action takes part in 2 % of decisions, growing to all at `ramp` positives, if a mature one is there."""
-    if positives.max() < ramp:
-        return np.ones(len(positives))
-    return np.minimum(1.0, 0.02 + 0.98 * positives / ramp)

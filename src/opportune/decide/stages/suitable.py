@@ -5,7 +5,9 @@ from __future__ import annotations
 from opportune.decide.board import Board
 from opportune.decide.types import Stage
 
+SUITABLE = Stage.SUITABLE
+
 
 def suitable(board: Board) -> Board:
     """Drop what is not `suitable`, and what would not help: whatever V and L, there is no contact then."""
-    return board.require(board.plan.suitable, Stage.SUITABLE).require(board.plan.helps, Stage.SUITABLE)
+    return board.require(board.plan.suitable, SUITABLE).require(board.plan.helps, SUITABLE)

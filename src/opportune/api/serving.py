@@ -1,0 +1,207 @@
+"""A hub behind a door, from the first request to the last; and the server that listens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opportune.api.app import App
+from opportune.api.door import Door
+from opportune.api.keys import Key, Keys, Rates
+from opportune.api.log import log, trace
+from opportune.api.metrics import Metrics
+from opportune.api.outbound import Outbound
+from opportune.api.streams import Streams
+from opportune.api.table import ENDPOINTS
+from opportune.api.tokens import Signer
+from opportune.api.webhooks import Webhooks
+from opportune.api.writer import Writer
+from opportune.errors import BadInput, BrokenStore, OpportuneError
+from opportune.hub import Hub
+
+if TYPE_CHECKING:
+    import uvicorn
+
+HEADERS = 15.0
+"""Seconds that the headers of a request may take to arrive."""
+
+MOST_CONNECTIONS = 12_000
+
+
+def door_of(hub: Hub, folder: Path | None = None, private_webhooks: bool = False) -> tuple[Door, str]:
+    """Return the door of a hub, and the secret that opens it as admin until the process ends."""
+    metrics = Metrics()
+    writer, signer = Writer(hub, metrics.group), Signer(hub.store)
+    secret = f"opl_{secrets.token_urlsafe(32)}"
+    local = Key(id="local", kind="admin", name="local", scopes=(), origins=(), rate=0.0, created=hub.clock.now())
+    door = Door(
+        hub=hub,
+        writer=writer,
+        keys=Keys(hub.store),
+        rates=Rates(),
+        signer=signer,
+        streams=Streams(hub, writer, signer),
+        webhooks=Webhooks(hub.store, hub.vault, hub.clock),
+        metrics=metrics,
+        folder=folder,
+        local=local,
+        local_hash=sha256(secret.encode()).digest(),
+        private_webhooks=private_webhooks,
+    )
+    return door, secret
+
+
+@asynccontextmanager
+async def at_work(door: Door) -> AsyncIterator[App]:
+    """Start what works behind a door, and end it in order; yields the ASGI application."""
+    door.writer.start()
+    outbound = Outbound(door)
+
+    def changed(subject: str | None) -> None:
+        door.streams.changed(subject)
+        outbound.changed(subject)
+
+    door.hub.changed = changed
+    door.streams.start()
+    outbound.start()
+    ticking = asyncio.ensure_future(_tick(door))
+    try:
+        yield App(door, ENDPOINTS)
+    finally:
+        door.stopping = True
+        ticking.cancel()
+        door.streams.stop()
+        await outbound.stop()
+        await door.writer.stop()
+        with suppress(asyncio.CancelledError):
+            await ticking
+
+
+async def _tick(door: Door) -> None:
+    """Let time pass while nothing else happens: windows end, old rows go to the archive."""
+    archived = 0.0
+    while True:
+        await asyncio.sleep(1.0)
+        try:
+            await door.writer.do(door.hub.tick)
+            now = asyncio.get_running_loop().time()
+            if now - archived > 3600:
+                archived = now
+                await asyncio.to_thread(door.hub.archive)
+        except Exception as error:  # whatever it was, time goes on
+            log.warning("the hub cannot go on by itself now", **trace(error))
+
+
+class HubFile:
+    """`hub.json` beside the store: where the hub listens and the token that opens it, for this user's commands only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "hub.json"
+
+    def write(self, address: str, token: str) -> None:
+        """Say where the hub listens."""
+        try:
+            self.path.unlink(missing_ok=True)
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump({"address": address, "token": token, "pid": os.getpid()}, file)
+        except OSError as error:
+            raise BrokenStore(
+                f"{self.path} cannot be written: {error.strerror}; free some space, or give this user write permission"
+            ) from error
+
+    def remove(self) -> None:
+        """Say that the hub no longer listens."""
+        self.path.unlink(missing_ok=True)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 takes any that is free. Raises `BadInput` for a port in use."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    door = socket.socket(family, socket.SOCK_STREAM)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind((host, port))
+    except OSError as error:
+        door.close()
+        raise BadInput(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port, or 0 for any"
+        ) from None
+    door.listen(2048)
+    return door
+
+
+@asynccontextmanager
+async def server(door: Door) -> AsyncIterator[tuple[uvicorn.Server, Callable[[], None]]]:
+    """Yield the server of a door that is at work, and the function that lets it end, to be called in the event loop."""
+    import uvicorn
+
+    from opportune.api.protocol import Protocol
+
+    async with at_work(door) as app:
+        config = uvicorn.Config(
+            app, http=Protocol, loop="uvloop", lifespan="off", access_log=False, log_config=None, server_header=False,
+            date_header=False, timeout_keep_alive=75, timeout_graceful_shutdown=10, limit_concurrency=MOST_CONNECTIONS,
+        )  # fmt: skip
+        made = uvicorn.Server(config)
+
+        def stop() -> None:
+            door.stopping = True
+            door.streams.stop()
+            made.should_exit = True
+
+        yield made, stop
+
+
+async def serve(door: Door, listening: socket.socket, begun: Callable[[], None] = lambda: None) -> None:
+    """Answer requests until a signal says to stop; SIGHUP takes changed files live. `begun` is called once it does."""
+    from opportune.api.admin import published
+
+    async with server(door) as (made, stop):
+
+        async def take_live() -> None:
+            try:
+                told = await door.writer.do(lambda: published(door, "SIGHUP"), alone=True)
+                log.info("files taken live" if told.published else "nothing changed in the files", catalog=told.catalog)
+            except OpportuneError as error:
+                log.error("the files were not taken live", problem=str(error))
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(take_live()))
+        begun()
+        with suppress(asyncio.CancelledError):
+            await made._serve([listening])
+
+
+def run(hub: Hub, folder: Path | None, host: str, port: int, hub_file: HubFile | None, private_webhooks: bool) -> None:
+    """Serve a hub until a signal says to stop."""
+    import uvloop
+
+    door, token = door_of(hub, folder, private_webhooks)
+    listening = listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listening.getsockname()[1]}"
+
+    def begun() -> None:
+        if hub_file:
+            hub_file.write(address, token)
+        log.info("listening", address=address, catalog=hub.plan.catalog.hash)
+
+    try:
+        uvloop.run(serve(door, listening, begun))
+    finally:
+        if hub_file:
+            hub_file.remove()
+        listening.close()
+        log.info("stopped")

@@ -1,0 +1,342 @@
+"""The client of a hub: what `Hub` offers in one process, over HTTP, with the same words and the same answers.
+
+>>> from opportune.client import Client
+>>> client = Client("http://127.0.0.1:8080", "ops_...")
+>>> client.decide("maya", placement="app.home.hero")  # doctest: +SKIP
+Answered(decision_id='01K...', customer_id='maya', ...)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from opportune.errors import BadCatalog, BadInput, BadRequest, BrokenStore, Forgotten, NotFound, OpportuneError, Stale
+from opportune.errors import Problem as Mistake
+from opportune.wire import (
+    Answered,
+    Backup,
+    CatalogDiff,
+    Explanation,
+    Export,
+    FileImport,
+    Healthy,
+    KeyInfo,
+    OutcomeAnswer,
+    Problem,
+    Profile,
+    Published,
+    Rebuilt,
+    Recorded,
+    RejectedEvents,
+    Replayed,
+    Status,
+    UserToken,
+    Value,
+    WebhookInfo,
+    Why,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+
+class Unreachable(OpportuneError):
+    """Nobody answers at the address of the hub."""
+
+
+class Refused(OpportuneError):
+    """The hub does not let this key in, or not as often."""
+
+
+class Transport(Protocol):
+    """How a request gets to a hub."""
+
+    def send(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        """Return the status and the body of the answer."""
+
+    def stream(self, method: str, path: str, body: bytes | None) -> Iterator[bytes]:
+        """Yield the lines of an answer as they come; raise what `problem_of` makes of one that is no 200."""
+
+    def close(self) -> None:
+        """Let go of what is held."""
+
+
+class Client:
+    """A hub at a URL. `key` is a server key; the methods after `forget` need an admin key.
+
+    Raises what `Hub` raises, `Refused` where the key does not open something, and `Unreachable`.
+    """
+
+    def __init__(self, url: str, key: str, transport: Transport | None = None, timeout: float = 30.0) -> None:
+        """`transport` is for those who reach a hub otherwise; `timeout` is in seconds."""
+        self._transport = transport or _Http(url, key, timeout)
+
+    def ingest(self, events: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> None:
+        """Hand events in, as Segment's tracking API has them; when this returns they are on disk.
+
+        Events with a fault of their own are set aside (`rejected`). Sends 100 at a time; give each a `messageId`, so
+        that sending again after an error counts nothing twice.
+        """
+        batch = [dict(events)] if isinstance(events, Mapping) else [dict(event) for event in events]
+        for start in range(0, len(batch), 100):
+            self._call("POST", "/v1/batch", dict, {"batch": batch[start : start + 100]})
+
+    def decide(
+        self,
+        customer: str | None = None,
+        placement: str | None = None,
+        placements: Sequence[str] = (),
+        context: Mapping[str, Value] | None = None,
+        limit: int = 1,
+        anonymous: str | None = None,
+        peek: bool = False,
+        request_id: str | None = None,
+        channel: str | None = None,
+        explain: bool = False,
+        token: str | None = None,
+    ) -> Answered:
+        """Return the next best actions for a customer, or silence; see `Hub.decide`.
+
+        The `token` of a streamed answer makes that answer a decision; `Stale` is raised if it no longer holds.
+        """
+        asked = {
+            "userId": customer, "anonymousId": anonymous, "placement": placement, "placements": list(placements),
+            "context": dict(context or {}), "limit": limit, "peek": peek, "requestId": request_id, "channel": channel,
+            "explain": explain, "token": token,
+        }  # fmt: skip
+        return self._call("POST", "/v1/decide", Answered, asked)
+
+    def respond(
+        self, decision_id: str, action: str, outcome: str, value: float | None = None, at: str | int | None = None
+    ) -> bool:
+        """Tell what became of an action; return whether it was news. `at` is ISO 8601 or an epoch number."""
+        told = {"decisionId": decision_id, "action": action, "outcome": outcome, "value": value, "at": at}
+        return self._call("POST", "/v1/outcomes", OutcomeAnswer, told).news
+
+    def recorded(self, decision_id: str) -> Recorded:
+        """Return a decision of the ledger, explained, and whether it replays to the bit."""
+        return self._call("GET", f"/v1/decisions/{_q(decision_id)}", Recorded)
+
+    def explain(self, decision_id: str) -> Explanation:
+        """Return what won and why, and what each other action fell to."""
+        told = self.recorded(decision_id).explanation
+        assert told is not msgspec.UNSET
+        return told
+
+    def why(self, decision_id: str, action: str) -> Why:
+        """Return what one action fell to, and the smallest change that would have made it win."""
+        return self._call("GET", f"/v1/decisions/{_q(decision_id)}/why", Why, query={"action": action})
+
+    def profile(self, customer: str) -> Profile:
+        """Return what is known of a customer."""
+        return self._call("GET", f"/v1/customers/{_q(customer)}", Profile)
+
+    def export(self, customer: str) -> Export:
+        """Return everything that is kept about a customer."""
+        return self._call("GET", f"/v1/customers/{_q(customer)}/export", Export)
+
+    def actions(self, customer: str, placement: str, anonymous: bool = False, limit: int = 1) -> Iterator[Answered]:
+        """Yield the next best action now, and again each time that it changes; ends when the hub does."""
+        query = {"placement": placement, "limit": str(limit), "anonymous": str(anonymous).lower()}
+        for line in self._transport.stream("GET", f"/v1/customers/{_q(customer)}/actions?{urlencode(query)}", None):
+            if line.startswith(b"data:"):
+                told = line[5:].strip()
+                if b'"urn:opportune:' in told[:40]:
+                    raise error_of(msgspec.json.decode(told, type=Problem))
+                yield msgspec.json.decode(told, type=Answered)
+
+    def user_token(self, user_id: str, lasts: str = "1h") -> UserToken:
+        """Return a token with which a browser may ask about one user."""
+        return self._call("POST", "/v1/tokens", UserToken, {"userId": user_id, "lasts": lasts})
+
+    def forget(self, customer: str) -> None:
+        """Destroy everything that is kept about a customer."""
+        self._call("DELETE", f"/v1/customers/{_q(customer)}", dict)
+
+    def status(self) -> Status:
+        """Return what the hub serves, and how much."""
+        return self._call("GET", "/v1/status", Status)
+
+    def ready(self) -> bool:
+        """Return whether a write is durable now; raises `BrokenStore` with the reason where not."""
+        return self._call("GET", "/readyz", Healthy).status == "ready"
+
+    def model(self) -> dict[str, Any]:
+        """Return what the model has learned."""
+        return self._call("GET", "/v1/model", dict[str, Any])
+
+    def rebuild(self, reason: str = "") -> Rebuilt:
+        """Learn the model anew from the ledger alone."""
+        return self._call("POST", "/v1/rebuild", Rebuilt, query={"reason": reason})
+
+    def publish(self, author: str = "") -> Published:
+        """Take the files of the hub's project folder live."""
+        return self._call("POST", "/v1/publish", Published, query={"author": author})
+
+    def diff(self) -> CatalogDiff:
+        """Return what publishing would change, and for how many customers."""
+        return self._call("GET", "/v1/diff", CatalogDiff)
+
+    def rejected(self, limit: int = 1000) -> RejectedEvents:
+        """Return the events that were set aside."""
+        return self._call("GET", "/v1/rejected", RejectedEvents, query={"limit": str(limit)})
+
+    def retry(self) -> Replayed:
+        """Try the events that were set aside again."""
+        return self._call("POST", "/v1/rejected/replay", Replayed)
+
+    def import_files(
+        self, files: Sequence[Path], map: Sequence[str] = (), source: str = "import"
+    ) -> Iterator[FileImport]:
+        """Take events in from files of the machine that serves; yields how far that is."""
+        asked = {"files": [str(file.absolute()) for file in files], "map": list(map), "source": source}
+        for line in self._transport.stream("POST", "/v1/files", msgspec.json.encode(asked)):
+            if line.startswith(b'{"type"'):
+                raise error_of(msgspec.json.decode(line, type=Problem))
+            yield msgspec.json.decode(line, type=FileImport)
+
+    def backup(self, file: Path) -> Backup:
+        """Write a consistent copy of the store to a file of the machine that serves."""
+        return self._call("POST", "/v1/backup", Backup, {"file": str(file.absolute())})
+
+    def unjoin(self, node: str) -> None:
+        """Undo a join; `node` is one that the profile lists."""
+        self._call("DELETE", f"/v1/joins/{_q(node)}", dict)
+
+    def keys(self) -> list[KeyInfo]:
+        """Return every key, without its secret."""
+        return self._call("GET", "/v1/keys", list[KeyInfo])
+
+    def new_key(
+        self, kind: str, name: str = "", scopes: Sequence[str] = (), origins: Sequence[str] = (),
+        rate: float | None = None,
+    ) -> KeyInfo:  # fmt: skip
+        """Make a key: write, server or admin; its `key` is in this answer and nowhere else."""
+        asked = {"kind": kind, "name": name, "scopes": list(scopes), "origins": list(origins), "rate": rate}
+        return self._call("POST", "/v1/keys", KeyInfo, asked)
+
+    def rotate_key(self, id: str) -> KeyInfo:
+        """Make a key like this one, and revoke this one."""
+        return self._call("POST", f"/v1/keys/{_q(id)}/rotate", KeyInfo)
+
+    def revoke_key(self, id: str) -> KeyInfo:
+        """Revoke a key; it stops working at once."""
+        return self._call("DELETE", f"/v1/keys/{_q(id)}", KeyInfo)
+
+    def webhooks(self) -> list[WebhookInfo]:
+        """Return the webhook subscriptions."""
+        return self._call("GET", "/v1/webhooks", list[WebhookInfo])
+
+    def new_webhook(self, url: str, placements: Sequence[str]) -> WebhookInfo:
+        """Subscribe a URL to changed answers; the secret that signs them is in this answer only."""
+        return self._call("POST", "/v1/webhooks", WebhookInfo, {"url": url, "placements": list(placements)})
+
+    def remove_webhook(self, id: str) -> None:
+        """End a subscription."""
+        self._call("DELETE", f"/v1/webhooks/{_q(id)}", dict)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(
+        self, method: str, path: str, gives: type[T], body: Any = None, query: Mapping[str, str] | None = None
+    ) -> T:
+        whole = f"{path}?{urlencode(query)}" if query else path
+        status, data = self._transport.send(method, whole, None if body is None else msgspec.json.encode(body))
+        if status != 200:
+            raise problem_of(status, data)
+        return msgspec.json.decode(data, type=gives)
+
+
+def problem_of(status: int, data: bytes) -> OpportuneError:
+    """Return the error that an answer other than 200 stands for."""
+    try:
+        return error_of(msgspec.json.decode(data, type=Problem))
+    except msgspec.MsgspecError:
+        told = data[:300].decode("utf-8", "replace")
+        return OpportuneError(f"the hub answered {status}: {told}")
+
+
+def error_of(problem: Problem) -> OpportuneError:
+    """Return the exception that a problem stands for, the same that a hub in this process raises."""
+    if problem.code == "bad-catalog":
+        return BadCatalog([Mistake(**one) for one in problem.errors])
+    match problem.status:
+        case 400:
+            return BadRequest(problem.detail, problem.field)
+        case 404:
+            return NotFound(problem.detail)
+        case 409:
+            return Stale(problem.detail)
+        case 410:
+            return Forgotten(problem.detail)
+        case 413:
+            return BadInput(problem.detail)
+        case 503:
+            return BrokenStore(problem.detail)
+        case 401 | 403 | 429:
+            return Refused(problem.detail)
+    return OpportuneError(problem.detail)
+
+
+class _Http:
+    """Requests over the network, one connection kept open."""
+
+    def __init__(self, url: str, key: str, timeout: float) -> None:
+        import httpx
+
+        self._url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        self._client = httpx.Client(headers=headers, timeout=timeout, trust_env=False)
+
+    def send(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        import httpx
+
+        try:
+            answer = self._client.request(method, self._url + path, content=body)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+        return answer.status_code, answer.content
+
+    def stream(self, method: str, path: str, body: bytes | None) -> Iterator[bytes]:
+        import httpx
+
+        patient = httpx.Timeout(30.0, read=60.0)
+        try:
+            with self._client.stream(method, self._url + path, content=body, timeout=patient) as answer:
+                if answer.status_code != 200:
+                    raise problem_of(answer.status_code, answer.read())
+                for line in answer.iter_lines():
+                    if line:
+                        yield line.encode()
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _unreachable(self, error: httpx.HTTPError) -> Unreachable:
+        return Unreachable(
+            f"no hub answers at {self._url}: {error or type(error).__name__}; start it with `opportune serve`"
+        )
+
+
+def _q(text: str) -> str:
+    return quote(text, safe="")

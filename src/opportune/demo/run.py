@@ -1,0 +1,139 @@
+"""One start of the demo: the quick days of the warm-up, then a hub that serves and customers who live through it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from threading import Event
+
+from opportune.api.beside import beside
+from opportune.api.serving import HubFile, listen
+from opportune.client import Client
+from opportune.clock import DAY, SystemClock
+from opportune.demo.customers import Clock, Customers, Notice
+from opportune.demo.live import Counters, Living
+from opportune.demo.place import Place, State
+from opportune.errors import BadInput
+from opportune.hub import Hub
+from opportune.simulate.company import Company
+from opportune.testing import FakeClock
+
+LONGEST = 5.0
+"""Seconds after which the warm-up ends with the day that it is in; the first day, which compiles, does not count."""
+
+HOST = "127.0.0.1"
+PORT = 8080
+
+
+@dataclass
+class Running:
+    """A demo whose hub serves and whose customers live."""
+
+    address: str
+    key: str
+    hub: Hub
+    admin: Client
+    sender: Client
+    asker: Client
+    customers: Customers
+    living: Living
+    counters: Counters
+
+
+def warm_up(place: Place, state: State, stop: Event) -> Iterator[tuple[float, str]]:
+    """Live the days before now in the hub itself, without HTTP; yields the part done and a word, day by day.
+
+    Ends early when it is told to `stop` or takes longer than `LONGEST`.
+    """
+    if not state.warm:
+        return
+    begun, days, clock = 0.0, state.warm, FakeClock(state.start, salt=state.seed)
+    with Hub.open(place.folder, place.url, clock=clock) as hub:
+        customers = _customers(hub, state, clock)
+        customers.reach(hub, hub)
+        while state.warm and not stop.is_set():
+            _live_a_day(hub, customers, clock)
+            begun = begun or time.monotonic()
+            state.warm = state.warm - 1 if time.monotonic() - begun < LONGEST else 0
+            _remember(place, state, customers)
+            yield 1 - state.warm / days, f"{state.figures.events:,} events, {state.figures.decisions:,} decisions"
+
+
+@contextmanager
+def serving(
+    place: Place, state: State, port: int | None, pace: float, tell: Callable[[Notice], None]
+) -> Iterator[Running]:
+    """Serve the hub of the demo and let its customers live while the block runs; what they do goes to `tell`.
+
+    Without a `port` it is 8080, or any other if that is taken. A `pace` of 1 is to read along.
+    """
+    with ExitStack() as stack:
+        hub = stack.enter_context(Hub.open(place.folder, place.url))
+        files = HubFile(place.store.parent)
+        address, secret = stack.enter_context(beside(hub, _listening(port), place.folder, files))
+        admin = stack.enter_context(Client(address, secret))
+        sender, asker = (stack.enter_context(Client(address, _key(admin, state, kind))) for kind in ("write", "server"))
+        customers = _customers(hub, state, SystemClock())
+        customers.reach(sender, asker)
+        customers.tell = tell
+        state.starts += 1
+        living = Living(customers, pace, lambda: _remember(place, state, customers))
+        counters = Counters(address)
+        living.start()
+        try:
+            yield Running(address, state.keys["server"][1], hub, admin, sender, asker, customers, living, counters)
+        finally:
+            living.stop()
+            counters.close()
+            _remember(place, state, customers)
+        if living.error:
+            raise living.error
+
+
+def _customers(hub: Hub, state: State, clock: Clock) -> Customers:
+    """Return the customers where they stopped last time."""
+    company = Company(state.seed, hub.plan.actions, state.customers, start=state.start, season=0.0)
+    if state.company:
+        company.restore(state.company)
+    customers = Customers(company, lambda: hub.plan, clock, state.figures)
+    if state.living:
+        customers.restore(state.living)
+    return customers
+
+
+def _live_a_day(hub: Hub, customers: Customers, clock: FakeClock) -> None:
+    """Live to the end of the day in one transaction of the store."""
+    night = customers.now + DAY - (customers.now - customers.company.start) % DAY
+    with hub.group():
+        while customers.due() <= night:
+            clock.at = customers.due()
+            customers.step()
+        clock.at = customers.now = night
+        hub.tick()
+
+
+def _remember(place: Place, state: State, customers: Customers) -> None:
+    state.company, state.living = customers.company.snapshot(), customers.snapshot()
+    place.keep(state)
+
+
+def _listening(port: int | None) -> socket.socket:
+    if port is not None:
+        return listen(HOST, port)
+    try:
+        return listen(HOST, PORT)
+    except BadInput:
+        return listen(HOST, 0)
+
+
+def _key(admin: Client, state: State, kind: str) -> str:
+    """Return the demo's key of a kind, the same each time; made anew if somebody revoked it."""
+    made_before = admin.keys()
+    good = {key.id for key in made_before if key.revoked is None}
+    if kind not in state.keys or state.keys[kind][0] not in good:
+        made = admin.new_key(kind, name="demo")
+        state.keys[kind] = made.id, str(made.key)
+    return state.keys[kind][1]

@@ -1,0 +1,413 @@
+"""What goes over the wire: the requests and answers of the HTTP door, the same for the hub and for its client.
+
+JSON has these names in camelCase. Times are ISO 8601 in UTC; an answer that is silent says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+Value = float | int | str | bool | None
+"""A trait, a feature or a piece of context."""
+
+
+class DecideRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What is the next best action for this customer here and now?
+
+    Name the customer by `userId` or `anonymousId`, and where it will be said by `placement`, `placements` or `channel`
+    (all of its placements). A `peek` gives the same answer and leaves nothing behind; the same `requestId` gets the
+    first answer again for a day; a `token` of a streamed answer makes that answer a decision, if it still holds.
+    """
+
+    user_id: str | int | None = None
+    anonymous_id: str | int | None = None
+    placement: str | None = None
+    placements: list[str] = []
+    channel: str | None = None
+    limit: int = 1
+    context: dict[str, Value] = {}
+    explain: bool = False
+    peek: bool = False
+    request_id: str | None = None
+    token: str | None = None
+    user_token: str | None = None
+
+
+class Offer(msgspec.Struct, frozen=True, rename="camel"):
+    """An action to be made, with what it takes to show it and every factor that made it win."""
+
+    action: str
+    issue: str
+    group: str
+    treatment: str
+    placement: str
+    rank: int
+    priority: float
+    propensity: float
+    context_weight: float
+    value: float
+    lever: float
+    selection_probability: float
+    content: Mapping[str, Any]
+    items: list[Any] = []
+
+
+class Answered(msgspec.Struct, frozen=True, rename="camel"):
+    """The answer to one request: actions in order, or why there is silence. A peek has no `decisionId`."""
+
+    decision_id: str | None
+    customer_id: str
+    at: datetime
+    actions: list[Offer]
+    silence: str | None
+    explanation: Explanation | UnsetType = UNSET
+    token: str | UnsetType = UNSET
+
+
+class Recorded(Answered, frozen=True, rename="camel", kw_only=True):
+    """A decision of the ledger, explained; `replayed` says that deciding again gave the same record to the bit."""
+
+    replayed: bool
+
+
+class ShownAction(msgspec.Struct, frozen=True, rename="camel"):
+    """An action as a browser gets it: what to show, and nothing of what the hub thinks."""
+
+    action: str
+    treatment: str
+    placement: str
+    rank: int
+    content: Mapping[str, Any]
+    items: list[Any] = []
+
+
+class Shortly(msgspec.Struct, frozen=True, rename="camel"):
+    """The answer that a browser gets."""
+
+    decision_id: str | None
+    actions: list[ShownAction]
+    token: str | UnsetType = UNSET
+
+
+class OutcomeRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What became of an action: one of its outcomes, or `impression`, `delivered`, `released` (not delivered).
+
+    `at` is ISO 8601 or an epoch number, now by default; `value` is what it was worth.
+    """
+
+    decision_id: str
+    action: str
+    outcome: str
+    at: str | int | float | None = None
+    value: float | None = None
+    anonymous_id: str | int | None = None
+    user_token: str | None = None
+
+
+class OutcomeAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """Whether an outcome was news (False: it was known already), or the problem that it had."""
+
+    news: bool
+    problem: Problem | UnsetType = UNSET
+
+
+class Mover(msgspec.Struct, frozen=True, rename="camel"):
+    """A predictor that moved P: its name, the bin that the customer is in, and its share of the logit."""
+
+    name: str
+    bin: str
+    logit: float
+
+
+class Won(msgspec.Struct, frozen=True, rename="camel"):
+    """An action that was chosen, every factor, the predictors that moved its P most, and the sentence that says so.
+
+    `priority` is the mean, `drawn` the draw that decided (None where nothing was drawn); `baseline` is the chance of
+    its goal without any contact.
+    """
+
+    action: str
+    treatment: str
+    placement: str
+    channel: str
+    rank: int
+    propensity: float
+    baseline: float
+    context_weight: float
+    value: float
+    lever: float
+    priority: float
+    drawn: float | None
+    selection_probability: float
+    moved_by: list[Mover]
+    sentence: str
+
+
+class Lost(msgspec.Struct, frozen=True, rename="camel"):
+    """An action that was not chosen, the stage at which it fell, and the reason in words."""
+
+    action: str
+    placement: str
+    stage: str
+    reason: str
+
+
+class Explanation(msgspec.Struct, frozen=True, rename="camel"):
+    """One decision explained: what won, what lost and where, silence, and whether V or L won against P."""
+
+    won: list[Won]
+    lost: list[Lost]
+    silence: str | None
+    notes: list[str]
+    pushed: bool
+
+    def __str__(self) -> str:
+        lines = [w.sentence for w in self.won] or [f"Silence: {self.silence}."]
+        lines += [f"  {x.action} ({x.placement}) fell at {x.stage}: {x.reason}" for x in self.lost]
+        return "\n".join([*lines, *self.notes])
+
+
+class Why(msgspec.Struct, frozen=True, rename="camel"):
+    """Why one action did not win. `change` is the smallest change that would have made it win, verified; or None.
+
+    `change` maps names of traits and features to their new values, or `lever` or `value` to what it would have to be.
+    """
+
+    action: str
+    placement: str
+    stage: str
+    reason: str
+    change: Mapping[str, Value] | None
+    sentence: str
+
+
+class Success(msgspec.Struct, frozen=True):
+    """What a tracking call gets once its events are on disk."""
+
+    success: bool = True
+
+
+class Ingested(msgspec.Struct, frozen=True):
+    """What became of some events: taken, already known by their messageId, or set aside with a reason."""
+
+    taken: int
+    duplicates: int
+    rejected: int
+
+
+class Turn(msgspec.Struct, frozen=True, rename="camel"):
+    """A situation that the customer entered or left, with what caused it: an event, or that time passed."""
+
+    situation: str
+    entered: bool
+    at: datetime
+    cause: str
+
+
+class Profile(msgspec.Struct, frozen=True, rename="camel"):
+    """What is known of a customer. `turns` are the latest changes of state, each with its cause."""
+
+    customer_id: str
+    subject: str
+    nodes: list[str]
+    values: dict[str, Value]
+    contacts: dict[str, Value]
+    consents: dict[str, str]
+    situations: list[str]
+    turns: list[Turn]
+
+
+class Export(msgspec.Struct, frozen=True, rename="camel"):
+    """Everything that is kept about a customer: profile, events, and decisions with what became of them."""
+
+    profile: Profile
+    events: list[dict[str, Any]]
+    decisions: list[dict[str, Any]]
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What went wrong, as RFC 9457 has it. `field` names the part of the request that is at fault.
+
+    `type` ends in the `code`; `errors` holds one entry per mistake where there are several.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    field: str = ""
+    errors: list[dict[str, Any]] = []
+
+
+class Healthy(msgspec.Struct, frozen=True):
+    """A server that is well says so."""
+
+    status: str
+
+
+class Status(msgspec.Struct, frozen=True, rename="camel"):
+    """What a server serves, and how much. `unpublished`: the files of its folder differ from what is live."""
+
+    catalog: str
+    events: int
+    facts: int
+    answers: int
+    rejected: int
+    streams: int
+    placements: list[str]
+    context: dict[str, str]
+    unpublished: bool
+
+
+class KeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A key to be made: write, server or admin."""
+
+    kind: str
+    name: str = ""
+    scopes: list[str] = []
+    origins: list[str] = []
+    rate: float | None = None
+
+
+class KeyInfo(msgspec.Struct, frozen=True):
+    """What is known of a key; `key`, the secret, is there only in the answer that made it."""
+
+    id: str
+    kind: str
+    name: str
+    scopes: list[str]
+    origins: list[str]
+    rate: float
+    created: datetime
+    revoked: datetime | None
+    key: str | UnsetType = UNSET
+
+
+class UserTokenRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A token for the browser of one user, good for a span such as 1h."""
+
+    user_id: str | int
+    lasts: str = "1h"
+
+
+class UserToken(msgspec.Struct, frozen=True, rename="camel"):
+    """The token that a browser sends as `userToken`, and until when."""
+
+    user_token: str
+    until: datetime
+
+
+class Published(msgspec.Struct, frozen=True):
+    """Whether files were taken live (False: nothing had changed), and the hash of the catalog that is live."""
+
+    published: bool
+    catalog: str
+
+
+class CatalogChange(msgspec.Struct, frozen=True):
+    """One difference between the catalog that is live and the files."""
+
+    kind: str
+    path: str
+    before: Any
+    after: Any
+    text: str
+
+
+class CatalogDiff(msgspec.Struct, frozen=True):
+    """What publishing would change; of `customers` asked about, `changed` would get another answer somewhere."""
+
+    changes: list[CatalogChange]
+    customers: int
+    changed: int
+
+
+class Rebuilt(msgspec.Struct, frozen=True):
+    """A model that was learned anew: the SHA-256 of its bytes, and the answers it learned from."""
+
+    model: str
+    answers: int
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """An event that was set aside, with a short word and a sentence why."""
+
+    id: str
+    reason: str
+    message: str
+    source: str
+    raw: Any
+
+
+class RejectedCount(msgspec.Struct, frozen=True):
+    """How many events of a source were set aside for the same reason."""
+
+    source: str
+    reason: str
+    message: str
+    count: int
+
+
+class RejectedEvents(msgspec.Struct, frozen=True):
+    """How many events are set aside, why (most frequent first), and the oldest of them."""
+
+    count: int
+    reasons: list[RejectedCount]
+    rejected: list[Rejected]
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """How many events that were set aside could be taken now, and how many are left."""
+
+    taken: int
+    left: int
+
+
+class ImportRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Files of the machine that serves, how their columns map, and a name for where the events come from."""
+
+    files: list[str]
+    map: list[str] = []
+    source: str = "import"
+
+
+class FileImport(msgspec.Struct, frozen=True, rename="camel"):
+    """How far an import is: `done` is the part of all files, the rest counts rows."""
+
+    done: float
+    rows: int
+    taken: int
+    duplicates: int
+    rejected: int
+    resumed_from: int
+
+
+class Backup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file that holds a copy of the store, by its whole path."""
+
+    file: str
+
+
+class WebhookRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where changed answers are sent, and for which placements."""
+
+    url: str
+    placements: list[str]
+
+
+class WebhookInfo(msgspec.Struct, frozen=True):
+    """A subscription; `secret`, which signs what is sent, is there only in the answer that made it."""
+
+    id: str
+    url: str
+    placements: list[str]
+    created: datetime
+    disabled: str
+    failures: int
+    secret: str | UnsetType = UNSET
