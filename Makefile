@@ -15,7 +15,7 @@ help:  ## Show what there is to make
 
 setup: .venv/.ready  ## Make .venv and install everything that developing needs
 
-demo: setup  ## A simulated company, decided for and learned from, with a summary
+demo: setup  ## A simulated company, live: its customers, the hub's answers, what they bring
 	$(BIN)/opportune demo
 
 clients: setup  ## The tracking clients that the tests drive, unmodified, in .clients

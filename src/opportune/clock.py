@@ -33,14 +33,24 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock, never running backwards within a process."""
+    """The machine's clock, never running backwards within a process.
+
+    When it is set back, time goes on at half speed until the two agree: what was to end does so, only later.
+    """
 
     def __init__(self) -> None:
         self._last = 0
+        self._set_back: tuple[int, int] | None = None
         self._id = (0, 0)
 
     def now(self) -> int:
-        self._last = max(self._last, time.time_ns() // 1000)
+        machine = time.time_ns() // 1000
+        if machine >= self._last:
+            self._last, self._set_back = machine, None
+        else:
+            steady = time.monotonic_ns() // 1000
+            last, since = self._set_back = self._set_back or (self._last, steady)
+            self._last = max(self._last, last + (steady - since) // 2)
         return self._last
 
     def new_id(self) -> str:

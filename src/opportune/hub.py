@@ -430,7 +430,7 @@ class Hub:
                 for reached in part:
                     moved[number] = reached
                     if self._closing:
-                        break
+                        return moved[0], moved[1]
         return moved[0], moved[1]
 
     def close(self) -> None:
@@ -688,10 +688,7 @@ class Hub:
                 except Forgotten:
                     return None
 
-        until = self.events.before(before, received)
-        self.events.clear_away()
-        while reached := self.events.move(until):
-            yield reached
+        return self.events.archive(self.events.before(before, received))
 
     def _reach(self, action: str, stage: str, at: int) -> None:
         if action in self.plan.position:

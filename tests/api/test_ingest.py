@@ -111,6 +111,7 @@ def test_a_chunked_body_is_read_to_its_end(running: Running) -> None:
         (gzip.compress(b" " * 50_000_000), "gzip", 413),
         (zlib.compress(b" " * 50_000_000), "deflate", 413),
     ],
+    ids=range(14),
 )
 def test_what_cannot_be_read_is_refused_in_the_form_that_clients_know(
     running: Running, content: bytes, encoding: str | None, status: int

@@ -11,7 +11,7 @@ const CLIENTS = { "@segment/analytics-node": segment, "@rudderstack/rudder-sdk-n
 // Each returns {make(call): a promise of the messageId, flush(): a promise that all made before is settled}.
 function segment({ key, address, batch }) {
   const { Analytics } = require("@segment/analytics-node");
-  const client = new Analytics({ writeKey: key, host: address, flushAt: batch, flushInterval: 100 });
+  const client = new Analytics({ writeKey: key, host: address, flushAt: batch });
   client.on("error", (error) => errors.push(String(error.reason || error.code)));
   return {
     make: ({ type, ...rest }) => new Promise((done) => client[type](rest, (error, context) => done(context.event.messageId))),
@@ -22,7 +22,7 @@ function segment({ key, address, batch }) {
 function rudder({ key, address, batch, retries }) {
   const Analytics = require("@rudderstack/rudder-sdk-node");
   const client = new Analytics(key, {
-    dataPlaneUrl: address, flushAt: batch, flushInterval: 100, logLevel: "none", retryCount: retries,
+    dataPlaneUrl: address, flushAt: batch, logLevel: "none", retryCount: retries,
     errorHandler: (error) => errors.push(String(error)),
   });
   const waiting = new Set();

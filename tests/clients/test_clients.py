@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -10,16 +11,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from between import Between, Exchange
-from client_calls import Call, every_kind, numbered, same
+from client_calls import VISITOR, Call, every_kind, numbered, same
 from driven import Driven, Page, Program, Told
 from pinned_clients import Pinned, chromium, pinned
 
+from opportune.events.types import Event
 from serving import Server
 
 BROWSER = "@segment/analytics-next"
@@ -175,20 +178,37 @@ def test_rudder_node_gives_up_soon(kinds: list[Kind]) -> None:
 
 
 def sent_through(server: Server, kinds: list[Kind], ends: Sequence[Callable[[], None]]) -> None:
-    """Let clients send while the server ends in these ways, one after the other, and is started again each time."""
+    """Let clients send while the server ends in these ways, one after the other, and is started again each time.
+
+    Just before each end, one more event is sent, and the server ends the moment that it has confirmed it.
+    """
     chance = random.Random(1)
     phases = [numbered(20, 20 * number) for number in range(len(ends))]
     with at_work(server, kinds, lambda kind: phases) as runs:
-        for end in ends:
+        last = server.key("write", name="last word")
+        for number, end in enumerate(ends):
             for run in runs:
                 run.client.go()
             time.sleep(chance.uniform(0.05, 0.25))
+            confirmed(server, last, number)
             end()
             server.start()
             for run in runs:
                 run.client.phase_over()
-        told = ended(server, runs)
-    assert_stored(server, told)
+        told = ended(server, runs, len(ends))
+    stored = assert_stored(server, told)
+    assert [e.properties["n"] for e in stored if e.source == "last word"] == list(range(len(ends)))
+
+
+def confirmed(server: Server, key: str, number: int) -> None:
+    """Send an event and return as soon as it is confirmed."""
+    event = {"type": "track", "anonymousId": VISITOR, "event": "Counted", "properties": {"n": number}}
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    try:
+        connection.request("POST", "/v1/batch", json.dumps({"writeKey": key, "batch": [event]}))
+        assert connection.getresponse().status == 200
+    finally:
+        connection.close()
 
 
 def missing(client: Pinned) -> str:
@@ -252,18 +272,18 @@ def go(runs: Sequence[Run]) -> None:
         run.client.phase_over()
 
 
-def ended(server: Server, runs: Sequence[Run]) -> list[tuple[Run, Told]]:
-    """Return what each client says at the end, when all that it sent has arrived, or could have."""
+def ended(server: Server, runs: Sequence[Run], others: int = 0) -> list[tuple[Run, Told]]:
+    """Return what each client says at the end, when all that it sent has arrived, and others too, or could have."""
     told = [(run, run.client.told()) for run in runs]
-    expected = sum(len(run.client.calls) for run in runs)
+    expected = others + sum(len(run.client.calls) for run in runs)
     until = time.monotonic() + ARRIVES_WITHIN
     while server.count() < expected and time.monotonic() < until:
         time.sleep(0.1)  # the browser client does not tell when events that it had to send again got through
     return told
 
 
-def assert_stored(server: Server, told: Sequence[tuple[Run, Told]]) -> None:
-    """Assert that the store holds what the clients sent: nothing lost, nothing twice, nothing altered."""
+def assert_stored(server: Server, told: Sequence[tuple[Run, Told]]) -> list[Event]:
+    """Return what the stopped server has stored; it must be what the clients sent, not less, more or otherwise."""
     rejected = server.call("GET", "/v1/rejected")
     assert rejected["count"] == 0, rejected
     server.stop()
@@ -275,6 +295,7 @@ def assert_stored(server: Server, told: Sequence[tuple[Run, Told]]) -> None:
         assert sorted(e.message_id for e in stored if e.source == str(run.kind)) == sorted(end.ids), run.kind
         for id, call in zip(end.ids, run.client.calls, strict=True):
             assert same(events[id], call), (run.kind, events[id], call)
+    return stored
 
 
 def assert_waited_as_told(run: Run) -> None:

@@ -283,3 +283,12 @@ def test_contacts_survive_msgpack() -> None:
     again = msgspec.msgpack.decode(msgspec.msgpack.encode(contacts), type=Contacts)
     assert again == contacts
     assert plan.blocked(again, T + 3) == plan.blocked(contacts, T + 3)
+
+
+def test_reservations_stay_in_order_when_the_clock_goes_back() -> None:
+    plan = ContactPlan.of(catalog(Cap("many", "all", 9, DAY)))
+    contacts = Contacts()
+    for at in (T + 2, T, T + 1, T + 1):
+        assert plan.reserve(contacts, f"d{at}-{len(contacts.holds)}", BUNDLE, EMAIL, at, UTC) is None
+    assert [h.at for h in contacts.holds] == [T, T + 1, T + 1, T + 2]
+    assert merge([contacts, Contacts()]).holds == contacts.holds

@@ -23,10 +23,11 @@ def weighed(positives: np.ndarray, ramp: int, fallen: list[int], width: float = 
     return index, table
 
 
-def test_a_new_action_takes_part_in_a_growing_share() -> None:
-    index, table = weighed(MATURE, 200, [1])
-    assert index.tolist() == [0, 2, 3, 4]
-    assert table[REACH].tolist() == pytest.approx([0.02, 0.02 + 0.98 * 199 / 200, 1, 1])
+@pytest.mark.parametrize("fallen", [[1], [0, 1], []])
+def test_a_new_action_takes_part_in_a_growing_share(fallen: list[int]) -> None:
+    index, table = weighed(MATURE, 200, fallen)
+    shares = [0.02, 0.02 + 0.98 * 50 / 200, 0.02 + 0.98 * 199 / 200, 1, 1]
+    assert table[REACH].tolist() == pytest.approx([shares[i] for i in index])
 
 
 @pytest.mark.parametrize(("ramp", "fallen"), [(200, [3, 4]), (0, [])])

@@ -54,6 +54,7 @@ def audit(folder: Path, told: Told, whole: bool) -> Found:
         decisions = check_decisions(facts, told, whole)
         outcomes = check_outcomes(facts, told, whole)
         check_caps(hub, facts)
+        check_caps_in_order(hub, facts)
         check_replay(hub, facts)
         check_profiles(hub, events)
         silent = sum(1 for _, rows in hub.ledger.joined() if not any(not e.ghost for e in rows.each))
@@ -113,6 +114,7 @@ class _Contact:
     """When the reservation ended by itself or was released; None: it did not."""
     made: int | None = None
     late: bool = False
+    released: bool = False
 
     def counts_in(self, on: str) -> str | None:
         """Return which counter of a rule this adds to; None where the rule is not about it."""
@@ -125,6 +127,12 @@ class _Contact:
         """Return whether its reservation takes room at an instant."""
         ends = [t for t in (self.until, self.made) if t is not None]
         return self.reserved <= at < min(ends, default=at + 1)
+
+    def takes_room(self, at: int, span: int) -> bool:
+        """Return whether this counts against a cap over a span now, an instant after all that is known of it."""
+        if self.made is not None:
+            return not self.late and self.made > at - span
+        return not self.released and (self.until is None or self.until > at)
 
 
 def check_caps(hub: Hub, facts: list[tuple[int, LedgerFact]]) -> int:
@@ -164,6 +172,43 @@ def check_caps(hub: Hub, facts: list[tuple[int, LedgerFact]]) -> int:
                     used = sum(at - cap.span < t <= at for t in made) + sum(c.holds(at) for c in some)
                     assert used <= cap.at_most, f"{used} of {cap.at_most} in {cap.name}, {counter}, at {at}"
                     checked += 1
+    return checked
+
+
+def check_caps_in_order(hub: Hub, facts: list[tuple[int, LedgerFact]]) -> int:
+    """At each decision, what the ledger has said so far leaves room for it, however the clock was set in between.
+
+    A contact counts that is stamped later than the decision, as one of a time that is still to come.
+    """
+    catalog = hub.plan.catalog
+    caps = [rule for rule in catalog.contact if isinstance(rule, Cap)]
+    channels = {channel.name: channel for channel in catalog.channels}
+    actions = {action.name: action for action in catalog.actions}
+    contacts: dict[tuple[str, str], _Contact] = {}
+    of: defaultdict[str, list[_Contact]] = defaultdict(list)
+    checked = 0
+    for _, fact in facts:
+        match fact:
+            case DecisionMade():
+                mine = of[fact.subject]
+                for episode in hub.ledger.episodes(fact.decision_id).each:
+                    if episode.ghost:
+                        continue
+                    until = None if channels[episode.channel].push else fact.at + catalog.model.hold
+                    new = _Contact(actions[episode.action], episode.channel, fact.at, until)
+                    contacts[fact.decision_id, episode.action] = new
+                    mine.append(new)
+                    for cap in caps:
+                        counter = new.counts_in(cap.on)
+                        some = [c for c in mine if counter is not None and c.counts_in(cap.on) == counter]
+                        used = sum(c.takes_room(fact.at, cap.span) for c in some)
+                        assert used <= cap.at_most, f"{used} of {cap.at_most} in {cap.name}, {counter}, at {fact.at}"
+                        checked += 1
+            case Impression():
+                contact = contacts[fact.decision_id, fact.action]
+                contact.made, contact.late = contact.made or fact.at, fact.late
+            case Released():
+                contacts[fact.decision_id, fact.action].released = True
     return checked
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -93,3 +94,10 @@ def test_a_start_on_a_full_disk_says_so(tmp_path: Path) -> None:
         assert "Traceback" not in str(told.value)
         disk.control.room = -1
         server.start()
+
+
+def test_a_log_that_cannot_be_written_fails_no_request() -> None:
+    script = "from opportune.api.log import log; log.error('it fails'); log.error('again'); print('went on')"
+    with open("/dev/full", "wb") as full:
+        told = subprocess.check_output([sys.executable, "-c", script], stderr=full, timeout=60)
+    assert told == b"went on\n"

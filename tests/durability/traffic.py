@@ -261,16 +261,16 @@ class _Client(threading.Thread):
             "placements": self._random.sample(PLACEMENTS, self._random.choice((1, 1, 2))),
         }  # fmt: skip
         self._told.asked[request] = customer
-        news = self._random.random()
 
         def job() -> None:
             told = self._post("/v1/decide", body, self._bearer)
             found = told["decisionId"], tuple(offer["action"] for offer in told["actions"])
-            known = self._told.decided.setdefault(request, found)
-            if known != found:
-                self._told.wrong.append(f"{request} was {known} and now is {found}")
-            elif news is not None:
+            known = self._told.decided.get(request)
+            if known is None:
+                self._told.decided[request] = found
                 self._follow(customer, told)
+            elif known != found:
+                self._told.wrong.append(f"{request} was {known} and now is {found}")
 
         return job
 

@@ -63,10 +63,13 @@ class Desk:
 
     def load(self, *paths: Path, columns: Columns | None = None, **more: Any) -> ImportReport:
         reject: Callable[[list[Rejected]], object] = lambda bad: self.letters.add(bad, source="import", received_at=NOW)  # noqa: E731
+        told, report = more.pop("progress", lambda at: None), ImportReport()
         more = {"take": self.take, "reject": reject, "batch": 10, **more}
-        return import_files(
-            paths, columns, store=self.store, intake=Intake(self.clock.new_id, "import"), clock=self.clock, **more
-        )
+        intake = Intake(self.clock.new_id, "import")
+        for at in import_files(paths, columns, store=self.store, intake=intake, clock=self.clock, **more):
+            told(at)
+            report = at.report
+        return report
 
     def events(self) -> list[Event]:
         return [decode_event(payload) for _, _, payload in self.store.log("events").read()]
@@ -103,7 +106,7 @@ def test_jsonl_with_bad_rows_and_duplicates(desk: Desk, tmp_path: Path, name: st
     assert report == ImportReport(rows=31, taken=25, duplicates=3, rejected=3)
     assert numbers(desk) == list(range(25))
     assert [letter.reason for _, letter in desk.letters.letters()] == ["unreadable", "unreadable", "no_id"]
-    assert [step.report.rows for step in steps] == [10, 20, 30, 31]
+    assert [step.report.rows for step in steps] == [10, 20, 30, 31, 31]
     assert steps[-1].done == 1.0
     assert desk.load(path) == ImportReport(resumed_from=31)
 

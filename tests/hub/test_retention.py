@@ -38,7 +38,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "ROWS", 50)
     for module in (archived_log, episode_table):
         monkeypatch.setattr(module, "STEP", 7)
-        monkeypatch.setattr(module, "PAUSE", 0)
+    monkeypatch.setattr(archived_log, "REST", 0)
 
 
 def catalog(retain: dict[str, str] | None, *features: dict[str, Any]) -> Any:
@@ -338,7 +338,8 @@ from opportune.store import archive, archived_log, open_store, sqlite_shapes
 from opportune.store.vault import Vault
 
 for module in (archive, archived_log, episode_table):
-    module.ROWS, module.STEP, module.PAUSE = 50, 7, 0
+    module.ROWS, module.STEP = 50, 7
+archived_log.REST = 0
 store = open_store(sys.argv[1])
 ledger, left = Ledger(store, Vault(store)), int(sys.argv[3])
 
@@ -407,3 +408,14 @@ def test_backup_and_restore_take_the_archive_along(tmp_path: Path) -> None:
     assert told(hub) == before
     assert sorted(os.listdir(shop / ".opportune/hub.db.archive")) == names
     hub.close()
+
+
+def test_a_start_reads_few_facts_whatever_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decisions, joins and situations teach nothing, and yet the model is saved now and then."""
+    monkeypatch.setattr("opportune.hub.CHECKPOINT", 40)
+    hub = Hub.of(catalog(None, SEEN), "memory:", FakeClock())
+    for n in range(100):
+        hub.ingest({"type": "identify", "userId": f"u{n}", "anonymousId": f"a{n}"})
+        hub.decide(f"u{n}", "app.home")
+    assert hub.ledger.last() > 200
+    assert hub.ledger.last() - hub.ledger.begin() <= 45

@@ -31,7 +31,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "ROWS", 40)
     monkeypatch.setattr(archived_log, "ROWS", 40)
     monkeypatch.setattr(archived_log, "STEP", 9)
-    monkeypatch.setattr(archived_log, "PAUSE", 0)
+    monkeypatch.setattr(archived_log, "REST", 0)
 
 
 def opened(folder: Path) -> Store:
@@ -59,7 +59,7 @@ def holds(log: ArchivedLog, rows: Written) -> None:
 
 
 def moved(log: ArchivedLog, until: int) -> None:
-    while log.move(until):
+    for _ in log.archive(until):
         pass
 
 
@@ -90,7 +90,7 @@ def test_files_are_full_before_another_begins(tmp_path: Path) -> None:
     rows = fill(log, 100)
     for until in (10, 25, 90):
         moved(log, until)
-    log.clear_away()
+    moved(log, 0)
     folder = tmp_path / "hub.db.archive"
     assert sorted(path.name for path in folder.iterdir()) == [
         "events-000000000001-000000000025.parquet",
@@ -151,7 +151,7 @@ def test_a_reader_goes_on_while_rows_are_moved(tmp_path: Path) -> None:
         for reader, mine in zip(readers, seen, strict=True):
             mine += islice(reader, 7)
         moved(log, until)
-        log.clear_away()
+        moved(log, 0)
     for reader, mine in zip(readers, seen, strict=True):
         mine += reader
     assert seen == [rows, rows[100:], [row for row in rows if row[1] == "k1"]]
@@ -285,7 +285,7 @@ def test_a_failure_at_any_step_loses_nothing_and_is_made_good(
             calls = count()
         holds(log, rows)
         holds(ArchivedLog(store, "events"), rows)
-        log.clear_away()
+        moved(log, 0)
         moved(log, 60)
         holds(log, rows)
         assert next(store.log("events").read())[0] == 61
@@ -293,7 +293,7 @@ def test_a_failure_at_any_step_loses_nothing_and_is_made_good(
         store = opened(folder)
         log = ArchivedLog(store, "events")
         holds(log, rows)
-        log.clear_away()
+        moved(log, 0)
         spans = sorted(path.stem.split("-")[1:] for path in (folder / "hub.db.archive").iterdir())
         assert [1, *(int(last) + 1 for _, last in spans)] == [*(int(first) for first, _ in spans), 61]
         store.close()
@@ -308,7 +308,7 @@ from pathlib import Path
 from opportune.store import archive, archived_log, open_store, sqlite_shapes
 
 archived_log.ROWS = archive.ROWS = 40
-archived_log.STEP, archived_log.PAUSE = 9, 0
+archived_log.STEP, archived_log.REST = 9, 0
 store = open_store(sys.argv[1])
 log = archived_log.ArchivedLog(store, "events")
 left = int(sys.argv[2])
@@ -332,7 +332,7 @@ for owner, name in [(archive, "sync"), (Path, "replace"), (table, "put"), (table
                     (sqlite_shapes.SqliteLog, "trim")]:
     setattr(owner, name, deadly(getattr(owner, name)))
 for until in (30, 60):
-    while log.move(until):
+    for _ in log.archive(until):
         pass
 """
 
@@ -357,7 +357,7 @@ def test_a_killed_process_loses_nothing_and_counts_nothing_twice(tmp_path: Path,
     store = opened(tmp_path)
     log = ArchivedLog(store, "events")
     holds(log, rows)
-    log.clear_away()
+    moved(log, 0)
     holds(log, rows)
     moved(log, 60)
     holds(log, rows + fill(log, 5))
@@ -392,7 +392,7 @@ def test_a_full_disk_says_so_and_leaves_the_rows_in_the_log(tmp_path: Path, monk
     with monkeypatch.context() as patch:
         patch.setattr(archive, "sync", full)
         with pytest.raises(BrokenStore, match=r"could not be written.*No space"):
-            log.move(50)
+            moved(log, 50)
     assert not list((tmp_path / "hub.db.archive").iterdir()) if (tmp_path / "hub.db.archive").exists() else True
     holds(log, rows)
     moved(log, 50)
@@ -433,6 +433,6 @@ def test_a_copy_has_the_files_that_it_names_and_no_others(tmp_path: Path) -> Non
 def test_memory_keeps_its_rows() -> None:
     log = ArchivedLog(open_store("memory:"), "events")
     rows = fill(log, 50)
-    assert log.move(40) == 0
-    log.clear_away()
+    assert list(log.archive(40)) == []
+    moved(log, 0)
     holds(log, rows)

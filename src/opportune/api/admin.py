@@ -43,6 +43,7 @@ LONGEST_TOKEN = 24 * HOUR
 
 async def status(door: Door, call: Call) -> Status:
     """Return what the server serves, and how much."""
+    files = await asyncio.to_thread(_files, door)
 
     def work() -> Status:
         hub = door.hub
@@ -55,7 +56,7 @@ async def status(door: Door, call: Call) -> Status:
             streams=len(door.streams),
             placements=sorted(hub.plan.places),
             context={n.name: n.kind.value for n in hub.plan.catalog.context},
-            unpublished=_unpublished(door),
+            unpublished=files is not None and files != hub.plan.catalog.hash,
         )
 
     return await door.writer.do(work)
@@ -235,14 +236,14 @@ def published(door: Door, author: str = "") -> Published:
     return Published(changed, door.hub.plan.catalog.hash)
 
 
-def _unpublished(door: Door) -> bool:
-    """Whether the files of the folder differ from what is live."""
+def _files(door: Door) -> str | None:
+    """Return the hash of the catalog that the files of the folder make; None without a folder."""
     from opportune.catalog import load
 
     try:
-        return door.folder is not None and load(door.folder).hash != door.hub.plan.catalog.hash
+        return door.folder and load(door.folder).hash
     except BadInput:
-        return True
+        return "not as they are"
 
 
 def _importing(door: Door, asked: ImportRequest) -> Iterator[FileImport]:

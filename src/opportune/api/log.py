@@ -9,6 +9,7 @@ import io
 import sys
 import traceback
 from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 
@@ -27,7 +28,7 @@ class _Stderr(io.TextIOBase):
 
 
 log: structlog.stdlib.BoundLogger = structlog.wrap_logger(
-    structlog.PrintLogger(_Stderr()),
+    structlog.PrintLogger(cast(TextIO, _Stderr())),
     processors=[
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -184,8 +184,16 @@ async def serve(door: Door, listening: socket.socket, begun: Callable[[], None] 
             await made._serve([listening])
 
 
-def run(hub: Hub, folder: Path | None, host: str, port: int, hub_file: HubFile | None, private_webhooks: bool) -> None:
-    """Serve a hub until a signal says to stop."""
+def run(
+    hub: Hub,
+    folder: Path | None,
+    host: str,
+    port: int,
+    hub_file: HubFile | None = None,
+    private_webhooks: bool = False,
+    told: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Serve a hub until a signal says to stop; `told` is called with the address once requests are answered."""
     import uvloop
 
     door, token = door_of(hub, folder, private_webhooks)
@@ -197,6 +205,7 @@ def run(hub: Hub, folder: Path | None, host: str, port: int, hub_file: HubFile |
         if hub_file:
             hub_file.write(address, token)
         log.info("listening", address=address, catalog=hub.plan.catalog.hash)
+        told(address)
 
     try:
         uvloop.run(serve(door, listening, begun))

@@ -138,11 +138,7 @@ def restore(
 
     Example: opportune restore monday.db --dir shop
     """
-    import shutil
-
-    from opportune.store import open_store
-    from opportune.store.sqlite_copy import copy_files
-    from opportune.store.sqlite_file import archive_of
+    from opportune.store.sqlite_copy import restore_copy
 
     found = chosen(dir, store).store
     path = Path(found.removeprefix("sqlite:///"))
@@ -152,20 +148,7 @@ def restore(
         raise BadInput(f"there is no file {str(file)!r}; name one that `opportune backup` wrote")
     if path.exists() and not force:
         raise BadInput(f"there is a store at {str(path)!r} already; --force replaces it")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.restoring")
-    shutil.copyfile(file, fresh)
-    shutil.rmtree(archive_of(fresh), ignore_errors=True)
-    copy_files(fresh, archive_of(file), archive_of(fresh))
-    open_store(f"sqlite:///{fresh}").close()  # refuses what is no store, before anything is replaced
-    if path.exists():
-        open_store(found).close()  # refuses while another process writes it
-    for left in (f"{fresh}-wal", f"{fresh}-shm", f"{fresh}.lock", f"{path}-wal", f"{path}-shm"):
-        Path(left).unlink(missing_ok=True)
-    shutil.rmtree(archive_of(path), ignore_errors=True)
-    if archive_of(fresh).is_dir():
-        archive_of(fresh).replace(archive_of(path))
-    fresh.replace(path)
+    restore_copy(file, path)
     say(json, {"restored": str(path)}, f"{path} is what {file} holds.")
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from opportune import settings
-from opportune.errors import OpportuneError
+from opportune.errors import OpportuneError, StoreInUse
 
 if TYPE_CHECKING:
     from opportune.client import Client
@@ -48,7 +48,12 @@ def connect(folder: str | Path | None, store: str | None, quiet: bool = False) -
     if client is None:
         from opportune.api.local import Local
 
-        client = Client("", "", Local(open_hub(found), found.dir))
+        try:
+            client = Client("", "", Local(open_hub(found), found.dir))
+        except StoreInUse:
+            client = _running(found)  # it had begun, and did not listen yet
+            if client is None:
+                raise
     try:
         if not quiet and client.status().unpublished:
             note("The files differ from what is live: see `opportune diff`, take them live with `opportune publish`.")
@@ -61,9 +66,11 @@ def connect(folder: str | Path | None, store: str | None, quiet: bool = False) -
 def _running(found: settings.Settings) -> Client | None:
     """Return a client of the hub that says in `hub.json` that it serves this store; None if there is none."""
     from opportune.client import Client, Unreachable
+    from opportune.store.sqlite_file import is_held
 
     file = hub_file(found)
-    if file is None or not file.exists():
+    # a server that was killed leaves its file behind, and somebody else may listen there by now: the lock tells
+    if file is None or not file.exists() or not is_held(Path(found.store.removeprefix("sqlite:///"))):
         return None
     try:
         told = json.loads(file.read_text("utf-8"))
@@ -72,8 +79,7 @@ def _running(found: settings.Settings) -> Client | None:
         return None
     try:
         client.status()
-    except (Unreachable, OpportuneError) as error:
-        # a server that was killed leaves its file behind; whether the store is free, its lock will tell
+    except OpportuneError as error:
         client.close()
         if not isinstance(error, Unreachable):
             raise
@@ -89,7 +95,6 @@ def hub_file(found: settings.Settings) -> Path | None:
 
 def open_hub(found: settings.Settings) -> Hub:
     """Open the hub of a project folder; waits a little for a store in use."""
-    from opportune.errors import StoreInUse
     from opportune.hub import Hub
 
     if found.store == f"sqlite:///{found.dir}/.opportune/hub.db" and found.dir.is_dir():
@@ -110,9 +115,9 @@ def say(as_json: bool, data: Any, text: str) -> None:
 
     if as_json:
         plain = _finite(msgspec.to_builtins(data, enc_hook=str))
-        print(json.dumps(plain, ensure_ascii=False))
+        print(json.dumps(plain, ensure_ascii=False), flush=True)
     else:
-        print(text)
+        print(text, flush=True)
 
 
 def _finite(data: Any) -> Any:

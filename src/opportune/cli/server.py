@@ -19,6 +19,7 @@ def serve(
     ] = False,
     dir: Dir = None,
     store: StoreUrl = None,
+    json: Json = False,
 ) -> None:
     """Answer every channel over HTTP: events in, decisions out. SIGHUP takes changed files live, Ctrl-C ends.
 
@@ -36,7 +37,10 @@ def serve(
     from opportune.api.serving import HubFile, run
 
     with hub:
-        run(hub, found.dir, host, port, HubFile(file.parent) if file else None, private_webhooks)
+        run(
+            hub, found.dir, host, port, HubFile(file.parent) if file else None, private_webhooks,
+            lambda address: say(json, {"address": address}, f"Listening on {address}; Ctrl-C ends."),
+        )  # fmt: skip
 
 
 def _address(file: object) -> str:

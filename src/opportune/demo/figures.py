@@ -1,8 +1,8 @@
 """What the demo counts: only what a real company could know too, never the planted truth.
 
 A customer's *money* is what came in with their events, whatever led to it: the revenue of what they bought besides the
-bills of their plan, up to `MOST` each; `KEPT` for a plan that was to be cancelled and was kept; and the value of a yes to
-an offer that has no later event of its own. So customers whom nobody contacts (the holdout) are measured the same way.
+bills of their plan, up to `MOST` each; `KEPT` for a plan that was to be cancelled and was kept; and the value of a yes
+to an offer that has no later event of its own. So customers whom nobody contacts (the holdout) are measured the same.
 """
 
 from __future__ import annotations

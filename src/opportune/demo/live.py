@@ -11,7 +11,7 @@ from math import log
 from opportune.demo.customers import Customers
 from opportune.errors import OpportuneError
 
-PACE = 12.0
+PACE = 16.0
 """Happenings per second on average, at a pace of 1."""
 
 SAVED = 5.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -46,7 +46,8 @@ class Scene:
     arms: Mapping[str, Arm]
     problem_contacts: int
     problem_sales: int
-    notices: Sequence[Notice]
+    feed: Sequence[Notice]
+    turns: Sequence[Notice]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width, height = options.max_width, options.height or console.height
@@ -63,9 +64,9 @@ class Scene:
         for line in self.told():
             yield Text(f" {line}", no_wrap=True, overflow="ellipsis")
         yield _rule("who gets what, and why")
-        yield from _latest((n for n in self.notices if n.kind not in TURNS), feed, width)
+        yield from _latest(self.feed, feed, width)
         yield _rule("situations that customers enter and leave, and what caused it")
-        yield from _latest((n for n in self.notices if n.kind in TURNS), turning, width)
+        yield from _latest(self.turns, turning, width)
         yield _rule("ask it yourself: paste this into another terminal")
         yield Text(curl(self.address, self.key), no_wrap=True, overflow="crop", end="")
 
@@ -155,7 +156,7 @@ def _what(notice: Notice) -> str:
     return f"{notice.kind} {notice.what}" if notice.kind in TURNS else notice.what
 
 
-def _latest(notices: Iterable[Notice], room: int, width: int) -> list[Text]:
+def _latest(notices: Sequence[Notice], room: int, width: int) -> list[Text]:
     """Return the last notices, as many as there is room for, and empty lines for the rest."""
     last = deque(notices, maxlen=room)
     return [*(_noticed(n, width) for n in last), *(Text() for _ in range(room - len(last)))]

@@ -37,8 +37,13 @@ class Show:
         """`pace` is how much faster it goes than to read along."""
         self._reading = READING / pace
         self.console = Console(quiet=quiet, highlight=False)
-        self.notices: deque[Notice] = deque(maxlen=200)
+        self._feed: deque[Notice] = deque(maxlen=100)
+        self._turns: deque[Notice] = deque(maxlen=100)
         self._screen = self.console.is_terminal and not self.console.is_dumb_terminal and not quiet
+
+    def hear(self, notice: Notice) -> None:
+        """Take what happens to be shown; may be called from any thread."""
+        (self._turns if notice.kind in screen.TURNS else self._feed).append(notice)
 
     def say(self, text: str = "", style: str = "") -> None:
         """Say one line, however long."""
@@ -68,7 +73,7 @@ class Show:
             kind: Kind = "enters" if entered else "leaves"
             turned = f"{screen.MARKS[kind]} {kind} the situation [bold]{name}[/]"
             self._line(f"{'':11}[yellow]{turned}, because of {escape(cause)}[/]")
-            self.notices.append(Notice(kind, told.at, MAYA, "", name, cause))
+            self.hear(Notice(kind, told.at, MAYA, "", name, cause))
         if told.streamed_ms is not None:
             said = f"the open stream says it by itself, {told.streamed_ms:.0f} ms after the event"
             self._line(f"{'':11}[green]↯ {said}[/]")
@@ -76,23 +81,22 @@ class Show:
 
     def live(self, running: Running, stop: Event, until: float | None) -> None:
         """Show what happens until it is told to stop, or until an instant of `time.monotonic`."""
-        scene = look(running, self.notices)
         if not self._screen:
-            self._tell(running, scene, stop, until)
+            self._tell(running, stop, until)
             return
         self.say(f"The live view follows in {self._reading:.0f} seconds. Ctrl-C ends it.", "dim")
         if stop.wait(self._reading if until is None else max(0.0, min(self._reading, until - time.monotonic()))):
             return
-        with Live(scene, console=self.console, screen=True, auto_refresh=False) as live:
+        with Live(self._scene(running), console=self.console, screen=True, auto_refresh=False) as live:
             while self._goes_on(running, stop, until):
-                live.update(look(running, self.notices), refresh=True)
+                live.update(self._scene(running), refresh=True)
 
     def summary(self, running: Running, told: Summary) -> None:
         """Say what it was worth, what was learned, and what to try next."""
-        scene, stored = look(running, self.notices), told.found["stored"]
+        stored = told.found["stored"]
         self.say()
         self.say("What it was worth, since the company began", "bold")
-        self._figures(scene)
+        self._figures(self._scene(running))
         self.say("What it learned", "bold")
         for line in told.learned():
             self._line(f" {escape(line)}")
@@ -102,16 +106,17 @@ class Show:
         for line in told.next():
             self.say(f" {line}")
 
-    def _tell(self, running: Running, scene: Scene, stop: Event, until: float | None) -> None:
+    def _tell(self, running: Running, stop: Event, until: float | None) -> None:
         """Tell in lines what happens."""
         due = time.monotonic() + FIGURES
         while self._goes_on(running, stop, until):
-            if self.notices:
-                self.say(screen.plain(max(self.notices, key=lambda n: WEIGHT.index(n.kind))))
-                self.notices.clear()
+            if heard := [*self._feed, *self._turns]:
+                self.say(screen.plain(max(heard, key=lambda n: WEIGHT.index(n.kind))))
+                self._feed.clear()
+                self._turns.clear()
             running.counters.read()
             if time.monotonic() > due:
-                self._figures(look(running, self.notices))
+                self._figures(self._scene(running))
                 due += FIGURES
 
     def _figures(self, scene: Scene) -> None:
@@ -130,24 +135,24 @@ class Show:
         left = EVERY if until is None else min(EVERY, until - time.monotonic())
         return left > 0 and running.living.is_alive() and not stop.wait(left)
 
-
-def look(running: Running, notices: deque[Notice]) -> Scene:
-    """Return what there is to see now."""
-    customers, figures = running.customers, running.customers.figures
-    running.counters.read()
-    took = sorted(customers.took)
-    return Scene(
-        address=running.address,
-        key=running.key,
-        currency=running.hub.plan.catalog.currency,
-        customers=len(figures.money),
-        events=figures.events,
-        decisions=figures.decisions,
-        per_second=running.counters.rates(),
-        streams=running.counters.streams,
-        answered_ms=took[len(took) // 2] * 1000 if took else None,
-        arms=figures.arms(customers.arm_of),
-        problem_contacts=figures.problem_contacts,
-        problem_sales=figures.problem_sales,
-        notices=list(notices),
-    )
+    def _scene(self, running: Running) -> Scene:
+        """Return what there is to see now."""
+        customers, figures = running.customers, running.customers.figures
+        running.counters.read()
+        took = sorted(customers.took)
+        return Scene(
+            address=running.address,
+            key=running.key,
+            currency=running.hub.plan.catalog.currency,
+            customers=len(figures.money),
+            events=figures.events,
+            decisions=figures.decisions,
+            per_second=running.counters.rates(),
+            streams=running.counters.streams,
+            answered_ms=took[len(took) // 2] * 1000 if took else None,
+            arms=figures.arms(customers.arm_of),
+            problem_contacts=figures.problem_contacts,
+            problem_sales=figures.problem_sales,
+            feed=list(self._feed),
+            turns=list(self._turns),
+        )

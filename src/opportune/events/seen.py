@@ -27,7 +27,7 @@ _SIZE = 16
 
 
 class Seen:
-    """The table `seen` of a store, a hash of (source, messageId) and the day it was received, and the log `seen_lately`.
+    """The table `seen` of a store, a hash of (source, messageId) and its day of receipt, and the log `seen_lately`.
 
     Make one for each store.
     """

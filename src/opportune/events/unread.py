@@ -46,18 +46,16 @@ def from_json(
     >>> from_json(text, received_at=0, new_id=lambda: "m").properties
     {'cups': 2}
     """
-    event = None
-    if len(item) <= LARGEST:
-        try:
-            event = _event(_ordinary(item), received_at, new_id, sent_at, source, context, integrations, blocked)
-        except (msgspec.ValidationError, ValueError, OverflowError):
-            pass  # which field it is, and whether that matters, is known below
-    if event is not None:
-        return event
-    return from_segment(
-        _any(item), received_at=received_at, new_id=new_id, sent_at=sent_at, source=source, context=context,
-        integrations=integrations, blocked=blocked,
-    )  # fmt: skip
+    try:
+        if len(item) > LARGEST:
+            raise ValueError("it may be small without its spaces")
+        return _event(_ordinary(item), received_at, new_id, sent_at, source, context, integrations, blocked)
+    except (msgspec.ValidationError, ValueError, OverflowError):
+        # not an ordinary one: what is wrong with it, if anything, is known there
+        return from_segment(
+            _any(item), received_at=received_at, new_id=new_id, sent_at=sent_at, source=source, context=context,
+            integrations=integrations, blocked=blocked,
+        )  # fmt: skip
 
 
 class _Ordinary(msgspec.Struct, rename="camel"):
@@ -87,11 +85,11 @@ _sent_of = lru_cache(maxsize=64)(sent_of)  # most items of a batch were sent at 
 def _event(
     read: _Ordinary, received_at: int, new_id: Callable[[], str], sent_at: int | None, source: str,
     context: Mapping[str, Any] | None, integrations: Mapping[str, Any] | None, blocked: Set[str],
-) -> Event | None:  # fmt: skip
-    """Return the event; None, or ValueError or OverflowError, where `from_segment` may have something to say."""
+) -> Event:  # fmt: skip
+    """Return the event; raise ValueError or OverflowError where `from_segment` may have something to say."""
     kind, event, name, category = read.type, read.event, read.name, read.category
     if kind == "alias" or kind == "group":
-        return None
+        raise ValueError(kind)
     user, anonymous, previous, group = read.user_id, read.anonymous_id, read.previous_id, read.group_id
     # a call of a function costs more than the whole of what most fields need
     if user is not None and meaningless(user := user.strip(), blocked):
@@ -107,7 +105,7 @@ def _event(
     else:
         event = SHOWN.get(kind) or ((event.strip() or None) if event else None)
     if (user is None and anonymous is None) or (kind == "track" and not event):
-        return None
+        raise ValueError("no id, or no event")
     traits, own_context = read.traits or {}, read.context or {}
     if kind == "identify" and isinstance(own_context.get("traits"), dict):
         traits = {**own_context["traits"], **traits}

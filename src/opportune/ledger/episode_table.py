@@ -10,10 +10,10 @@ from operator import itemgetter
 
 from opportune.events.types import DecisionMade, LedgerFact
 from opportune.store.archive import BYTES, ROWS, Archive, Row
-from opportune.store.archived_log import PAUSE
+from opportune.store.archived_log import rest
 from opportune.store.base import Store
 
-STEP = 500
+STEP = 250
 """Rows that are removed from the table in one transaction."""
 
 
@@ -44,45 +44,46 @@ class EpisodeTable:
         return merge(old, self._table.scan(), key=itemgetter(0))
 
     @property
-    def moved(self) -> int:
+    def archived(self) -> int:
         """The fact of the ledger up to which decisions were put away."""
         return self._archive.last
 
-    def move(self, facts: Iterable[tuple[int, LedgerFact]], until: int) -> int:
-        """Put away the rows of the next decisions, as many as a file holds; return up to which fact, 0 if none are.
+    def archive(self, facts: Iterable[tuple[int, LedgerFact]], until: int) -> Iterator[int]:
+        """Put away the rows of the decisions up to a fact; yield up to which one after each file.
 
-        `facts` are those of the ledger after `moved` and up to `until`. Call it outside of a transaction.
+        `facts` are those of the ledger after `archived` and up to `until`. What holds for `ArchivedLog.archive` holds
+        here.
         """
-        if not self._movable or until <= self.moved:
-            return 0
-        rows: list[Row] = []
-        size, reached = 0, until
-        for sequence, fact in facts:
-            row = self._table.get(fact.decision_id) if isinstance(fact, DecisionMade) else None
-            if row is None or not isinstance(fact, DecisionMade):
-                continue
-            rows.append((sequence, fact.decision_id, row))
-            size += len(row)
-            if len(rows) == ROWS or size >= BYTES:
-                reached = sequence
-                break
-        with self._archive.adding(rows, reached):
-            pass
-        self._drop(rows)
-        return reached
-
-    def clear_away(self) -> None:
-        """Remove what no longer counts: files that were replaced, and rows whose move ended too early."""
+        if not self._movable:
+            return
         self._archive.clear_away()
         self._drop(self._archive.newest())
+        made = self._made(facts)
+        while until > self.archived:
+            rows, size = list[Row](), 0
+            while len(rows) < ROWS and size < BYTES and (row := next(made, None)):
+                rows.append(row)
+                size += len(row[2])
+            full = len(rows) == ROWS or size >= BYTES
+            with self._archive.adding(rows, until=rows[-1][0] if full else until):
+                pass
+            self._drop(rows)
+            yield self.archived
+
+    def _made(self, facts: Iterable[tuple[int, LedgerFact]]) -> Iterator[Row]:
+        """Yield the rows that the table has of decisions."""
+        for sequence, fact in facts:
+            if isinstance(fact, DecisionMade) and (row := self._table.get(fact.decision_id)) is not None:
+                yield sequence, fact.decision_id, row
 
     def _drop(self, rows: Iterable[Row]) -> None:
         """Remove from the table what is put away, except where an answer has changed it since."""
-        rest = iter(rows)
-        while part := list(islice(rest, STEP)):
+        left = iter(rows)
+        while part := list(islice(left, STEP)):
+            began = time.monotonic()
             with self._store.transaction():
                 self._table.delete(self._same(part))
-            time.sleep(PAUSE)
+            rest(began)
 
     def _same(self, rows: Sequence[Row]) -> list[str]:
         return [key for _, key, row in rows if self._table.get(key) == row]

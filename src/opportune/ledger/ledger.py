@@ -193,12 +193,8 @@ class Ledger:
         Call it outside of a transaction, from one thread at a time; stop when you like. Everything stays readable.
         """
         until = self._log.before(before, _written_at)
-        self._episodes.clear_away()
-        self._log.clear_away()
-        while reached := self._episodes.move(self.read(self._episodes.moved, until), until):
-            yield reached
-        while reached := self._log.move(until):
-            yield reached
+        yield from self._episodes.archive(self.read(self._episodes.archived, until), until)
+        yield from self._log.archive(until)
 
     @property
     def archived(self) -> int:

@@ -34,7 +34,7 @@ PREFERENCES = "consent.categoryPreferences"
 
 
 def fold(state: State, event: Event, seq: int, spec: ProfileSpec) -> Sequence[Watch]:
-    """Take an event into a node's state, in place; return what watched it. `seq` grows from event to event of the node."""
+    """Take an event into a node's state, in place; return what watched it. `seq` grows from event to event."""
     at = event.at
     state.seq = seq
     if event.received_at > state.received:

@@ -50,7 +50,7 @@ class _Condition:
 
 
 class Situations:
-    """The situations of one catalog. Tell it of every event (`stirs`), and of whatever else changes a profile (`forget`).
+    """The situations of one catalog. Tell it of every event (`stirs`) and of what else changes a profile (`forget`).
 
     `counting` says whether one of them reads how often a customer was contacted: then every look is a new one.
     """

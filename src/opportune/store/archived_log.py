@@ -8,20 +8,20 @@ from collections.abc import Callable, Iterator, Sequence
 from opportune.store.archive import BYTES, ROWS, Archive, Row
 from opportune.store.base import Store
 
-STEP = 1000
+STEP = 250
 """Rows that are dropped from a log in one transaction: some milliseconds."""
 
-PAUSE = 0.002
-"""Seconds between two such transactions, in which others get at the store."""
+REST = 4
+"""How many times as long as such a transaction took the store is left to others after it."""
 
 
 class ArchivedLog:
-    """The log of a name and its archive; `move` puts the oldest rows away, where the store has a place for files.
+    """The log of a name and its archive; `archive` puts the oldest rows away, where the store has a place for files.
 
     >>> from opportune.store import open_store
     >>> log = ArchivedLog(open_store("memory:"), "events")
-    >>> log.append([("ana", b"first")]), log.move(until=1), log.get(1)
-    (1, 0, ('ana', b'first'))
+    >>> log.append([("ana", b"first")]), list(log.archive(until=1)), log.get(1)
+    (1, [], ('ana', b'first'))
     """
 
     def __init__(self, store: Store, name: str) -> None:
@@ -79,13 +79,24 @@ class ArchivedLog:
                 high = middle - 1
         return low
 
-    def move(self, until: int) -> int:
-        """Put the oldest rows up to a number into a file, as many as one holds; return up to where, 0 if none are.
+    def archive(self, until: int) -> Iterator[int]:
+        """Put the rows up to a number into files; yield up to where after each, none where nothing is to be moved.
 
-        Call it outside of a transaction, from one thread at a time. Others wait for some milliseconds at a time.
+        Call it outside of a transaction, from one thread at a time, and stop when you like: others wait for some
+        milliseconds at a time, and what an earlier call that ended too early has left is cleared away first.
         """
         if not self._movable:
-            return 0
+            return
+        self._archive.clear_away()
+        self._drop()
+        while rows := self._oldest(until):
+            with self._archive.adding(rows, until=rows[-1][0]):
+                pass
+            self._drop()
+            yield rows[-1][0]
+
+    def _oldest(self, until: int) -> list[Row]:
+        """Return the oldest rows that are in no file yet, as many as one holds."""
         rows: list[Row] = []
         size = 0
         for row in self._log.read(self.archived):
@@ -93,22 +104,18 @@ class ArchivedLog:
                 break
             rows.append(row)
             size += len(row[2])
-        if not rows:
-            return 0
-        with self._archive.adding(rows, until=rows[-1][0]):
-            pass
-        self._drop()
-        return rows[-1][0]
-
-    def clear_away(self) -> None:
-        """Remove what no longer counts: files that were replaced, and rows whose move ended too early."""
-        self._archive.clear_away()
-        self._drop()
+        return rows
 
     def _drop(self) -> None:
         """Drop from the log what is in the archive."""
         oldest = next(self._log.read(), None)
         if oldest is not None:
             for first in range(oldest[0], self.archived + 1, STEP):
+                began = time.monotonic()
                 self._log.trim(min(first + STEP - 1, self.archived))
-                time.sleep(PAUSE)
+                rest(began)
+
+
+def rest(began: float) -> None:
+    """Leave the store to others for a while, after a transaction that began at a time of `time.monotonic`."""
+    time.sleep(REST * (time.monotonic() - began))

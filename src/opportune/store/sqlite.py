@@ -39,6 +39,7 @@ class SqliteStore:
         self._owner = 0
         self._depth = 0
         self._marked = 0
+        self.rollbacks = 0
         self._failed = False
         self._doubtful = False
         self._closed = False
@@ -125,22 +126,27 @@ class SqliteStore:
             self.write(statement)
             self._fresh.append(statement)
 
-    def write(self, statement: str, parameters: Parameters = ()) -> int:
-        """Run one statement inside a transaction; return the number of the row if it inserted one."""
+    def inside(self) -> bool:
+        """Return whether this thread is inside a transaction."""
+        return self._owner == threading.get_ident()
+
+    def write(self, statement: str, parameters: Parameters = ()) -> None:
+        """Run one statement inside a transaction."""
         self._check_alive()
         try:
             if self._marked < self._depth:
                 self._mark()
-            return self._writer.execute(statement, parameters).lastrowid or 0
+            self._writer.execute(statement, parameters)
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
-    def write_one(self, statement: str, parameters: Parameters = ()) -> int:
-        """Do as `write`, in the transaction of this thread or else in one of its own: one statement fails as a whole."""
-        if self._owner == threading.get_ident():
-            return self.write(statement, parameters)
-        with self.transaction():
-            return self.write(statement, parameters)
+    def write_one(self, statement: str, parameters: Parameters = ()) -> None:
+        """Run one statement, which fails as a whole, in the transaction of this thread or else in one of its own."""
+        if self.inside():
+            self.write(statement, parameters)
+        else:
+            with self.transaction():
+                self.write(statement, parameters)
 
     def write_many(self, statement: str, rows: Sequence[Parameters]) -> None:
         """Run one statement for each row inside a transaction."""
@@ -154,7 +160,7 @@ class SqliteStore:
 
     def rows(self, statement: str, parameters: Parameters = ()) -> list[Any]:
         """Return all rows of a query: as of now in a transaction's own thread, as committed everywhere else."""
-        if self._owner == threading.get_ident():
+        if self.inside():
             self._check_alive()
             return self._fetch(self._writer, statement, parameters)
         with self._reading:
@@ -193,6 +199,8 @@ class SqliteStore:
         """Leave the block that `begin` entered."""
         self._depth = level
         lost = self._failed
+        if not keep or lost:
+            self.rollbacks += 1
         marked, self._marked = self._marked > level, min(self._marked, level)
         try:
             if level and not lost and marked:
@@ -204,6 +212,7 @@ class SqliteStore:
                 self._writer.execute("COMMIT")
         except sqlite3.Error as error:
             lost = True
+            self.rollbacks += 1
             raise self._failure(error) from error
         finally:
             if not level:

@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from opportune.errors import BadInput, BrokenStore
-from opportune.store.sqlite_file import archive_of, make_private
+from opportune.store.sqlite_file import APPLICATION, WriterLock, archive_of, broken, connect, make_private, sync
 
 
 def write_copy(path: Path, target: Path) -> None:
@@ -25,14 +25,59 @@ def write_copy(path: Path, target: Path) -> None:
         os.truncate(part, 0)
         with closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as source:
             source.execute("VACUUM INTO ?", (str(part),))
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync(part)
         copy_files(part, archive_of(path), archive_of(target))
         part.replace(target)
+        sync(target.absolute().parent)
     except (sqlite3.Error, OSError, BrokenStore) as error:
         with suppress(OSError):
             part.unlink()
         raise BrokenStore(f"{path} could not be copied to {target}: {error}; check space and permissions") from error
+
+
+def restore_copy(copy: Path, path: Path) -> None:
+    """Make a copy the store at `path`, with its files of old rows.
+
+    Raises `BadInput` for a file that is no whole copy, `StoreInUse`, and `BrokenStore` where the disk refuses; nothing
+    has been replaced then.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock, fresh = WriterLock(path), path.with_name(f"{path.name}.restoring")
+    try:
+        make_private(fresh)
+        shutil.copyfile(copy, fresh)
+        shutil.rmtree(archive_of(fresh), ignore_errors=True)
+        _check_whole(fresh, copy)
+        copy_files(fresh, archive_of(copy), archive_of(fresh))
+        sync(fresh)
+        for left in (f"{path}-wal", f"{path}-shm"):
+            Path(left).unlink(missing_ok=True)
+        shutil.rmtree(archive_of(path), ignore_errors=True)
+        if archive_of(fresh).is_dir():
+            archive_of(fresh).replace(archive_of(path))
+        fresh.replace(path)
+        sync(path.absolute().parent)
+    except OSError as error:
+        raise BrokenStore(f"{copy} could not be restored to {path}: {error}; check space and permissions") from error
+    finally:
+        for left in (f"{fresh}", f"{fresh}-wal", f"{fresh}-shm"):
+            Path(left).unlink(missing_ok=True)
+        shutil.rmtree(archive_of(fresh), ignore_errors=True)
+        lock.release()
+
+
+def _check_whole(fresh: Path, copy: Path) -> None:
+    """Raise `BadInput` where a file is no whole copy of a store, `BrokenStore` where it is one of a newer release."""
+    with fresh.open("rb") as file:
+        if file.read(72)[68:] != APPLICATION.to_bytes(4, "big"):  # where a SQLite file says whose it is
+            raise BadInput(f"{copy} is no copy of a store; name a file that `opportune backup` wrote")
+    try:
+        with closing(connect(fresh)) as store:
+            (found,) = store.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        raise broken(error, copy) from error
+    if found != "ok":
+        raise BadInput(f"{copy} is damaged: {found}; use another copy")
 
 
 def copy_files(copy: Path, source: Path, target: Path) -> None:
@@ -56,9 +101,10 @@ def copy_files(copy: Path, source: Path, target: Path) -> None:
         make_private(part)
         shutil.copyfile(wanted, part)
         shutil.copystat(wanted, part)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync(part)
         part.replace(there)
+    if named:
+        sync(target)
 
 
 def _look(path: Path) -> tuple[int, int]:

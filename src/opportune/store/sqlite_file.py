@@ -123,6 +123,25 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
+def is_held(path: Path) -> bool:
+    """Return whether a process holds the `WriterLock` of a store."""
+    try:
+        file = os.open(_lock_of(path), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
 class WriterLock:
     """The right to write a store: an flock on a file beside it, which names its holder.
 
@@ -130,7 +149,7 @@ class WriterLock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path.with_name(path.name + ".lock")
+        self._path = _lock_of(path)
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:

@@ -48,6 +48,8 @@ class SqliteLog:
         )
         store.make(f"CREATE INDEX IF NOT EXISTS {self._table}_by_key ON {self._table} (key)")
         self._insert = f"INSERT INTO {self._table} (key, payload) VALUES (?, ?)"
+        self._end = -1, 0
+        """What a transaction knows of the last number: good while nothing has been rolled back since."""
 
     def shrink(self) -> None:
         """Give back the space of erased payloads; rows may move, so the file is to be rewritten afterwards."""
@@ -60,11 +62,17 @@ class SqliteLog:
             return self.last()
         for key, _ in rows:
             check_text(key)
+        if not self._store.inside():
+            with self._store.transaction():
+                return self.append(rows)
+        last = self.last() + len(rows)
         if len(rows) == 1:
-            return self._store.write_one(self._insert, rows[0])
-        with self._store.transaction():
-            self._store.write_many(self._insert, rows)
-            return self.last()
+            self._store.write(self._insert, rows[0])
+        else:
+            with self._store.transaction():
+                self._store.write_many(self._insert, rows)
+        self._end = self._store.rollbacks, last
+        return last
 
     def read(self, after: int = 0, key: str | None = None) -> Iterator[tuple[int, str, bytes]]:
         """Yield (sequence, key, payload) of the rows after a sequence number, in order, of one key or all."""
@@ -83,6 +91,13 @@ class SqliteLog:
 
     def last(self) -> int:
         """Return the last sequence number; 0 when empty."""
+        if not self._store.inside():
+            return self._count()
+        if self._end[0] != self._store.rollbacks:
+            self._end = self._store.rollbacks, self._count()
+        return self._end[1]
+
+    def _count(self) -> int:
         return int(self._store.rows(f"SELECT coalesce(max(seq), 0) FROM {self._table}")[0][0])
 
     def erase(self, sequence: int) -> None:
