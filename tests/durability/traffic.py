@@ -186,9 +186,11 @@ class _Client(threading.Thread):
 
     def send_again(self) -> None:
         """Send what was not acknowledged until it is."""
-        until = time.monotonic() + 60
+        until, before = time.monotonic() + 60, self._told.statuses.copy()
         while self._open:
-            assert time.monotonic() < until, f"not acknowledged within a minute: {self._told.statuses}"
+            assert time.monotonic() < until, f"within a minute {len(self._open)} requests were not acknowledged: " + str(
+                self._told.statuses - before
+            )
             if not self.send(self._open.popleft()):
                 time.sleep(0.02)
         self.close()

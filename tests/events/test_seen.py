@@ -69,6 +69,13 @@ def test_it_agrees_with_a_set_through_rollbacks_and_restarts(seed: int) -> None:
     assert numbers(mine.fresh([event(n) for n in range(400)])) == [n for n in range(400) if n not in known]
 
 
+def test_what_was_pruned_is_new_again_after_a_restart_too(store: Store) -> None:
+    mine = Seen(store)
+    mine.fresh([event(n) for n in range(30)])
+    assert mine.prune(NOW + 40 * DAY) == 30
+    assert len(Seen(store).fresh([event(n) for n in range(30)])) == 30
+
+
 def test_nothing_of_it_grows_without_bound_but_the_table(store: Store) -> None:
     mine = Seen(store)
     for start in range(0, 3_000, 10):

@@ -107,9 +107,13 @@ def test_an_unjoined_visitor_takes_their_situation_along() -> None:
 def test_numbers_beyond_64_bits_are_floats_in_the_log_and_in_the_profile() -> None:
     one = hub()
     order = {"type": "track", "event": "Order", "userId": "a", "messageId": "1", "properties": {"revenue": 2, "n": 2**70}}
-    assert one.ingest([msgspec.Raw(json.dumps(order).encode())]).taken == 1
+    known = {"type": "identify", "userId": "a", "messageId": "2", "traits": {"balance": 2**70}}
+    assert one.ingest([msgspec.Raw(json.dumps(order).encode()), msgspec.Raw(json.dumps(known).encode())]).taken == 2
     assert one.event("event 1").properties == {"revenue": 2, "n": float(2**70)}
-    assert one.profile("a").values["paid"] == 2.0
+    for _ in range(2):
+        values = one.profile("a").values
+        assert (values["paid"], values["balance"]) == (2.0, float(2**70))
+        one.people.reset(one.events)
 
 
 def test_a_failing_answer_in_a_batch_loses_nothing_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -269,16 +269,24 @@ def test_others_go_on_meanwhile(past: Past) -> None:
     hub.close()
 
 
-def test_closing_ends_it_after_the_file_at_hand(tmp_path: Path, past: Past) -> None:
+def test_closing_ends_it_after_the_file_at_hand(tmp_path: Path, past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     hub, clock, _ = past
-    before = told(hub)
+    before, begun, sync = told(hub), threading.Event(), archive.sync
+
+    def beginning(path: Path) -> None:
+        begun.set()
+        sync(path)
+
+    monkeypatch.setattr(archive, "sync", beginning)
     archiving = threading.Thread(target=hub.archive)
     archiving.start()
+    assert begun.wait(10)
     hub.close()
     archiving.join()
     hub = Hub.of(catalog(RETAIN, SEEN), f"sqlite:///{tmp_path}/hub.db", clock)
+    assert hub.events.archived > 0
     assert told(hub) == before
-    hub.archive()
+    assert hub.archive()[1] > 0, "the ledger was still to be moved"
     assert told(hub) == before
     hub.close()
 

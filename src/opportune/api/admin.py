@@ -241,7 +241,7 @@ def _files(door: Door) -> str | None:
     from opportune.catalog import load
 
     try:
-        return door.folder and load(door.folder).hash
+        return load(door.folder).hash if door.folder else None
     except BadInput:
         return "not as they are"
 

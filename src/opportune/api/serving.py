@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import secrets
@@ -25,6 +26,7 @@ from opportune.api.table import ENDPOINTS
 from opportune.api.tokens import Signer
 from opportune.api.webhooks import Webhooks
 from opportune.api.writer import Writer
+from opportune.catalog import Catalog
 from opportune.errors import BadInput, BrokenStore, OpportuneError
 from opportune.hub import Hub
 
@@ -184,6 +186,17 @@ async def serve(door: Door, listening: socket.socket, begun: Callable[[], None] 
             await made._serve([listening])
 
 
+def practice(catalog: Catalog) -> None:
+    """Go once through all that a hub does, on one in memory, so that the first customer does not wait for compilers."""
+    with Hub.of(catalog) as hub:
+        for number, place in enumerate(sorted(hub.plan.places)):
+            known = {"type": "identify", "userId": "practice", "messageId": f"m{number}"}
+            hub.ingest([known, {"type": "track", "event": "Practice", "userId": "practice", "messageId": f"n{number}"}])
+            made = hub.decide("practice", place, explain=True)
+            for offer in made.actions:
+                hub.respond(str(made.decision_id), offer.action, "impression")
+
+
 def run(
     hub: Hub,
     folder: Path | None,
@@ -198,6 +211,11 @@ def run(
 
     door, token = door_of(hub, folder, private_webhooks)
     listening = listen(host, port)
+    practice(hub.plan.catalog)
+    # what lives now lives on; a full collection would stop every answer for a tenth of a second
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 1000)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}"
 

@@ -115,8 +115,8 @@ def model(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:
         lines.append(f"{'action':24} {heads[0]:>8} {heads[1]:>8} {heads[2]:>6} {heads[3]:>9} {heads[4]:>18}")
     for a in found["actions"]:
         lines.append(
-            f"{a['action']:24} {a['answers']:8.0f} {a['positives']:8.0f} {a['auc']:6.3f} {a['logLoss']:9.4f} "
-            f"{a['calibrationError']:18.4f}"
+            f"{a['action']:24} {a['answers']:8.0f} {a['positives']:8.0f} {_told(a['auc'], '.3f'):>6} "
+            f"{_told(a['logLoss'], '.4f'):>9} {_told(a['calibrationError'], '.4f'):>18}"
         )
     for known in found["inputs"]:
         bins = [b for b in known["bins"] if b["answers"] >= 1]
@@ -124,6 +124,10 @@ def model(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:
             drawn = ", ".join(f"{b['bin']} {b['propensity']:.1%} ({b['answers']:.0f})" for b in bins[:8])
             lines.append(f"{known['input']}: {drawn}" + (f" and {len(bins) - 8} more" if len(bins) > 8 else ""))
     say(json, found, "\n".join(lines))
+
+
+def _told(value: float | None, how: str) -> str:
+    return "-" if value is None else format(value, how)
 
 
 READERS: dict[str, Callable[[str], Any]] = {
