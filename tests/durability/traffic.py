@@ -188,9 +188,8 @@ class _Client(threading.Thread):
         """Send what was not acknowledged until it is."""
         until, before = time.monotonic() + 60, self._told.statuses.copy()
         while self._open:
-            assert time.monotonic() < until, f"within a minute {len(self._open)} requests were not acknowledged: " + str(
-                self._told.statuses - before
-            )
+            told = self._told.statuses - before
+            assert time.monotonic() < until, f"{len(self._open)} requests not acknowledged within a minute: {told}"
             if not self.send(self._open.popleft()):
                 time.sleep(0.02)
         self.close()

@@ -1,5 +1,7 @@
 """What was seen is remembered exactly, wherever it is held: in memory, in the log of late, or in the table."""
 
+# ruff: noqa: PT012 (a transaction that raises at its end is what these tests are about)
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -106,7 +106,8 @@ def test_an_unjoined_visitor_takes_their_situation_along() -> None:
 
 def test_numbers_beyond_64_bits_are_floats_in_the_log_and_in_the_profile() -> None:
     one = hub()
-    order = {"type": "track", "event": "Order", "userId": "a", "messageId": "1", "properties": {"revenue": 2, "n": 2**70}}
+    paid = {"revenue": 2, "n": 2**70}
+    order = {"type": "track", "event": "Order", "userId": "a", "messageId": "1", "properties": paid}
     known = {"type": "identify", "userId": "a", "messageId": "2", "traits": {"balance": 2**70}}
     assert one.ingest([msgspec.Raw(json.dumps(order).encode()), msgspec.Raw(json.dumps(known).encode())]).taken == 2
     assert one.event("event 1").properties == {"revenue": 2, "n": float(2**70)}

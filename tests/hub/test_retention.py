@@ -18,7 +18,7 @@ from opportune.catalog.project import write_project
 from opportune.cli import customers
 from opportune.clock import DAY, HOUR
 from opportune.errors import Forgotten
-from opportune.events.types import DecisionMade
+from opportune.events.types import DecisionMade, WindowClosed
 from opportune.hub import Hub
 from opportune.learn import fold
 from opportune.ledger import episode_table
@@ -132,6 +132,18 @@ def test_nothing_that_reads_the_past_can_tell(tmp_path: Path, past: Past) -> Non
     assert told(hub) == before
     assert hub.replay(decisions[0])
     hub.close()
+
+
+def test_facts_that_tell_of_earlier_times_are_as_old_as_their_neighbours(past: Past) -> None:
+    hub, clock, _ = past
+    written = hub.ledger.last()
+    clock.advance(30 * DAY)
+    hub.decide("c1", "app.home")
+    late = [fact for _, fact in hub.ledger.read(written) if isinstance(fact, WindowClosed)]
+    assert late
+    assert {fact.at < clock.now() - 20 * DAY for fact in late} == {True}
+    hub.archive()
+    assert 0 < hub.ledger.archived <= written
 
 
 def test_a_new_feature_is_filled_from_archived_events(past: Past) -> None:

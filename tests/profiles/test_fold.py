@@ -12,7 +12,7 @@ from streams import SPEC, Taken, few, instants
 from opportune.clock import DAY
 from opportune.profiles.duck import backfill, compute
 from opportune.profiles.fold import consents, fold, values
-from opportune.profiles.merge import merge
+from opportune.profiles.merge import merge, narrow
 from opportune.profiles.state import State, dump, load
 from opportune.rules import Value
 
@@ -65,6 +65,7 @@ def test_merged_nodes_are_one_node_that_saw_all(stream: list[Taken], now: int) -
     if not states:
         return
     a, *rest = states
+    assert bits(values(narrow(states, SPEC), SPEC, now)[0]) == bits(values(one, SPEC, now)[0])
     assert known(merge(states, SPEC), now) == known(one, now)
     assert known(merge(reversed(states), SPEC), now) == known(one, now)
     assert known(merge([a, merge(rest or [State()], SPEC)], SPEC), now) == known(one, now)

@@ -136,6 +136,50 @@ def test_a_full_disk_writes_nothing_and_the_store_goes_on(tmp_path: Path) -> Non
     store.close()
 
 
+def test_a_commit_that_fails_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = opened(tmp_path)
+    log = store.log("events")
+    log.append([("a", b"1")])
+
+    class Failing:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(writer, name)
+
+        def execute(self, statement: str, *rest: Any) -> Any:
+            if statement == "COMMIT":
+                raise sqlite3.OperationalError("disk I/O error")
+            return writer.execute(statement, *rest)
+
+    writer = store._writer
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_writer", Failing())
+        with pytest.raises(BrokenStore), store.transaction():
+            assert log.append([("a", b"lost"), ("a", b"lost")]) == 3
+    with store.transaction():
+        assert (log.last(), log.append([("a", b"2")]), log.last()) == (1, 2, 2)
+    assert list(log.read()) == [(1, "a", b"1"), (2, "a", b"2")]
+    store.close()
+
+
+def test_a_block_that_only_reads_costs_no_savepoint(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    table = store.table("profiles")
+    said: list[str] = []
+    store._writer.set_trace_callback(said.append)
+    with store.transaction():
+        with store.transaction():
+            assert table.get("a") is None
+        with store.transaction(), store.transaction():
+            table.put([("a", b"1")])
+        with pytest.raises(KeyError), store.transaction():
+            table.put([("a", b"2")])
+            raise KeyError
+    words = [word for statement in said if (word := statement.split()[0]) in ("SAVEPOINT", "RELEASE")]
+    assert words == ["SAVEPOINT", "SAVEPOINT", "RELEASE", "RELEASE", "SAVEPOINT", "RELEASE"]
+    assert table.get("a") == b"1"
+    store.close()
+
+
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path

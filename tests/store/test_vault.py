@@ -38,6 +38,19 @@ def test_any_id_and_data_round_trip(id_text: str, data: bytes) -> None:
     assert vault.seal(subject, data) != sealed
 
 
+def test_many_are_sealed_as_one_is_each_with_a_nonce_of_its_own(store: Store) -> None:
+    vault = Vault(store)
+    ana, ben = vault.subject("ana"), vault.subject("ben")
+    rows = [(ana, b"1"), (ben, b"2"), (ana, b"1"), (ana, b"")]
+    sealed = vault.seal_many(rows)
+    assert [(subject, vault.open(subject, data)) for subject, data in sealed] == rows
+    assert len({data[1:13] for _, data in sealed}) == len(rows)
+    assert vault.seal_many([]) == []
+    vault.destroy(ben)
+    with pytest.raises(Forgotten):
+        vault.seal_many(rows)
+
+
 def test_ids_are_told_apart_exactly(store: Store) -> None:
     vault = Vault(store)
     subjects = [vault.subject(text) for text in ("a", "A", "a ", "é", "e\u0301", "", "\ud800", "\ud801")]

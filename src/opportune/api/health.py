@@ -21,7 +21,7 @@ async def healthz(door: Door, call: Call) -> Healthy:
 
 async def readyz(door: Door, call: Call) -> Healthy:
     """Prove that a write is durable now, and that the disk has room."""
-    if door.stopping or not door.writer.alive:
+    if door.stopping:
         raise Refused(503, "stopping", "the server is stopping")
     path = getattr(door.hub.store, "path", None)
     if isinstance(path, Path) and (free := shutil.disk_usage(path.parent).free) < LEAST_DISK:

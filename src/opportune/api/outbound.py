@@ -56,7 +56,7 @@ class Outbound:
                 await task
 
     def changed(self, subject: str | None) -> None:
-        """Note a node whose customer may get another answer now. Called in the thread of the writer."""
+        """Note a node whose customer may get another answer now. May be called from any thread."""
         if self._listening and subject is not None and len(self._noted) < MOST:
             self._noted[subject] = None
 

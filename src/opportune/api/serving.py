@@ -65,7 +65,6 @@ def door_of(hub: Hub, folder: Path | None = None, private_webhooks: bool = False
 @asynccontextmanager
 async def at_work(door: Door) -> AsyncIterator[App]:
     """Start what works behind a door, and end it in order; yields the ASGI application."""
-    door.writer.start()
     outbound = Outbound(door)
 
     def changed(subject: str | None) -> None:

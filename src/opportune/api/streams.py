@@ -98,7 +98,7 @@ class Streams:
         return len(self._watches)
 
     def changed(self, subject: str | None) -> None:
-        """Look again at the streams of a node (None: at all). Called in the thread of the writer."""
+        """Look again at the streams of a node (None: at all). May be called from any thread."""
         if self._loop is None:
             return
         if subject is None or subject in self._of:
