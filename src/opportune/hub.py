@@ -67,6 +67,9 @@ CHECKPOINT = 20_000
 WRITE_BEHIND = 5000
 """Events taken between two writings of the profiles that changed."""
 
+Item = Event | Mapping[str, Any] | msgspec.Raw
+"""What `ingest` takes as an event."""
+
 NOTHING = ProfileSpec((), (), "UTC")
 """What is known of customers before any catalog is live."""
 
@@ -155,7 +158,7 @@ class Hub:
 
     def ingest(
         self,
-        events: Event | Mapping[str, Any] | Iterable[Event | Mapping[str, Any]],
+        events: Item | Iterable[Item],
         source: str = "default",
         sent_at: int | None = None,
         context: Mapping[str, Any] | None = None,
@@ -163,13 +166,14 @@ class Hub:
     ) -> Ingested:
         """Take events in, each once; return how many were new. The very next decision sees them.
 
-        Events are `Event`s or mappings as Segment's tracking API has them. What cannot be taken is set aside with the
-        reason in `dead_letters`, and does not hold up the rest. `sent_at`, `context` and `integrations` are those of
-        the batch that mappings came in; a messageId counts once per `source`.
+        Events are `Event`s, or objects as Segment's tracking API has them: mappings, or JSON (`msgspec.Raw`), which is
+        the fastest. What cannot be taken is set aside with the reason in `dead_letters`, and does not hold up the rest.
+        `sent_at`, `context` and `integrations` are those of the batch that objects came in; a messageId counts once
+        per `source`.
 
         A track event whose properties have `decisionId`, `action` and `outcome` is also an answer, as of `respond`.
         """
-        items = [events] if isinstance(events, Event | Mapping) or not isinstance(events, Iterable) else list(events)
+        items = [events] if isinstance(events, Event | Mapping | msgspec.Raw) or not isinstance(events, Iterable) else list(events)
         self._check_live()
         with self._lock, self._all_or_nothing():
             now = self.clock.now()

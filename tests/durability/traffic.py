@@ -63,9 +63,13 @@ contact:
   - {name: mail, on: channel/email, at_most: 2, in: 3s}
   - {name: each, on: action, at_most: 2, in: 2s}
   - {name: tired, on: action, after: reject, times: 2, in: 10s, pause: 2s}
+retain: {events: 2s, ledger: 2s}
 model: {hold: 1s, random_share: 0.2, holdout_share: 0.1}
 """
-"""Caps so tight, and spans so short, that they bind all the time and open again while a test runs."""
+"""Caps so tight, and spans so short, that they bind all the time and open again while a test runs.
+
+Every start finds rows that are old enough for the archive.
+"""
 
 
 def capped_shop(folder: Path) -> Path:

@@ -1,7 +1,7 @@
 """The one place that works on the hub: it takes what waits, does it in one transaction, answers after the commit.
 
-Requests that arrive together share one commit to disk (group commit). Groups are short and run in the event loop itself:
-a thread beside it would fight with it for the interpreter, which cost a seventh of the CPU and a third of the rate.
+Requests that arrive together share one commit to disk (group commit). Groups are short and run in the event loop:
+a thread beside it fights with it for the interpreter, which cost a seventh of the CPU and a third of the rate.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from opportune.errors import BadEvent, Forgotten
-from opportune.events.intake import Rejected
+from opportune.events.intake import Rejected, as_read
 from opportune.events.segment import id_of, meaningless
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ class DeadLetters:
     def add(self, rejected: Iterable[Rejected], *, source: str, received_at: int) -> None:
         """Keep refused items."""
         with self._store.transaction():
-            for reason, message, raw in rejected:
+            for reason, message, item in rejected:
+                raw = as_read(item)
                 letter = Letter(reason=reason, message=message, source=source, received_at=received_at, raw=raw)
                 self._put(self._new_id(), letter, self._subject(raw))
                 self._about += 1

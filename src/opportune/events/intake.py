@@ -64,14 +64,14 @@ class Intake(NamedTuple):
                 else:
                     events.append(from_segment(item, **of_all))  # type: ignore[arg-type]
             except BadEvent as error:
-                rejected.append(Rejected(error.reason, str(error), _shown(item)))
+                rejected.append(Rejected(error.reason, str(error), as_read(item)))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                rejected.append(Rejected("unreadable", f"the item is not JSON: {error}", _shown(item)))
+                rejected.append(Rejected("unreadable", f"the item is not JSON: {error}", as_read(item)))
         return events, rejected
 
 
-def _shown(item: object) -> Any:
-    """Return an item as it came, JSON values where it can be read."""
+def as_read(item: object) -> Any:
+    """Return an item as it came, but for JSON its values, or its text where it is none."""
     if not isinstance(item, msgspec.Raw):
         return item
     try:
