@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import msgspec
 from msgspec import structs
@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from opportune.catalog import Catalog, load
 from opportune.catalog.types import Goal
-from opportune.clock import DAY, Clock, SystemClock, to_datetime
+from opportune.clock import DAY, Clock, SystemClock, format_instant, to_datetime
 from opportune.decide import record as records
 from opportune.decide.answer import answered
 from opportune.decide.explain import explain as explained
@@ -33,6 +33,7 @@ from opportune.events import codec
 from opportune.events.dead_letters import DeadLetters, Letter
 from opportune.events.intake import Intake, Rejected
 from opportune.events.seen import Seen
+from opportune.events.shown import shown
 from opportune.events.tail import Tail
 from opportune.events.types import (
     Checkpoint,
@@ -64,8 +65,11 @@ from opportune.wire import Answered, Explanation, Export, Ingested, Profile, Rec
 CHECKPOINT = 20_000
 """Facts of the ledger between two checkpoints of the model."""
 
-WRITE_BEHIND = 5000
-"""Events taken between two writings of the profiles that changed."""
+WRITE_BEHIND = 10_000
+"""Events that the row of a profile may lack, and so the most that a start has to fold."""
+
+WRITE_EVERY = 250
+"""Events taken between two writings of the rows that would lack more."""
 
 Item = Event | Mapping[str, Any] | msgspec.Raw
 """What `ingest` takes as an event."""
@@ -173,7 +177,8 @@ class Hub:
 
         A track event whose properties have `decisionId`, `action` and `outcome` is also an answer, as of `respond`.
         """
-        items = [events] if isinstance(events, Event | Mapping | msgspec.Raw) or not isinstance(events, Iterable) else list(events)
+        one = isinstance(events, Event | Mapping) or not isinstance(events, Iterable)  # as `msgspec.Raw` is not
+        items = [events] if one else list(cast("Iterable[Item]", events))
         self._check_live()
         with self._lock, self._all_or_nothing():
             now = self.clock.now()
@@ -332,13 +337,15 @@ class Hub:
 
     def export(self, profile: Profile) -> Export:
         """Return everything that is kept about the customer of a profile. Holds up other calls only item by item."""
-        events, decisions, mine = [], [], set(profile.nodes)
-        for node in profile.nodes:
-            for _, _, payload in self.events.read(0, node):
-                if payload:
-                    with self._lock:
-                        event = codec.decode_event(self.vault.open(node, payload))
-                    events.append(msgspec.to_builtins(event))
+        decisions, mine = [], set(profile.nodes)
+        with self._lock:
+            view = self.people.view(profile.subject)
+            if view is None:
+                raise NotFound(f"there is no customer {profile.customer_id!r}")
+            traits = {name: value for name, (value, _, _) in view.state.traits.items()}
+            ids = self.people.named(view)
+            letters = self.dead_letters.of(text for _, text in ids)
+        events = sorted(self.events_of(profile.nodes), key=lambda event: event.received_at)
         for decision_id, rows in self.ledger.joined():
             if rows.subject in mine:
                 with self._lock:
@@ -346,11 +353,27 @@ class Hub:
                     made, _ = self.ledger.decision(decision_id)
                     answer = answered(self._plan(made.catalog), decision, decision_id, kept.customer)
                 became = [
-                    {"action": e.action, "seen": e.reached, "outcomes": e.outcomes, "withheld": e.ghost}
+                    {
+                        "action": e.action,
+                        "seen": None if e.reached is None else format_instant(e.reached),
+                        "outcomes": {name: format_instant(at) for name, at in e.outcomes.items()},
+                        "withheld": e.ghost,
+                    }
                     for e in rows.each
                 ]
                 decisions.append({**msgspec.to_builtins(answer), "became": became})
-        return Export(profile, sorted(events, key=lambda e: e["received_at"]), decisions)
+        known = [{"type": kind, "id": text} for kind, text in ids]
+        aside = [{"reason": one.reason, "message": one.message, "raw": one.raw} for one in letters]
+        return Export(profile, known, traits, [shown(event) for event in events], decisions, aside)
+
+    def events_of(self, nodes: Iterable[str]) -> Iterator[Event]:
+        """Yield the events of some nodes, those of each in the order they came. Holds up others item by item."""
+        for node in nodes:
+            for _, _, payload in self.events.read(0, node):
+                if payload:
+                    with self._lock:
+                        event = codec.decode_event(self.vault.open(node, payload))
+                    yield event
 
     def event(self, cause: str) -> Event:
         """Return the event that a fact names as its cause: `event 12`. Raises `NotFound`, or `Forgotten`."""
@@ -674,9 +697,10 @@ class Hub:
 
     def _keep_up(self, now: int) -> None:
         """Write changed profiles now and then, so that a start has little to fold, and forget old messageIds daily."""
-        if self.events.last() >= self._written + WRITE_BEHIND:
-            self.people.save()
-            self._written = self.events.last()
+        last = self.events.last()
+        if last >= self._written + WRITE_EVERY:
+            self.people.save(last - WRITE_BEHIND)
+            self._written = last
         if self.ledger.last() >= self.ledger.begin() + CHECKPOINT:
             self._checkpoint()
         if now // DAY > self._pruned:

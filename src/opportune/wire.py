@@ -223,11 +223,18 @@ class Profile(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Export(msgspec.Struct, frozen=True, rename="camel"):
-    """Everything that is kept about a customer: profile, events, and decisions with what became of them."""
+    """Everything that is kept about a customer.
+
+    `ids` are all that clients know them by, `traits` also those that the catalog does not declare, `decisions` with
+    what became of them, `rejected` the events that were set aside.
+    """
 
     profile: Profile
+    ids: list[dict[str, str]]
+    traits: dict[str, Any]
     events: list[dict[str, Any]]
     decisions: list[dict[str, Any]]
+    rejected: list[dict[str, Any]]
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):

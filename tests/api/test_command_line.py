@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from serving import Server
 
 OPPORTUNE = Path(sys.executable).with_name("opportune")

@@ -145,17 +145,49 @@ def test_ids_may_hold_anything(running: Running) -> None:
 def test_a_customer_can_be_exported_and_forgotten(running: Running, user: str) -> None:
     made = running.client.decide(user, HERO)
     running.client.respond(str(made.decision_id), made.actions[0].action, "impression")
+    running.client.ingest([
+        {"type": "identify", "userId": user, "traits": {"favorite_tea": "oolong"}},
+        {"type": "track", "userId": user},
+    ])  # fmt: skip
     told = running.client.export(user)
-    assert [e["type"] for e in told.events] == ["track", "identify", "track"]
+    assert [e["type"] for e in told.events] == ["track", "identify", "track", "identify"]
     assert [d["decisionId"] for d in told.decisions] == [made.decision_id]
     assert told.decisions[0]["became"][0]["seen"]
     assert told.profile.values["plan"] == "gold"
+    assert told.ids == [{"type": "user_id", "id": user}]
+    assert told.traits["favorite_tea"] == "oolong", "also what the catalog does not declare"
+    assert [aside["reason"] for aside in told.rejected] == ["no_event"]
     running.client.forget(user)
     for ask in (running.client.profile, running.client.export):
         with pytest.raises(NotFound):
             ask(user)
     with pytest.raises(Forgotten):
         running.client.recorded(str(made.decision_id))
+
+
+def test_profiles_are_read_as_segment_has_them(running: Running, user: str) -> None:
+    running.client.ingest({"type": "identify", "userId": user, "anonymousId": f"a-{user}", "traits": {"tea": "oolong"}})
+    base = f"/v1/spaces/any/collections/users/profiles/user_id:{user}"
+
+    def get(path: str, **query: str) -> Any:
+        return running.http.get(path, params=query, auth=(running.key, "")).json()
+
+    first = get(f"{base}/traits", limit="2")
+    assert len(first["traits"]) == 2
+    assert first["cursor"]["has_more"]
+    rest = get(first["cursor"]["url"])
+    assert {**first["traits"], **rest["traits"]} == {"lines": 1, "plan": "gold", "tea": "oolong", "tenure_months": 24}
+    assert [e["type"] for e in get(f"{base}/events")["data"]] == ["identify", "identify", "track", "track"]
+    assert [(i["type"], i["id"]) for i in get(f"{base}/external_ids")["data"]] == [
+        ("user_id", user), ("anonymous_id", f"a-{user}")
+    ]  # fmt: skip
+    by_visitor = base.replace("user_id:", "anonymous_id:a-")
+    assert get(f"{by_visitor}/traits")["traits"] == {**first["traits"], **rest["traits"]}
+    assert get(f"{base}/metadata")["metadata"]["created_at"]
+    assert get(f"{base}/links")["data"] == []
+    assert get(f"{base}/wishes")["status"] == 404
+    assert get(base.replace("user_id:", "") + "/traits")["status"] == 400
+    assert get(base + "x/traits")["status"] == 404
 
 
 class TestBrowser:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from audit import audit, copy_of
 from faults import Disk, FaultyServer
-from traffic import Traffic, capped_shop, wait_for
+from traffic import Traffic, capped_shop, some_time, wait_for
 
 from opportune.store import open_store
 
@@ -26,7 +26,7 @@ def test_what_was_acknowledged_survives_a_loss_of_power(losses: int, tmp_path: P
     with FaultyServer(disk.folder, disk) as server:
         with Traffic(server) as traffic:
             for number in range(losses):
-                time.sleep(random_.uniform(0.2, 1.0))
+                time.sleep(some_time(random_, number))
                 server.kill()
                 disk.lose_power(random_, keep=(0.0, 0.5, 0.9)[number % 3])
                 audit(copy_of(server.folder, tmp_path / "copy"), traffic.told, whole=False)
@@ -37,6 +37,8 @@ def test_what_was_acknowledged_survives_a_loss_of_power(losses: int, tmp_path: P
         found = audit(server.folder, traffic.told, whole=True)
     print(f"\n{losses} losses of power, {found}, {dict(traffic.told.statuses)}, {disk.control.syncs} fsyncs")
     assert disk.control.mapped == 0, "the store is written through a mapping, which nothing here can see"
+    archived = list(server.folder.glob(".opportune/hub.db.archive/events-*"))
+    assert archived or losses < 10, "nothing was archived meanwhile"
     assert found.events > 50 * losses
     assert found.decisions > 10 * losses
 

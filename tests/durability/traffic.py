@@ -79,6 +79,11 @@ def capped_shop(folder: Path) -> Path:
     return folder
 
 
+def some_time(random_: random.Random, number: int) -> float:
+    """Return how many seconds the server lives this time: in every third life, rows are on their way to the archive."""
+    return random_.uniform(1.6, 3.0) if number % 3 == 2 else random_.uniform(0.2, 1.0)
+
+
 def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
     """Wait until something is so."""
     until = time.monotonic() + seconds

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pytest
 
 from opportune.clock import DAY, SECOND
@@ -368,7 +369,8 @@ def test_seen_counts_the_first_of_each_source_for_thirty_days(desk: Desk) -> Non
 
 def test_dead_letters_are_sealed_replayed_and_forgotten(desk: Desk) -> None:
     letters, vault = desk.letters, desk.vault
-    letters.add([Rejected("no_event", "", {"type": "track", "userId": "ana@x.com"})], source="s", received_at=NOW)
+    unread = msgspec.Raw(b'{"type": "track", "userId": "ana@x.com"}')
+    letters.add([Rejected("no_event", "", unread)], source="s", received_at=NOW)
     letters.add([Rejected("bad_type", "", {"userId": "ben", "type": 1})], source="s", received_at=NOW)
     letters.add([Rejected("unreadable", "", '{"userId": "ana@x.com", ')], source="s", received_at=NOW)
     letters.add([Rejected("unreadable", "", "nobody")], source="s", received_at=NOW)

@@ -73,6 +73,16 @@ class DeadLetters:
         for key, _, letter in self._opened():
             yield key, letter
 
+    def of(self, ids: Iterable[str]) -> list[Letter]:
+        """Return the letters of somebody with these ids, oldest first."""
+        found = []
+        for subject in filter(None, (self._vault.find(f"letter:{text}") for text in ids)):
+            for key, _ in self._of.scan(f"{subject}/"):
+                row = self._table.get(key.partition("/")[2])
+                if row is not None:
+                    found.append(_letter.decode(self._vault.open(subject, _sealed.decode(row).body)))
+        return found
+
     def replay(self, again: Callable[[Letter], object]) -> tuple[int, int]:
         """Call `again` with each letter, in a transaction of its own, and return (taken, left).
 

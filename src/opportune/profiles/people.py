@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import islice, takewhile
 
 import msgspec
 
@@ -92,7 +93,8 @@ class People:
         self._rows, self._marks = store.table("profiles"), store.table("profile_marks")
         self._states = Recent[str, State](cache_size)
         self._views = Recent[str, View](cache_size)
-        self._dirty: set[str] = set()
+        self._dirty: dict[str, int] = {}
+        """Node -> the first event that its row lacks, in order of these."""
         self._seq = 0
         self.fed: Sequence[Watch] = ()
         """What watched the event that was taken last."""
@@ -139,6 +141,11 @@ class People:
             return self._view(self.identities.root(customer))
         return self.resolve(customer, None) or self.resolve(None, customer)
 
+    def named(self, view: View) -> list[tuple[str, str]]:
+        """Return the ids of a person as (`user_id` or `anonymous_id`, id), the user id first."""
+        states = (self._state(node) for node in view.nodes)
+        return [("user_id" if state.user else "anonymous_id", state.id) for state in states if state.id]
+
     def ids(self, view: View) -> list[str]:
         """Return the user id and the anonymous ids of a person, sorted."""
         return sorted({self._state(node).id for node in view.nodes} - {""})
@@ -176,21 +183,29 @@ class People:
                 self._vault.destroy(subject)
         for node in view.nodes:
             self._states.drop(node)
-            self._dirty.discard(node)
+            self._dirty.pop(node, None)
         self._views.drop(view.subject)
         return gone
 
-    def save(self) -> int:
-        """Write the rows that changed, and how far they reflect the log; return how many there were."""
+    def save(self, until: int | None = None) -> int:
+        """Write the rows that changed, and how far all rows reflect the log; return how many were written.
+
+        With `until`, only rows that lack an event up to that number: what is left for later is written once then.
+        """
+        late = list(takewhile(lambda node: until is None or self._dirty[node] <= until, self._dirty))
         rows = []
-        for node in sorted(self._dirty):
+        for node in sorted(late):
             state = self._states.get(node)
             assert state is not None
-            rows.append((node, self._vault.seal(node, dump(state))))
+            rows.append((node, dump(state)))
+        if not rows and until is not None:
+            return 0
+        reflected = next(islice(self._dirty.values(), len(late), None), self._seq + 1) - 1
         with self._store.transaction():
-            self._rows.put(rows)
-            self._marks.put([("seq", str(self._seq).encode())])
-        self._dirty.clear()
+            self._rows.put(self._vault.seal_many(rows))
+            self._marks.put([("seq", str(reflected).encode())])
+        for node in late:
+            del self._dirty[node]
         return len(rows)
 
     def catch_up(self, log: Rows) -> int:
@@ -231,7 +246,7 @@ class People:
         state = self._states.get(node)
         if state is None or not state.id:
             state = self._name(node, event.user_id, event.anonymous_id, write=False)
-        self._dirty.add(node)
+        self._dirty.setdefault(node, seq)
         return fold(state, event, seq, self.spec)
 
     def _name(self, node: str, user_id: str | None, anonymous_id: str | None, write: bool) -> State:
@@ -246,7 +261,7 @@ class People:
 
     def _write(self, node: str, state: State) -> None:
         self._rows.put([(node, self._vault.seal(node, dump(state)))])
-        self._dirty.discard(node)
+        self._dirty.pop(node, None)
 
     def _join(self, event: Event, anonymous_id: str | None) -> list[LedgerFact]:
         user = self.identities.user(event.user_id, create=True)
@@ -305,4 +320,4 @@ class People:
         events = ((node, seq, event) for seq, node, event in self._events(log))
         for node, held in backfill(events, self.spec, fingerprints):
             self._state(node).features.update(held)
-            self._dirty.add(node)
+            self._dirty.setdefault(node, self._seq)

@@ -52,6 +52,8 @@ class SqliteStore:
             write_anew(path)
             self._writer = connect(path)
             try:
+                # what a process had erased before it was killed may still be in the log of changes
+                self._fetch(self._writer, "PRAGMA wal_checkpoint(TRUNCATE)", ())
                 self._reader = connect(path)
                 self._blobs = SqliteBlobs(self)
             except BaseException:
