@@ -782,8 +782,6 @@ class Hub:
         """Make memory what the store says; until that has worked once, no call goes on."""
         self._lost = True
         self.published = self.ledger.published()
-        self.brain = fold.live(self.ledger)
-        self._taught = self.ledger.last()
         self._written, self._pruned = self.events.last(), 0
         self.seen, self.dead_letters = Seen(self.store), DeadLetters(self.store, self.vault, self.clock.new_id)
         if self.published:
@@ -791,6 +789,8 @@ class Hub:
             self.people.spec = ProfileSpec.of(catalog)
             self.people.reset(self.events)
             self._compile(catalog)
+        self.brain = fold.live(self.ledger)  # last, because it takes longest and a full disk ends this before
+        self._taught = self.ledger.last()
         self._lost = False
 
 

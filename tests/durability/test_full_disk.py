@@ -44,6 +44,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(path)], check=True)
 
 
+@pytest.mark.long
 def test_a_file_system_without_room(small_disk: Path) -> None:
     ballast = small_disk / "ballast"
 
@@ -96,6 +97,7 @@ def test_a_start_on_a_full_disk_says_so(tmp_path: Path) -> None:
         server.start()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_log_that_cannot_be_written_fails_no_request() -> None:
     script = "from opportune.api.log import log; log.error('it fails'); log.error('again'); print('went on')"
     with open("/dev/full", "wb") as full:

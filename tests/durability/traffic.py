@@ -189,7 +189,8 @@ class _Client(threading.Thread):
     def run(self) -> None:
         """Send until told to stop."""
         while not self._traffic.stopped:
-            job = self._open.popleft() if self._open and self._random.random() < 0.8 else self._next()
+            waits = len(self._open)
+            job = self._open.popleft() if waits > 30 or (waits and self._random.random() < 0.8) else self._next()
             if not self.send(job):
                 time.sleep(0.02)
 

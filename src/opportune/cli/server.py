@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from opportune.cli.options import Dir, Folder, Json, StoreUrl, chosen, connect, hub_file, open_hub, say
+from opportune.cli.options import Dir, Folder, Json, StoreUrl, chosen, connect, hub_file, note, open_hub, say
 from opportune.errors import StoreInUse
 
 
@@ -34,9 +34,12 @@ def serve(
     except StoreInUse as error:
         where = _address(file)
         raise StoreInUse(f"{error}{f'; a hub serves it at {where}' if where else ''}") from None
+    from opportune.api.keys import Keys
     from opportune.api.serving import HubFile, run
 
     with hub:
+        if not any(not k.revoked for k in Keys(hub.store).all()):
+            note(f"There are no keys yet; in another terminal: opportune key new server --dir {found.dir}")
         run(
             hub, found.dir, host, port, HubFile(file.parent) if file else None, private_webhooks,
             lambda address: say(json, {"address": address}, f"Listening on {address}; Ctrl-C ends."),
