@@ -47,6 +47,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LARGEST_BATCH = 450_000
+"""Bytes of events that are sent together."""
+
+MOST_EVENTS = 500
+"""Events that are sent together."""
+
 
 class Unreachable(OpportuneError):
     """Nobody answers at the address of the hub."""
@@ -82,12 +88,19 @@ class Client:
     def ingest(self, events: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> None:
         """Hand events in, as Segment's tracking API has them; when this returns they are on disk.
 
-        Events with a fault of their own are set aside (`rejected`). Sends 100 at a time; give each a `messageId`, so
-        that sending again after an error counts nothing twice.
+        Events with a fault of their own are set aside (`rejected`). Sends some hundred at a time; give each a
+        `messageId`, so that sending again after an error counts nothing twice.
         """
-        batch = [dict(events)] if isinstance(events, Mapping) else [dict(event) for event in events]
-        for start in range(0, len(batch), 100):
-            self._call("POST", "/v1/batch", dict, {"batch": batch[start : start + 100]})
+        size, batch = 0, list[msgspec.Raw]()
+        for event in [events] if isinstance(events, Mapping) else events:
+            text = msgspec.json.encode(event)
+            if batch and (size + len(text) > LARGEST_BATCH or len(batch) == MOST_EVENTS):
+                self._call("POST", "/v1/batch", dict, {"batch": batch})
+                size, batch = 0, []
+            size += len(text) + 1
+            batch.append(msgspec.Raw(text))
+        if batch:
+            self._call("POST", "/v1/batch", dict, {"batch": batch})
 
     def decide(
         self,
@@ -268,10 +281,12 @@ class Client:
 def problem_of(status: int, data: bytes) -> OpportuneError:
     """Return the error that an answer other than 200 stands for."""
     try:
-        return error_of(msgspec.json.decode(data, type=Problem))
-    except msgspec.MsgspecError:
-        told = data[:300].decode("utf-8", "replace")
-        return OpportuneError(f"the hub answered {status}: {told}")
+        told = msgspec.json.decode(data)
+        if "detail" not in told:  # the form that clients of the tracking API know
+            told = {"type": "", "title": "", "status": status, "detail": told["message"], "code": told["code"]}
+        return error_of(msgspec.convert(told, Problem))
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        return OpportuneError(f"the hub answered {status}: {data[:300].decode('utf-8', 'replace')}")
 
 
 def error_of(problem: Problem) -> OpportuneError:

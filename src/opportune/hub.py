@@ -233,14 +233,14 @@ class Hub:
         placement of a channel. With `explain` the answer says why this and not that. What a peek has `shown` becomes
         the decision if it still holds; `Stale` is raised if it does not.
         """
-        wanted = self._wanted(placement, placements, channel, limit)
+        wanted = self.wanted(placement, placements, channel, limit)
         if customer is None and anonymous is None:
             raise BadRequest("name a customer: a user id, or `anonymous`", "userId")
         who = named(customer, "userId") if customer is not None else named(anonymous, "anonymousId")
         with self._lock:
             now = self.clock.now()
             asked = None if request_id is None or peek else named(request_id, "requestId")
-            request = asked and f"{who}\x1f{asked}"
+            request = asked and repr((customer is not None, who, asked))
             if request and (known := self.ledger.answered(request, now)):
                 return self._told(self._again(known), explain)
             if peek:
@@ -460,9 +460,13 @@ class Hub:
                         return moved[0], moved[1]
         return moved[0], moved[1]
 
+    def closing(self) -> None:
+        """Let what works in the background end soon: `close` is about to be called."""
+        self._closing = True
+
     def close(self) -> None:
         """Write what is in memory and let go of the store."""
-        self._closing = True
+        self.closing()
         with self._archiving, self._lock:
             if self._closed:
                 return
@@ -571,10 +575,10 @@ class Hub:
         if not self.published:
             raise BadRequest("no catalog is live: publish one first")
 
-    def _wanted(
+    def wanted(
         self, placement: str | None, placements: Sequence[str], channel: str | None, limit: int
     ) -> tuple[str, ...]:
-        """Return the placements that a request asks about."""
+        """Return the placements that a request asks about. Raises `BadRequest`."""
         self._check_live()
         wanted = tuple(dict.fromkeys((placement, *placements) if placement else placements))
         if channel is not None:
@@ -764,7 +768,7 @@ class Hub:
                 begun = True
                 try:
                     yield
-                except (BadInput, NotFound, Forgotten):
+                except (BadInput, NotFound, Forgotten, Stale):
                     # nothing to read anew if the call was refused before it wrote anything
                     begun = before != (self.ledger.last(), self.events.last())
                     raise

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from opportune.api.addresses import check as check_address
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Reply, Send, Stream
 from opportune.api.problems import Refused, problem
-from opportune.api.who import USER
+from opportune.api.who import USER, text_id
 from opportune.clock import HOUR, parse_span, to_datetime
 from opportune.errors import BadInput, OpportuneError
 from opportune.wire import (
@@ -39,6 +40,9 @@ from opportune.wire import (
 )
 
 LONGEST_TOKEN = 24 * HOUR
+
+PAGE = 500
+"""Events set aside that are read in one job of the writer."""
 
 
 async def status(door: Door, call: Call) -> Status:
@@ -64,7 +68,7 @@ async def status(door: Door, call: Call) -> Status:
 
 async def keys(door: Door, call: Call) -> list[KeyInfo]:
     """Return every key, without its secret."""
-    return [_info(key) for key in door.keys.all()]
+    return await door.writer.do(lambda: [_info(key) for key in door.keys.all()])
 
 
 async def new_key(door: Door, call: Call) -> KeyInfo:
@@ -106,11 +110,17 @@ async def revoke_key(door: Door, call: Call) -> KeyInfo:
 async def user_token(door: Door, call: Call) -> UserToken:
     """Sign a token with which a browser may ask about one user."""
     asked: UserTokenRequest = call.body
-    span = parse_span(asked.lasts)
+    user = text_id(asked.user_id, "userId")
+    if user is None:
+        raise Refused(400, "bad-request", f"{asked.user_id!r} names nobody; give the id of a user", "userId")
+    try:
+        span = parse_span(asked.lasts)
+    except BadInput as error:
+        raise Refused(400, "bad-request", str(error), "lasts") from None
     if span > LONGEST_TOKEN:
-        raise BadInput(f"lasts is {asked.lasts!r}; a token lasts 24h at most")
+        raise Refused(400, "bad-request", f"lasts is {asked.lasts!r}; a token lasts 24h at most", "lasts")
     until = door.hub.clock.now() + span
-    return UserToken(door.signer.sign(USER, {"userId": str(asked.user_id)}, until), to_datetime(until))
+    return UserToken(door.signer.sign(USER, {"userId": user}, until), to_datetime(until))
 
 
 async def publish(door: Door, call: Call) -> Published:
@@ -146,17 +156,16 @@ async def rejected(door: Door, call: Call) -> RejectedEvents:
     if not limit.isdecimal() or len(limit) > 6:
         raise Refused(400, "bad-request", f"limit is {limit[:20]!r}; give a whole number", "limit")
 
-    def work() -> RejectedEvents:
-        counts: Counter[tuple[str, str, str]] = Counter()
-        rows: list[Rejected] = []
-        for id, letter in door.hub.dead_letters.letters():
+    counts: Counter[tuple[str, str, str]] = Counter()
+    rows: list[Rejected] = []
+    letters = door.hub.dead_letters.letters()
+    while page := await door.writer.do(lambda: list(islice(letters, PAGE))):
+        for id, letter in page:
             counts[letter.source, letter.reason, letter.message] += 1
             if len(rows) < int(limit):
                 rows.append(Rejected(id, letter.reason, letter.message, letter.source, letter.raw))
-        reasons = [RejectedCount(*told, count) for told, count in counts.most_common(1000)]
-        return RejectedEvents(counts.total(), reasons, rows)
-
-    return await door.writer.do(work)
+    reasons = [RejectedCount(*told, count) for told, count in counts.most_common(1000)]
+    return RejectedEvents(counts.total(), reasons, rows)
 
 
 async def retry(door: Door, call: Call) -> Replayed:
@@ -169,8 +178,15 @@ async def backup(door: Door, call: Call) -> Backup:
     """Write a consistent copy of the store to a file of the machine that serves, while it serves."""
     asked: Backup = call.body
     path = Path(asked.file)
-    if not path.is_absolute():
+    if not path.is_absolute() or "\0" in asked.file:
         raise Refused(400, "bad-request", "name the file by its whole path: the server has a folder of its own", "file")
+    if path.exists():
+        raise Refused(400, "bad-request", f"there is a file {asked.file!r} already; name a new one", "file")
+    if not path.parent.is_dir():
+        raise Refused(400, "bad-request", f"there is no folder {str(path.parent)!r}; make it first", "file")
+    own = getattr(door.hub.store, "path", None)
+    if own and path.parent.resolve() == own.parent.resolve() and path.name.startswith((own.name, "hub.json")):
+        raise Refused(400, "bad-request", f"{path.name!r} may be a file of the store; take another name", "file")
     await door.writer.do(door.hub.people.save)
     await asyncio.to_thread(door.hub.store.backup, str(path))
     return Backup(str(path))
@@ -179,6 +195,8 @@ async def backup(door: Door, call: Call) -> Backup:
 async def import_file(door: Door, call: Call) -> Stream:
     """Take events in from a file of the machine that serves; streams how far it is, one JSON object a line."""
     asked: ImportRequest = call.body
+    if not asked.files:
+        raise Refused(400, "bad-request", "name the files", "files")
     pages = _importing(door, asked)
     first = await door.writer.do(lambda: next(pages, None))
 
@@ -307,6 +325,11 @@ def _admin(method: str, path: str, handler: Any, summary: str, gives: Any, takes
     return Endpoint(method, path, "admin", handler, summary, takes, gives, problems=(413, *_PROBLEMS), **more)
 
 
+def _local(method: str, path: str, handler: Any, summary: str, gives: Any, takes: Any = None, **more: Any) -> Endpoint:
+    """Return an endpoint that touches files of the machine: for whoever can read `hub.json` there, for no other key."""
+    return Endpoint(method, path, "local", handler, summary, takes, gives, problems=(413, *_PROBLEMS), **more)
+
+
 ENDPOINTS = (
     _admin("GET", "/v1/status", status, "What the server serves, and how much", Status),
     _admin("GET", "/v1/keys", keys, "Every key, without its secret", list[KeyInfo]),
@@ -324,9 +347,9 @@ ENDPOINTS = (
     _admin("GET", "/v1/rejected", rejected, "Events that were set aside", RejectedEvents,
            query=(Parameter("limit", int, "How many at most"),)),
     _admin("POST", "/v1/rejected/replay", retry, "Try the events that were set aside again", Replayed),
-    _admin("POST", "/v1/files", import_file, "Take events in from files of the machine that serves", FileImport,
+    _local("POST", "/v1/files", import_file, "Take events in from files of the machine that serves", FileImport,
            ImportRequest, media="application/x-ndjson"),
-    _admin("POST", "/v1/backup", backup, "Write a consistent copy of the store to a file", Backup, Backup),
+    _local("POST", "/v1/backup", backup, "Write a consistent copy of the store to a file", Backup, Backup),
     _admin("DELETE", "/v1/joins/{node}", unjoin, "Undo a join", dict[str, bool]),
     _admin("GET", "/v1/webhooks", webhooks, "The webhook subscriptions", list[WebhookInfo]),
     _admin("POST", "/v1/webhooks", new_webhook, "Subscribe to changed answers", WebhookInfo, WebhookRequest),

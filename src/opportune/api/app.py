@@ -79,15 +79,16 @@ class App:
     def _find(self, scope: Scope) -> tuple[dict[str, Endpoint], dict[str, str]]:
         raw = scope.get("raw_path") or scope["path"].encode()
         path = raw.partition(b"?")[0].decode("latin-1")
-        if path.startswith(PREFIX + "/"):
+        prefixed = path.startswith(PREFIX + "/")
+        if prefixed:
             path = path[len(PREFIX) :]
         if len(path) > 1:
             path = path.rstrip("/")
         found = self._fixed.get(path)
         if found is not None:
-            return found, {}
+            return (found if not prefixed or next(iter(found.values())).segment else {}), {}
         for pattern, endpoints in self._shaped.items():
-            if match := pattern.fullmatch(path):
+            if (match := pattern.fullmatch(path)) and (not prefixed or next(iter(endpoints.values())).segment):
                 return endpoints, {name: unquote(value, errors="replace") for name, value in match.groupdict().items()}
         return {}, {}
 
@@ -101,7 +102,9 @@ class App:
             scope["method"], scope["path"], parameters, query, headers, None, headers.get("origin"), scope["scheme"]
         )
         if not endpoint.segment:  # those may have their key in the body
-            call.key = let_in(door, endpoint, secret_of(headers) or query.get("writeKey"), call.origin)
+            call.key = let_in(door, endpoint, secret_of(headers), query.get("writeKey"), call.origin)
+        if call.method == "HEAD" and endpoint.media == "text/event-stream":
+            return Reply(media=endpoint.media)
         if endpoint.takes is not None:
             call.raw = await read_body(receive, headers, endpoint.largest)
             if endpoint.takes is not bytes:
@@ -125,17 +128,24 @@ class App:
         if told.status >= 500:
             log.error("request failed", path=endpoint.path if endpoint else "", code=told.code, **trace(error))
         if told.status == 401:
-            headers["WWW-Authenticate"] = 'Basic realm="opportune"'
+            headers["WWW-Authenticate"] = 'Bearer realm="opportune"'
         if endpoint and endpoint.segment:
             body = {"success": False, "code": told.code, "message": told.detail, "error": told.detail}
             return Reply(body, told.status, headers=headers)
         return Reply(told, told.status, "application/problem+json", headers)
 
 
-def let_in(door: Door, endpoint: Endpoint, secret: str | None, origin: str | None) -> Key | None:
-    """Return the key of a caller who may call an endpoint; raise `Refused`, or `Busy` if it calls too often."""
+def let_in(
+    door: Door, endpoint: Endpoint, secret: str | None, shown: str | None, origin: str | None
+) -> Key | None:
+    """Return the key of a caller who may call an endpoint; raise `Refused`, or `Busy` if it calls too often.
+
+    `shown` is a key that was sent where others may see it, in the address: only a write key, which is public.
+    """
     if endpoint.who == "anyone":
         return None
+    public = not secret
+    secret = secret or shown
     if not secret:
         raise Refused(401, "no-key", "send a key: `Authorization: Bearer KEY`, or the key as the user of Basic auth")
     key = door.keys.find(secret)
@@ -149,6 +159,10 @@ def let_in(door: Door, endpoint: Endpoint, secret: str | None, origin: str | Non
         raise Refused(
             401, "unknown-key", "this key is not known here, or it was revoked; `opportune key new` makes one"
         )
+    if public and key.kind != "write":
+        raise Refused(401, "key-in-address", "a secret key does not go into an address; send it as a header")
+    if key.kind != "write" and origin:
+        raise Refused(403, "secret-in-page", "a page of a browser must not hold this key; give it a write key")
     if not _opens(key, endpoint):
         needs = (
             "a server key, or a write key with the scope decide:anonymous"
@@ -177,13 +191,13 @@ def secret_of(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-_LEVEL = {"write": 0, "server": 1, "admin": 2}
+_LEVEL = {"write": 0, "server": 1, "admin": 2, "local": 3}
 
 
 def _opens(key: Key, endpoint: Endpoint) -> bool:
     if endpoint.who == "browser":
         return key.kind != "write" or "decide:anonymous" in key.scopes
-    return _LEVEL[key.kind] >= _LEVEL[endpoint.who]
+    return _LEVEL["local" if key.id == "local" else key.kind] >= _LEVEL[endpoint.who]
 
 
 def _lost(scope: Scope, endpoints: Mapping[str, Endpoint]) -> Refused:
@@ -222,8 +236,10 @@ _JSON = (b"content-type", b"application/json")
 
 async def _send(send: Send, reply: Reply, extra: Mapping[str, str], bodyless: bool) -> None:
     body = reply.body if isinstance(reply.body, bytes) else _encode(reply.body)
-    media = _JSON if reply.media == "application/json" else (b"content-type", reply.media.encode())
-    headers = [media, (b"content-length", str(len(body)).encode())]
+    headers = []
+    if reply.status != 204:
+        media = _JSON if reply.media == "application/json" else (b"content-type", reply.media.encode())
+        headers = [media, (b"content-length", str(len(body)).encode())]
     for told in (reply.headers, extra):
         headers += [
             (name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in told.items()

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from opportune.api.serving import HubFile, door_of, server
+from opportune.api.hub_file import HubFile
+from opportune.api.serving import door_of, server
 from opportune.errors import OpportuneError
 from opportune.hub import Hub
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from opportune.api.problems import Refused
+from opportune.api.writer import Busy
 
 PATIENCE = 10.0
 """Seconds that a body may take to arrive."""
@@ -22,17 +23,17 @@ async def read_body(receive: Callable[[], Awaitable[Any]], headers: Mapping[str,
         unpack = _Unpacking(largest)
     else:
         raise Refused(400, "bad-encoding", f"content-encoding {packed[:40]!r} is not known here; send gzip or none")
-    message = await receive()
-    if unpack is None and not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        if len(body) > largest:
-            raise _too_large(largest)
-        return body
     try:
         async with asyncio.timeout(PATIENCE):
+            message = await receive()
+            if unpack is None and not message.get("more_body") and message["type"] == "http.request":
+                body: bytes = message.get("body", b"")
+                if len(body) > largest:
+                    raise _too_large(largest)
+                return body
             return await _gather(receive, message, unpack, largest)
     except TimeoutError:
-        raise Refused(400, "too-slow", f"the body did not arrive within {PATIENCE:.0f} s") from None
+        raise Busy(1, f"the body did not arrive within {PATIENCE:.0f} s; send it again") from None
 
 
 async def _gather(

@@ -9,7 +9,7 @@ from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Reply, Stream
 from opportune.api.problems import Refused
 from opportune.api.streams import Question
-from opportune.api.who import browser_customer, text_id
+from opportune.api.who import BrowserCustomer, browser_customer, text_id
 from opportune.wire import Answered, Export, Profile, Shortly
 
 
@@ -45,17 +45,26 @@ async def actions(door: Door, call: Call) -> Stream:
     browser, anonymous = call.key.kind == "write", call.query.get("anonymous", "") in ("true", "1", "yes")
     named = text_id(call.parameters["id"], "id")
     user, visitor = (None, named) if anonymous or browser else (named, None)
-    who = None
-    if browser:
-        token = call.query.get("userToken")
-        who = browser_customer(door, None if not token else named, None if token else named, token)
-        user, visitor = who.user, who.anonymous
-        await door.writer.do(lambda: who.check(door.hub))
+    key, token = call.key, call.query.get("userToken")
+
+    def check() -> None:
+        """Raise if the key, or the token of the user, is no longer good."""
+        if key.id != "local" and not door.keys.good(key.id):
+            raise Refused(401, "unknown-key", "this key was revoked")
+        if browser:
+            asked.check(door.hub)
+            _speaker(door, named, token)
+
+    asked = _speaker(door, named, token) if browser else BrowserCustomer(user, visitor)
+    user, visitor = asked.user, asked.anonymous
     places = [name for text in (call.query.get("placement"), call.query.get("placements")) if text
               for name in text.split(",")]  # fmt: skip
     question = Question(user, visitor, tuple(places), call.query.get("channel"), _limit(call.query.get("limit", "1")))
-    check = (lambda: who.check(door.hub)) if who else None
     return await door.streams.open(question, shortly if browser else None, check)
+
+
+def _speaker(door: Door, named: str | None, token: str | None) -> BrowserCustomer:
+    return browser_customer(door, named if token else None, None if token else named, token)
 
 
 def _limit(text: str) -> int:

@@ -24,6 +24,9 @@ from opportune.wire import (
     Why,
 )
 
+MOST_OUTCOMES = 500
+"""Outcomes of one request."""
+
 
 async def decide(door: Door, call: Call) -> Answered | Shortly:
     """Decide, or peek."""
@@ -70,6 +73,8 @@ async def respond(door: Door, call: Call) -> OutcomeAnswer | list[OutcomeAnswer]
     """Take one outcome, or a list: each for itself, a problem of one does not hold up the others."""
     assert call.key is not None
     told = call.body if isinstance(call.body, list) else [call.body]
+    if len(told) > MOST_OUTCOMES:
+        raise Refused(400, "too-many", f"a list holds at most {MOST_OUTCOMES} outcomes; send smaller ones")
     browser = call.key.kind == "write"
     whos = [_answering(door, one) if browser else None for one in told]
 

@@ -14,8 +14,9 @@ from opportune.api.keys import Key
 if TYPE_CHECKING:
     from opportune.api.door import Door
 
-Who = Literal["anyone", "write", "browser", "server", "admin"]
-"""Whose key opens an endpoint: `write` any key, `browser` server keys and write keys with `decide:anonymous`."""
+Who = Literal["anyone", "write", "browser", "server", "admin", "local"]
+"""Whose key opens an endpoint: `write` any key, `browser` server keys and write keys with `decide:anonymous`,
+`local` the token in `hub.json` alone."""
 
 LARGEST_BODY = 1 << 20
 """The most bytes of a body, for endpoints that do not say otherwise."""

@@ -46,7 +46,7 @@ async def ingest(door: Door, call: Call) -> Reply:
     word = call.path.rstrip("/").rpartition("/")[2]
     body = _read(call.raw, whole=word in SINGLE)
     endpoint = _ENDPOINTS[word]
-    call.key = key = let_in(door, endpoint, _secret(call, body), call.origin)
+    call.key = key = let_in(door, endpoint, *_secrets(call, body), call.origin)
     assert key is not None
     if call.headers.get("x-retry-count", "0") != "0":
         door.metrics.retries.inc()
@@ -120,13 +120,13 @@ def _items(body: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
     return items[:MOST_EVENTS], items[MOST_EVENTS:]
 
 
-def _secret(call: Call, body: Mapping[str, Any]) -> str | None:
-    """Return the key: of Basic auth, else (also beside an OAuth token) of the body, else of the query, else Bearer."""
-    in_body = body.get("writeKey")
-    named = in_body if isinstance(in_body, str) and in_body else call.query.get("writeKey")
+def _secrets(call: Call, body: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return the key of Basic auth, else of the body (OAuth tokens go beside it), else Bearer; and that of the query."""
+    in_body, shown = body.get("writeKey"), call.query.get("writeKey")
+    named = in_body if isinstance(in_body, str) and in_body else None
     if call.headers.get("authorization", "")[:6].lower() == "basic ":
-        return secret_of(call.headers) or named
-    return named or secret_of(call.headers)
+        return secret_of(call.headers) or named, shown
+    return named or (None if shown else secret_of(call.headers)), shown
 
 
 def _source(key: Key) -> str:

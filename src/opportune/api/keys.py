@@ -88,6 +88,10 @@ class Keys:
         row = self._good.get(digest)
         return row.key if row is not None and hmac.compare_digest(row.digest, digest) else None
 
+    def good(self, id: str) -> bool:
+        """Whether there is a key of this id that was not revoked."""
+        return any(row.key.id == id for row in self._good.values())
+
     def all(self) -> list[Key]:
         """Return every key, revoked ones too, oldest first."""
         return sorted((row.key for row in self._rows()), key=lambda key: (key.created, key.id))

@@ -6,6 +6,7 @@ Paths are templates; of an error that nobody expected there is its type and wher
 from __future__ import annotations
 
 import io
+import logging
 import sys
 import traceback
 from contextlib import suppress
@@ -35,6 +36,16 @@ log: structlog.stdlib.BoundLogger = structlog.wrap_logger(
         structlog.processors.JSONRenderer(),
     ],
 )
+
+
+class Others(logging.Handler):
+    """Says what libraries log in the same form."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line; of an exception its type and places."""
+        error = record.exc_info[1] if record.exc_info else None
+        told = trace(error) if error else {"text": record.getMessage()[:200]}
+        log.warning("a library says", library=record.name, **told)
 
 
 def trace(error: BaseException) -> dict[str, object]:

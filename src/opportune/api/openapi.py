@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Sequence
+from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -63,9 +64,14 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 async def openapi(door: Door, call: Call) -> Reply:
     """Return the document."""
+    return Reply(_whole())
+
+
+@cache
+def _whole() -> bytes:
     from opportune.api.table import ENDPOINTS as ALL
 
-    return Reply(document(ALL))
+    return msgspec.json.encode(document(ALL))
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
@@ -94,6 +100,7 @@ _KEYS = {
     "browser": "server key, or a write key with the scope decide:anonymous",
     "server": "server key or an admin key",
     "admin": "admin key",
+    "local": "token of hub.json, on the machine of the server",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from hashlib import blake2b
 from itertools import islice
 
@@ -14,7 +13,6 @@ from opportune.api.log import log, trace
 from opportune.api.streams import what
 from opportune.api.webhooks import Delivery, Subscription, send
 from opportune.clock import to_datetime
-from opportune.errors import OpportuneError
 
 MOST = 100_000
 """Changed customers that may wait to be looked at."""
@@ -51,9 +49,7 @@ class Outbound:
         """End; what was not delivered waits in the store."""
         for task in (*self._tasks, *self._sending):
             task.cancel()
-        for task in (*self._tasks, *self._sending):
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, *self._sending, return_exceptions=True)
 
     def changed(self, subject: str | None) -> None:
         """Note a node whose customer may get another answer now. May be called from any thread."""
@@ -69,31 +65,39 @@ class Outbound:
                     subjects = list(islice(self._noted, PAGE))
                     for subject in subjects:
                         del self._noted[subject]
-                    await self._door.writer.do(lambda: self._tell(subjects, subscriptions))  # noqa: B023
-            except OpportuneError as error:
+                    try:
+                        await self._door.writer.do(lambda: self._tell(subjects, subscriptions))  # noqa: B023
+                    except Exception:
+                        self._noted |= dict.fromkeys(subjects)
+                        raise
+            except Exception as error:  # whatever it was, the next look may work
                 log.warning("webhooks wait", **trace(error))
             await asyncio.sleep(REST if self._listening else 1.0)
 
     def _tell(self, subjects: list[str], subscriptions: list[Subscription]) -> None:
-        hub, webhooks = self._door.hub, self._door.webhooks
         for subject in subjects:
-            view = hub.people.view(subject)
-            if view is None or not view.customer:
+            with self._door.hub.group():  # what was told and that it was told, together
+                self._tell_of(subject, subscriptions)
+
+    def _tell_of(self, subject: str, subscriptions: list[Subscription]) -> None:
+        hub, webhooks = self._door.hub, self._door.webhooks
+        view = hub.people.view(subject)
+        if view is None or not view.customer:
+            return
+        user, anonymous = (view.customer, None) if view.state.user else (None, view.customer)
+        for subscription in subscriptions:
+            places = [name for name in subscription.placements if name in hub.plan.places]
+            if not places:
                 continue
-            user, anonymous = (view.customer, None) if view.state.user else (None, view.customer)
-            for subscription in subscriptions:
-                places = [name for name in subscription.placements if name in hub.plan.places]
-                if not places:
-                    continue
-                answer = hub.decide(user, placements=places, anonymous=anonymous, peek=True)
-                digest = blake2b(msgspec.json.encode(what(answer)), digest_size=8).digest()
-                if webhooks.changed(subscription, view.subject, digest):
-                    told = {
-                        "type": "customer.actions.changed",
-                        "timestamp": to_datetime(hub.clock.now()),
-                        "data": answer,
-                    }
-                    webhooks.put(subscription, view.subject, msgspec.json.encode(told))
+            answer = hub.decide(user, placements=places, anonymous=anonymous, peek=True)
+            digest = blake2b(msgspec.json.encode(what(answer)), digest_size=8).digest()
+            if webhooks.changed(subscription, view.subject, digest):
+                told = {
+                    "type": "customer.actions.changed",
+                    "timestamp": to_datetime(hub.clock.now()),
+                    "data": answer,
+                }
+                webhooks.put(subscription, view.subject, msgspec.json.encode(told))
 
     async def _deliver(self) -> None:
         door = self._door
@@ -102,7 +106,7 @@ class Outbound:
             try:
                 if self._listening:
                     found = await door.writer.do(lambda: door.webhooks.due(door.hub.clock.now(), AT_ONCE))
-            except OpportuneError as error:
+            except Exception as error:
                 log.warning("webhooks wait", **trace(error))
             for delivery in found:
                 await self._room.acquire()
@@ -127,7 +131,7 @@ class Outbound:
                 log.warning(
                     "a webhook was not delivered", webhook=delivery.subscription, status=int(status), why=status.why
                 )
-        except OpportuneError as error:
+        except Exception as error:
             log.warning("webhooks wait", **trace(error))
         finally:
             self._room.release()

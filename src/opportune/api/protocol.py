@@ -11,12 +11,24 @@ PATIENCE = 15.0
 """Seconds from the opening of a connection, or from the first byte of a request, to the end of its headers."""
 
 
+LARGEST_HEAD = 64 * 1024
+"""Bytes of a request before its body."""
+
+
 class Protocol(HttpToolsProtocol):
     """A connection that is closed when it says nothing whole for too long (slow-header attacks hold sockets open)."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._headers_due: asyncio.TimerHandle | None = self.loop.call_later(PATIENCE, self._too_slow)
+        self._head = 0
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._headers_due is not None:
+            self._head += len(data)
+            if self._head > LARGEST_HEAD and not self.transport.is_closing():
+                self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -32,6 +44,7 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _on_time(self) -> None:
+        self._head = 0
         if self._headers_due is not None:
             self._headers_due.cancel()
             self._headers_due = None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
-import os
+import logging
 import secrets
 import signal
 import socket
@@ -17,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from opportune.api.app import App
 from opportune.api.door import Door
+from opportune.api.hub_file import HubFile
 from opportune.api.keys import Key, Keys, Rates
-from opportune.api.log import log, trace
+from opportune.api.log import Others, log, trace
 from opportune.api.metrics import Metrics
 from opportune.api.outbound import Outbound
 from opportune.api.streams import Streams
@@ -27,7 +27,7 @@ from opportune.api.tokens import Signer
 from opportune.api.webhooks import Webhooks
 from opportune.api.writer import Writer
 from opportune.catalog import Catalog
-from opportune.errors import BadInput, BrokenStore, OpportuneError
+from opportune.errors import BadInput, OpportuneError
 from opportune.hub import Hub
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ async def at_work(door: Door) -> AsyncIterator[App]:
         yield App(door, ENDPOINTS)
     finally:
         door.stopping = True
+        door.hub.closing()
         ticking.cancel()
         door.streams.stop()
         await outbound.stop()
@@ -100,29 +101,6 @@ async def _tick(door: Door) -> None:
                 await asyncio.to_thread(door.hub.archive)
         except Exception as error:  # whatever it was, time goes on
             log.warning("the hub cannot go on by itself now", **trace(error))
-
-
-class HubFile:
-    """`hub.json` beside the store: where the hub listens and the token that opens it, for this user's commands only."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "hub.json"
-
-    def write(self, address: str, token: str) -> None:
-        """Say where the hub listens."""
-        try:
-            self.path.unlink(missing_ok=True)
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump({"address": address, "token": token, "pid": os.getpid()}, file)
-        except OSError as error:
-            raise BrokenStore(
-                f"{self.path} cannot be written: {error.strerror}; free some space, or give this user write permission"
-            ) from error
-
-    def remove(self) -> None:
-        """Say that the hub no longer listens."""
-        self.path.unlink(missing_ok=True)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -150,8 +128,8 @@ async def server(door: Door) -> AsyncIterator[tuple[uvicorn.Server, Callable[[],
 
     async with at_work(door) as app:
         config = uvicorn.Config(
-            app, http=Protocol, loop="uvloop", lifespan="off", access_log=False, log_config=None, server_header=False,
-            date_header=False, timeout_keep_alive=75, timeout_graceful_shutdown=10, limit_concurrency=MOST_CONNECTIONS,
+            app, http=Protocol, ws="none", loop="uvloop", lifespan="off", access_log=False, log_config=None,
+            server_header=False, date_header=False, timeout_keep_alive=75, timeout_graceful_shutdown=10, limit_concurrency=MOST_CONNECTIONS,
         )  # fmt: skip
         made = uvicorn.Server(config)
 
@@ -208,6 +186,7 @@ def run(
     """Serve a hub until a signal says to stop; `told` is called with the address once requests are answered."""
     import uvloop
 
+    logging.basicConfig(level=logging.WARNING, handlers=[Others()], force=True)
     door, token = door_of(hub, folder, private_webhooks)
     listening = listen(host, port)
     practice(hub.plan.catalog)

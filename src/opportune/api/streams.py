@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from opportune.api.endpoint import Send, Stream
+from opportune.api.log import log, trace
 from opportune.api.problems import problem
 from opportune.api.tokens import Signer
 from opportune.api.writer import Busy, Writer
@@ -37,6 +38,9 @@ STUCK = 60.0
 
 MEET = 0.05
 """Seconds between two looks at whether a customer whom nobody knew when a stream opened is known now."""
+
+PAGE = 10
+"""Streams that are looked at together when all have to be."""
 
 PEEKS = 100
 """Peeks per second that the passing of time may cost."""
@@ -62,9 +66,10 @@ class Question:
 class _Watch:
     question: Question
     check: Callable[[], None] | None
+    places: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
     answer: Answered | None = None
-    ended: OpportuneError | None = None
+    ended: Exception | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
     looking: bool = False
     again: bool = False
@@ -117,10 +122,14 @@ class Streams:
         if len(self._watches) >= MOST:
             raise Busy(5)
         watch = _Watch(question, check)
-        watch.answer, watch.nodes = await self._writer.do(lambda: self._look(watch))
+        self._add(watch)  # before the first look, so that nothing is missed in between
+        try:
+            self._tell(watch, *await self._writer.do(lambda: self._look(watch)))
+        except BaseException:
+            self._remove(watch)
+            raise
 
         async def run(receive: Callable[[], Awaitable[Any]], send: Send, headers: Mapping[str, str]) -> None:
-            self._add(watch)
             gone = asyncio.ensure_future(_gone(receive))
             try:
                 await self._write(watch, gone, send, headers, short)
@@ -153,22 +162,30 @@ class Streams:
                 assert answer is not None
                 number += 1
                 told = short(self._held(watch, answer)) if short else self._held(watch, answer)
-                await self._say(send, f"id: {number}\nevent: answer\ndata: {_encode(told).decode()}\n\n")
-            elif not await _first(gone, watch.news, HEARTBEAT):
-                await self._say(send, ": still here\n\n")
+                text = f"id: {number}\nevent: answer\ndata: {_encode(told).decode()}\n\n"
+            elif await _first(gone, watch.news, HEARTBEAT):
+                continue
+            else:
+                text = ": still here\n\n"
+            if not await self._say(send, text):
+                break
         with suppress(Exception):
             await send({"type": "http.response.body", "body": b""})
 
-    async def _say(self, send: Send, text: str) -> None:
-        async with asyncio.timeout(STUCK):
-            await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+    async def _say(self, send: Send, text: str) -> bool:
+        """Send a part; return False if the reader takes nothing any more."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STUCK):
+                await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+                return True
+        return False
 
     def _held(self, watch: _Watch, answer: Answered) -> Answered:
         """Return the answer with the token that makes it a decision while it holds, within a day."""
         q, now = watch.question, self._hub.clock.now()
         held: dict[str, Any] = {
-            "user": q.user, "anonymous": q.anonymous, "placements": q.placements, "channel": q.channel,
-            "limit": q.limit, "context": {}, "day": now // DAY,
+            "user": q.user, "anonymous": q.anonymous, "placements": watch.places, "limit": q.limit, "context": {},
+            "day": now // DAY,
             "actions": [(offer.placement, offer.action) for offer in answer.actions],
         }  # fmt: skip
         return msgspec.structs.replace(answer, token=self._signer.sign(ANSWER, held, now + DAY))
@@ -177,19 +194,31 @@ class Streams:
         if watch.check:
             watch.check()
         q = watch.question
+        watch.places = self._hub.wanted(None, q.placements, q.channel, q.limit)
         answer = self._hub.decide(
-            q.user, placements=q.placements, channel=q.channel, limit=q.limit, anonymous=q.anonymous, peek=True
+            q.user, placements=watch.places, limit=q.limit, anonymous=q.anonymous, peek=True
         )
         return answer, self._nodes(q)
 
     def _wake(self, subject: str | None) -> None:
-        for watch in list(self._watches if subject is None else self._of.get(subject, ())):
-            self._look_soon(watch)
+        if subject is None:
+            self._keep(self._wake_all())
+        else:
+            for watch in list(self._of.get(subject, ())):
+                self._look_soon(watch)
+
+    async def _wake_all(self) -> None:
+        """Look at every stream, a few at a time, so that nobody else has to wait for all of them."""
+        watches = list(self._watches)
+        for start in range(0, len(watches), PAGE):
+            for watch in watches[start : start + PAGE]:
+                self._look_soon(watch)
+            await asyncio.sleep(0.02)
 
     async def _meet(self) -> None:
         """Look at the strangers who are known now."""
         self._meeting = False
-        with suppress(Busy):
+        with suppress(OpportuneError):
             strangers = list(self._strangers)
             for watch in await self._writer.do(lambda: [w for w in strangers if self._nodes(w.question)]):
                 self._look_soon(watch)
@@ -212,7 +241,9 @@ class Streams:
             except Busy as busy:
                 await asyncio.sleep(busy.after)
                 watch.again = True
-            except OpportuneError as error:
+            except Exception as error:
+                if not isinstance(error, OpportuneError):
+                    log.error("a stream ends", **trace(error))
                 watch.ended = error
                 watch.news.set()
             else:

@@ -46,10 +46,12 @@ class BrowserCustomer:
 def browser_customer(door: Door, user: str | None, anonymous: str | None, token: str | None) -> BrowserCustomer:
     """Return whom a browser may speak for; raise `Refused` if it names a user without a token for that user."""
     if token:
-        named = str(signed(door, USER, token, "userToken")["userId"])
+        named = text_id(signed(door, USER, token, "userToken")["userId"], "userToken")
+        if named is None:
+            raise Refused(403, "wrong-user", "the userToken names nobody", "userToken")
         if user not in (None, named):
             raise Refused(403, "wrong-user", "the userToken is for another user", "userId")
-        return BrowserCustomer(named, anonymous)
+        return BrowserCustomer(named, None)
     if user is not None:
         raise Refused(
             403, "user-token-needed", "a write key asks about a userId only with its `userToken`", "userToken"

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -31,9 +32,9 @@ T = TypeVar("T")
 class Busy(OpportuneError):
     """More is asked than the disk and the brain can do now; `after` is in how many seconds to ask again."""
 
-    def __init__(self, after: int) -> None:
+    def __init__(self, after: int, message: str = "") -> None:
         self.after = after
-        super().__init__(f"too much waits to be written; try again in {after} s")
+        super().__init__(message or f"too much is asked at once; try again in {after} s")
 
 
 @dataclass(slots=True, eq=False)
@@ -60,12 +61,14 @@ class Writer:
         self._stopping = False
         self._turning = False
         self._apart: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, "opportune-alone")  # of its own: nothing else can keep it waiting
 
     async def stop(self) -> None:
         """Do what waits, then end."""
         self._stopping = True
         while self._waiting or self._apart:
             await asyncio.sleep(0.01)
+        self._thread.shutdown()
 
     @property
     def waiting(self) -> int:
@@ -102,7 +105,7 @@ class Writer:
 
     async def _alone(self, job: _Job) -> None:
         try:
-            await asyncio.to_thread(_work, job)
+            await asyncio.get_running_loop().run_in_executor(self._thread, _work, job)
         finally:
             self._apart = None
             _resolve([job])

@@ -18,6 +18,7 @@ from opportune import settings
 from opportune.errors import OpportuneError, StoreInUse
 
 if TYPE_CHECKING:
+    from opportune.api.hub_file import HubFile
     from opportune.client import Client
     from opportune.hub import Hub
 
@@ -66,17 +67,12 @@ def connect(folder: str | Path | None, store: str | None, quiet: bool = False) -
 def _running(found: settings.Settings) -> Client | None:
     """Return a client of the hub that says in `hub.json` that it serves this store; None if there is none."""
     from opportune.client import Client, Unreachable
-    from opportune.store.sqlite_file import is_held
 
     file = hub_file(found)
-    # a server that was killed leaves its file behind, and somebody else may listen there by now: the lock tells
-    if file is None or not file.exists() or not is_held(Path(found.store.removeprefix("sqlite:///"))):
+    told = file and file.read()
+    if not told:
         return None
-    try:
-        told = json.loads(file.read_text("utf-8"))
-        client = Client(told["address"], told["token"], timeout=3600)
-    except (OSError, ValueError, KeyError):
-        return None
+    client = Client(told["address"], told["token"], timeout=3600)
     try:
         client.status()
     except OpportuneError as error:
@@ -87,10 +83,12 @@ def _running(found: settings.Settings) -> Client | None:
     return client
 
 
-def hub_file(found: settings.Settings) -> Path | None:
+def hub_file(found: settings.Settings) -> HubFile | None:
     """Return where a server of this store says how it is reached; None for a store without a folder."""
+    from opportune.api.hub_file import HubFile
+
     file = found.store.removeprefix("sqlite:///")
-    return None if file == found.store else Path(file).parent / "hub.json"
+    return None if file == found.store else HubFile(Path(file))
 
 
 def open_hub(found: settings.Settings) -> Hub:

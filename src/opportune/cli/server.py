@@ -27,34 +27,22 @@ def serve(
     """
     found = chosen(folder or dir, store)
     file = hub_file(found)
-    if file is not None and found.dir.is_dir():
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         hub = open_hub(found)
     except StoreInUse as error:
-        where = _address(file)
+        told = file and file.read()
+        where = told and told["address"]
         raise StoreInUse(f"{error}{f'; a hub serves it at {where}' if where else ''}") from None
     from opportune.api.keys import Keys
-    from opportune.api.serving import HubFile, run
+    from opportune.api.serving import run
 
     with hub:
         if not any(not k.revoked for k in Keys(hub.store).all()):
             note(f"There are no keys yet; in another terminal: opportune key new server --dir {found.dir}")
         run(
-            hub, found.dir, host, port, HubFile(file.parent) if file else None, private_webhooks,
+            hub, found.dir, host, port, file, private_webhooks,
             lambda address: say(json, {"address": address}, f"Listening on {address}; Ctrl-C ends."),
         )  # fmt: skip
-
-
-def _address(file: object) -> str:
-    import json
-    from pathlib import Path
-
-    try:
-        assert isinstance(file, Path)
-        return str(json.loads(file.read_text("utf-8"))["address"])
-    except (AssertionError, OSError, ValueError, KeyError):
-        return ""
 
 
 key = typer.Typer(no_args_is_help=True, help="Make, list, rotate and revoke the keys that open the HTTP door.")

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from threading import Event
 
 from opportune.api.beside import beside
-from opportune.api.serving import HubFile, listen
+from opportune.api.hub_file import HubFile
+from opportune.api.serving import listen
 from opportune.client import Client
 from opportune.clock import DAY, SystemClock
 from opportune.demo.customers import Clock, Customers, Notice
@@ -72,7 +73,7 @@ def serving(
     """
     with ExitStack() as stack:
         hub = stack.enter_context(Hub.open(place.folder, place.url))
-        files = HubFile(place.store.parent)
+        files = HubFile(place.store)
         address, secret = stack.enter_context(beside(hub, _listening(port), place.folder, files))
         admin = stack.enter_context(Client(address, secret))
         sender, asker = (stack.enter_context(Client(address, _key(admin, state, kind))) for kind in ("write", "server"))

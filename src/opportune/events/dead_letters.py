@@ -116,8 +116,8 @@ class DeadLetters:
                     sealed = _sealed.decode(value)
                     if not sealed.subject and any(word in sealed.body for word in words):
                         doomed.append((key, ""))
-            for key, owner in doomed:
-                self._drop(key, owner)
+            self._table.delete([key for key, _ in doomed])
+            self._of.delete([f"{owner}/{key}" for key, owner in doomed])
         return len(doomed)
 
     def _opened(self) -> Iterator[tuple[str, str, Letter]]:

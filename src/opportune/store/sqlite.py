@@ -35,7 +35,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.writing = threading.RLock()
-        self._reading = threading.Lock()
+        self._reading, self._copying = threading.Lock(), threading.Lock()
         self._owner = 0
         self._depth = 0
         self._marked = 0
@@ -107,13 +107,13 @@ class SqliteStore:
 
     def backup(self, path: str) -> None:
         """Write a consistent copy to a file; what transactions in progress have written is not in it."""
-        with self._reading:
+        with self._copying:  # a copy has a connection of its own and holds up nobody
             self._check_open()
             write_copy(self.path, Path(path))
 
     def close(self) -> None:
         """Let go of the file; a second call does nothing."""
-        with self.writing, self._reading:
+        with self._copying, self.writing, self._reading:
             if not self._closed:
                 self._closed = True
                 self._reader.close()
