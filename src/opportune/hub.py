@@ -187,19 +187,20 @@ class Hub:
                 items, received_at=now, sent_at=sent_at, context=context, integrations=integrations
             )
             fresh = self.seen.fresh(events_of)
-            taken, tail = 0, Tail(self.events, self.vault)
+            taken, tail = list[Event](), Tail(self.events, self.vault)
             for event in fresh:
                 try:
                     self._accept(event, tail)
                 except BadEvent as why_not:
-                    rejected.append(Rejected(why_not.reason, str(why_not), msgspec.to_builtins(event)))
+                    rejected.append(Rejected(why_not.reason, str(why_not), shown(event)))
                     continue
-                taken += 1
+                taken.append(event)
             tail.write()
+            self.seen.remember(taken)
             if rejected:
                 self.dead_letters.add(rejected, source=source, received_at=now)
             self._keep_up(now)
-        return Ingested(taken, len(events_of) - len(fresh), len(rejected))
+        return Ingested(len(taken), len(events_of) - len(fresh), len(rejected))
 
     def set_aside(self, reason: str, message: str, items: Sequence[object], source: str) -> None:
         """Keep items that cannot be taken, with the reason."""
@@ -242,7 +243,13 @@ class Hub:
             asked = None if request_id is None or peek else named(request_id, "requestId")
             request = asked and repr((customer is not None, who, asked))
             if request and (known := self.ledger.answered(request, now)):
-                return self._told(self._again(known), explain)
+                again = self._again(known)
+                if (first := self.ledger.decision(known)[1].placements) != wanted:
+                    raise BadRequest(
+                        f"requestId {asked!r} has asked about {', '.join(first)} before; give each question its own",
+                        "requestId",
+                    )
+                return self._told(again, explain)
             if peek:
                 view = self.people.resolve(customer, anonymous)
                 decision, snapshot = self._peek(view, who, wanted, context, limit)
@@ -507,10 +514,11 @@ class Hub:
         events, rejected = Intake(self.clock.new_id, letter.source).take([letter.raw], received_at=letter.received_at)
         if rejected:
             raise BadEvent(rejected[0].reason, rejected[0].message)
-        tail = Tail(self.events, self.vault)
-        for event in self.seen.fresh(events):
+        tail, fresh = Tail(self.events, self.vault), self.seen.fresh(events)
+        for event in fresh:
             self._accept(event, tail)
         tail.write()
+        self.seen.remember(fresh)
 
     def _accept(self, event: Event, tail: Tail) -> None:
         """Take one event; raise `BadEvent`, with nothing written, if it cannot be."""

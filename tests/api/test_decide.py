@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from running import Running
 
-from conftest import Running
 from opportune.client import Client, Refused
 from opportune.errors import BadRequest, Forgotten, NotFound
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from running import Running
 from test_streams import Reader
 
-from conftest import Running
 from opportune.client import Client
 from opportune.errors import BadRequest, OpportuneError
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from running import Running
 
-from conftest import Running
 from opportune.client import Client
 from opportune.errors import BadRequest, Stale
 

@@ -35,6 +35,13 @@ from opportune.store.vault import Vault
 NOW = 1_800_000_000 * SECOND
 
 
+def fresh(seen: Seen, events: list[Event]) -> list[Event]:
+    """Return what is new of some events, and remember it."""
+    found = seen.fresh(events)
+    seen.remember(found)
+    return found
+
+
 class Counting:
     """A clock that stands still, with ids in order, also of one process after another."""
 
@@ -58,9 +65,9 @@ class Desk:
         self.letters = DeadLetters(store, self.vault, self.clock.new_id)
 
     def take(self, events: list[Event]) -> int:
-        fresh = self.seen.fresh(events)
-        self.store.log("events").append([("", encode(event)) for event in fresh])
-        return len(fresh)
+        news = fresh(self.seen, events)
+        self.store.log("events").append([("", encode(event)) for event in news])
+        return len(news)
 
     def load(self, *paths: Path, columns: Columns | None = None, **more: Any) -> ImportReport:
         reject: Callable[[list[Rejected]], object] = lambda bad: self.letters.add(bad, source="import", received_at=NOW)  # noqa: E731
@@ -354,17 +361,17 @@ def event(message_id: str, source: str = "s", received_at: int = NOW) -> Event:
 
 def test_seen_counts_the_first_of_each_source_for_thirty_days(desk: Desk) -> None:
     first, again, other = event("a"), event("a", received_at=NOW + 1), event("a", source="t")
-    assert desk.seen.fresh([first, again, other]) == [first, other]
-    assert desk.seen.fresh([again, event("b")]) == [event("b")]
-    assert desk.seen.fresh([event("b", source="1:sa"), event("sab", source="1:")]) != []
+    assert fresh(desk.seen, [first, again, other]) == [first, other]
+    assert fresh(desk.seen, [again, event("b")]) == [event("b")]
+    assert fresh(desk.seen, [event("b", source="1:sa"), event("sab", source="1:")]) != []
     with pytest.raises(KeyError), desk.store.transaction():
-        desk.seen.fresh([event("lost")])
+        fresh(desk.seen, [event("lost")])
         raise KeyError
-    assert desk.seen.fresh([event("lost")]) == [event("lost")]
+    assert fresh(desk.seen, [event("lost")]) == [event("lost")]
     assert desk.seen.prune(NOW + 30 * DAY) == 0
-    desk.seen.fresh([event("later", received_at=NOW + 2 * DAY)])
+    fresh(desk.seen, [event("later", received_at=NOW + 2 * DAY)])
     assert desk.seen.prune(NOW + 31 * DAY) == 6
-    assert desk.seen.fresh([event("a"), event("later")]) == [event("a")]
+    assert fresh(desk.seen, [event("a"), event("later")]) == [event("a")]
 
 
 def test_dead_letters_are_sealed_replayed_and_forgotten(desk: Desk) -> None:

@@ -38,6 +38,13 @@ def event(number: int, received_at: int = NOW) -> Event:
     return Event(type="track", message_id=f"m{number}", at=0, received_at=received_at, user_id="ana", event="Tea")
 
 
+def fresh(seen: Seen, events: list[Event]) -> list[Event]:
+    """Return what is new of some events, and remember it."""
+    found = seen.fresh(events)
+    seen.remember(found)
+    return found
+
+
 def numbers(events: list[Event]) -> list[int]:
     return [int(event.message_id[1:]) for event in events]
 
@@ -53,7 +60,7 @@ def test_it_agrees_with_a_set_through_rollbacks_and_restarts(seed: int) -> None:
         kept = random.random() < 0.8
         try:
             with store.transaction():
-                assert numbers(mine.fresh([event(n, NOW + day * DAY) for n in batch])) == news
+                assert numbers(fresh(mine, [event(n, NOW + day * DAY) for n in batch])) == news
                 if not kept:
                     raise KeyError
         except KeyError:
@@ -68,38 +75,38 @@ def test_it_agrees_with_a_set_through_rollbacks_and_restarts(seed: int) -> None:
             assert mine.prune(NOW + day * DAY) == len(old)
             for number in old:
                 del known[number]
-    assert numbers(mine.fresh([event(n) for n in range(400)])) == [n for n in range(400) if n not in known]
+    assert numbers(fresh(mine, [event(n) for n in range(400)])) == [n for n in range(400) if n not in known]
 
 
 def test_what_was_pruned_is_new_again_after_a_restart_too(store: Store) -> None:
     mine = Seen(store)
-    mine.fresh([event(n) for n in range(30)])
+    fresh(mine, [event(n) for n in range(30)])
     assert mine.prune(NOW + 40 * DAY) == 30
-    assert len(Seen(store).fresh([event(n) for n in range(30)])) == 30
+    assert len(fresh(Seen(store), [event(n) for n in range(30)])) == 30
 
 
 def test_nothing_of_it_grows_without_bound_but_the_table(store: Store) -> None:
     mine = Seen(store)
     for start in range(0, 3_000, 10):
         with store.transaction():
-            assert len(mine.fresh([event(n) for n in range(start, start + 10)])) == 10
+            assert len(fresh(mine, [event(n) for n in range(start, start + 10)])) == 10
     lately = sum(len(digests) // 16 for _, _, digests in store.log("seen_lately").read())
     assert store.table("seen").count() >= 3_000 - 50
     # what was read while the table took everything in once, and while it did so before
     assert lately <= 200
-    assert mine.fresh([event(n) for n in range(3_000)]) == Seen(store).fresh([event(n) for n in range(3_000)]) == []
+    assert fresh(mine, [event(n) for n in range(3_000)]) == fresh(Seen(store), [event(n) for n in range(3_000)]) == []
 
 
 def test_a_rollback_inside_of_a_transaction_forgets_only_its_own(store: Store) -> None:
     mine = Seen(store)
     with store.transaction():
-        assert numbers(mine.fresh([event(1)])) == [1]
+        assert numbers(fresh(mine, [event(1)])) == [1]
         with pytest.raises(KeyError), store.transaction():
-            assert numbers(mine.fresh([event(n) for n in range(100)])) == [0, *range(2, 100)]
+            assert numbers(fresh(mine, [event(n) for n in range(100)])) == [0, *range(2, 100)]
             raise KeyError
-        assert numbers(mine.fresh([event(1), event(2)])) == [2]
+        assert numbers(fresh(mine, [event(1), event(2)])) == [2]
     with pytest.raises(KeyError), store.transaction():
-        mine.fresh([event(n) for n in range(100, 200)])
+        fresh(mine, [event(n) for n in range(100, 200)])
         raise KeyError
     assert mine.prune(NOW) == 0
-    assert numbers(mine.fresh([event(n) for n in (1, 2, 3, 150)])) == [3, 150]
+    assert numbers(fresh(mine, [event(n) for n in (1, 2, 3, 150)])) == [3, 150]

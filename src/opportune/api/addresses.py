@@ -87,7 +87,7 @@ def check(url: str, allow_private: bool) -> tuple[str, str, int]:
     """
     parts, port = _split(url)
     if parts.scheme not in PORTS or (parts.scheme == "http" and not allow_private):
-        raise _bad(url, "does not begin with https://", "write https://")
+        raise _bad(url, "does not begin with https://", "write https://, or start the server with --private-webhooks")
     if parts.username is not None or parts.password is not None:
         raise BadInput("a URL holds a user name or password; leave out what stands before the @")
     if port not in PORTS.values() and not allow_private:

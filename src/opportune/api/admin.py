@@ -16,9 +16,11 @@ from opportune.api.addresses import check as check_address
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Reply, Send, Stream
 from opportune.api.problems import Refused, problem
+from opportune.api.streams import hung_up
 from opportune.api.who import USER, text_id
 from opportune.clock import HOUR, parse_span, to_datetime
 from opportune.errors import BadInput, OpportuneError
+from opportune.store.sqlite_file import is_copy
 from opportune.wire import (
     Backup,
     CatalogDiff,
@@ -180,8 +182,8 @@ async def backup(door: Door, call: Call) -> Backup:
     path = Path(asked.file)
     if not path.is_absolute() or "\0" in asked.file:
         raise Refused(400, "bad-request", "name the file by its whole path: the server has a folder of its own", "file")
-    if path.exists():
-        raise Refused(400, "bad-request", f"there is a file {asked.file!r} already; name a new one", "file")
+    if path.exists() and not is_copy(path):
+        raise Refused(400, "bad-request", f"{asked.file!r} is there and is no backup; name another file", "file")
     if not path.parent.is_dir():
         raise Refused(400, "bad-request", f"there is no folder {str(path.parent)!r}; make it first", "file")
     own = getattr(door.hub.store, "path", None)
@@ -205,13 +207,15 @@ async def import_file(door: Door, call: Call) -> Stream:
             {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/x-ndjson")]}
         )
         told: FileImport | None = first
-        while told is not None:
+        gone = asyncio.ensure_future(hung_up(receive))
+        while told is not None and not gone.done():  # who hangs up wants it to stop
             await send({"type": "http.response.body", "body": _line(told), "more_body": True})
             try:
                 told = await door.writer.do(lambda: next(pages, None))
             except OpportuneError as error:
                 await send({"type": "http.response.body", "body": _line(problem(error)), "more_body": True})
                 break
+        gone.cancel()
         await send({"type": "http.response.body", "body": b""})
 
     return Stream(run)

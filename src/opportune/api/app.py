@@ -171,10 +171,12 @@ def let_in(
         )
         raise Refused(403, "wrong-key", f"a {key.kind} key does not open this; use {needs}")
     if key.kind == "write" and not allows(key, origin):
-        raise Refused(403, "wrong-origin", f"this key is not for pages of {origin}; add the origin to the key")
+        who = f"not for pages of {origin}" if origin else "for pages of its origins only, and this request names none"
+        raise Refused(403, "wrong-origin", f"this key is {who}; make a key that fits: opportune key new write")
     wait = door.rates.take(key.id, key.rate, time.time_ns() // 1000)
     if wait:
-        raise Busy(max(1, min(300, round(wait + 0.5))))
+        after = max(1, min(300, round(wait + 0.5)))
+        raise Busy(after, f"this key may be used {key.rate:g} times a second; try again in {after} s")
     return key
 
 

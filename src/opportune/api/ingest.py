@@ -121,7 +121,7 @@ def _items(body: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
 
 
 def _secrets(call: Call, body: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Return the key of Basic auth, else of the body (OAuth tokens go beside it), else Bearer; and that of the query."""
+    """Return the key of Basic auth, else of the body (beside an OAuth token), else Bearer; and that of the query."""
     in_body, shown = body.get("writeKey"), call.query.get("writeKey")
     named = in_body if isinstance(in_body, str) and in_body else None
     if call.headers.get("authorization", "")[:6].lower() == "basic ":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,13 +60,14 @@ class Local:
             if status != 200:
                 raise problem_of(status, rest)
         finally:
-            task.cancel()
+            task.get_loop().call_soon(task.cancel)
 
     def close(self) -> None:
         """Close the door and the hub."""
         try:
-            self._runner.run(self._stack.aclose())
-            self._runner.close()
+            with suppress(RuntimeError):  # an interrupt has ended the loop
+                self._runner.run(self._stack.aclose())
+                self._runner.close()
         finally:
             self._hub.close()
 

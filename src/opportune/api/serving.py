@@ -29,6 +29,7 @@ from opportune.api.writer import Writer
 from opportune.catalog import Catalog
 from opportune.errors import BadInput, OpportuneError
 from opportune.hub import Hub
+from opportune.testing import tiny_catalog
 
 if TYPE_CHECKING:
     import uvicorn
@@ -129,7 +130,8 @@ async def server(door: Door) -> AsyncIterator[tuple[uvicorn.Server, Callable[[],
     async with at_work(door) as app:
         config = uvicorn.Config(
             app, http=Protocol, ws="none", loop="uvloop", lifespan="off", access_log=False, log_config=None,
-            server_header=False, date_header=False, timeout_keep_alive=75, timeout_graceful_shutdown=10, limit_concurrency=MOST_CONNECTIONS,
+            server_header=False, date_header=False, timeout_keep_alive=75, timeout_graceful_shutdown=10,
+            limit_concurrency=MOST_CONNECTIONS,
         )  # fmt: skip
         made = uvicorn.Server(config)
 
@@ -169,9 +171,12 @@ def practice(catalog: Catalog) -> None:
         for number, place in enumerate(sorted(hub.plan.places)):
             known = {"type": "identify", "userId": "practice", "messageId": f"m{number}"}
             hub.ingest([known, {"type": "track", "event": "Practice", "userId": "practice", "messageId": f"n{number}"}])
-            made = hub.decide("practice", place, explain=True)
-            for offer in made.actions:
-                hub.respond(str(made.decision_id), offer.action, "impression")
+            hub.decide("practice", place, explain=True)
+    with Hub.of(tiny_catalog()) as hub:  # in which there is always something to answer
+        made = hub.decide("practice", sorted(hub.plan.places)[0])
+        for offer in made.actions:
+            hub.respond(str(made.decision_id), offer.action, "impression")
+            hub.respond(str(made.decision_id), offer.action, hub.plan.action(offer.action).outcomes.positive[0])
 
 
 def run(
@@ -189,6 +194,7 @@ def run(
     logging.basicConfig(level=logging.WARNING, handlers=[Others()], force=True)
     door, token = door_of(hub, folder, private_webhooks)
     listening = listen(host, port)
+    log.info("preparing; the first time this compiles what is hot")
     practice(hub.plan.catalog)
     # what lives now lives on; a full collection would stop every answer for a tenth of a second
     gc.collect()

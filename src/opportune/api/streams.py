@@ -130,7 +130,7 @@ class Streams:
             raise
 
         async def run(receive: Callable[[], Awaitable[Any]], send: Send, headers: Mapping[str, str]) -> None:
-            gone = asyncio.ensure_future(_gone(receive))
+            gone = asyncio.ensure_future(hung_up(receive))
             try:
                 await self._write(watch, gone, send, headers, short)
             finally:
@@ -301,7 +301,8 @@ def what(answer: Answered) -> tuple[object, ...]:
     return (*((o.placement, o.rank, o.action, o.treatment, o.content) for o in answer.actions), answer.silence is None)
 
 
-async def _gone(receive: Callable[[], Awaitable[Any]]) -> None:
+async def hung_up(receive: Callable[[], Awaitable[Any]]) -> None:
+    """Return when the other side is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -75,7 +75,7 @@ def diff(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:
         found = hub.diff()
     text = "\n".join(change.text for change in found.changes) or "Nothing would change."
     if found.changes:
-        text += f"\n{found.changed} of {found.customers} known customers would get another answer somewhere."
+        text += f"\n{found.changed} of {found.customers} customers asked about would get another answer somewhere."
     say(json, found, text)
 
 

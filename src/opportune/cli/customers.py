@@ -33,8 +33,12 @@ def import_(
         Columns.parse(map)
     found = FileImport(0.0, 0, 0, 0, 0, 0)
     with connect(dir, store) as hub, progress("Importing", quiet=json) as tell:
-        for found in hub.import_files(files, map or (), source):
-            tell(found.done, f"{found.rows} rows")
+        try:
+            for found in hub.import_files(files, map or (), source):
+                tell(found.done, f"{found.rows} rows")
+        except KeyboardInterrupt:
+            note(f"Stopped after {found.rows} rows, which are taken; run the same command again to go on.")
+            raise typer.Exit(130) from None
     text = f"{found.taken} events taken, {found.duplicates} already known, {found.rejected} set aside."
     if found.resumed_from:
         text += f" {found.resumed_from} rows were done before."
@@ -110,7 +114,7 @@ def forget(
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="The file to write; it must not be there yet.")],
+    file: Annotated[Path, typer.Argument(help="The file to write; an older backup there is replaced.")],
     dir: Dir = None,
     store: StoreUrl = None,
     json: Json = False,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -43,6 +45,8 @@ def serve(
             hub, found.dir, host, port, file, private_webhooks,
             lambda address: say(json, {"address": address}, f"Listening on {address}; Ctrl-C ends."),
         )  # fmt: skip
+    sys.stdout.flush()
+    os._exit(0)  # all is closed; what libraries say of their own memory at the end of a process helps nobody
 
 
 key = typer.Typer(no_args_is_help=True, help="Make, list, rotate and revoke the keys that open the HTTP door.")

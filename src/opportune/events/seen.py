@@ -38,11 +38,7 @@ class Seen:
         self._load()
 
     def fresh(self, events: Iterable[Event]) -> list[Event]:
-        """Return the events that were never seen, in order, and remember them.
-
-        Call it inside the transaction that stores the events, so that a message is either stored and remembered or
-        neither.
-        """
+        """Return the events that were never seen, in order, each message once."""
         self._agree()
         first: dict[bytes, Event] = {}
         for event in events:
@@ -51,9 +47,17 @@ class Seen:
                 first.setdefault(digest, event)
         if known := self._table.known([digest.hex() for digest in first]):
             first = {digest: event for digest, event in first.items() if digest.hex() not in known}
-        if first:
-            self._remember(first)
         return list(first.values())
+
+    def remember(self, events: Iterable[Event]) -> None:
+        """Remember events that were fresh.
+
+        Call it inside the transaction that stores the events, so that a message is either stored and remembered or
+        neither.
+        """
+        digests = {_digest(event.source, event.message_id): event for event in events}
+        if digests:
+            self._remember(digests)
 
     def prune(self, now: int) -> int:
         """Forget messages received more than 30 days before now; return how many. Works in short transactions."""

@@ -13,7 +13,7 @@ def shown(event: Event) -> dict[str, Any]:
 
     `timestamp` is the corrected time, `originalTimestamp` what the sender's clock said.
 
-    >>> shown(Event("track", "m1", at=0, received_at=0, user_id="ana", event="Tea Bought"))["event"]
+    >>> shown(Event(type="track", message_id="m1", at=0, received_at=0, user_id="ana", event="Tea Bought"))["event"]
     'Tea Bought'
     """
     told: dict[str, Any] = {

@@ -49,7 +49,7 @@ def open_source(path: Path, format: str | None = None) -> Source:
     ending = path.name.removesuffix(".gz").rpartition(".")[2].lower()
     name = format or _ENDINGS.get(ending, ending)
     if name not in FORMATS:
-        raise BadInput(f"{path}: {name!r} is no format of events; use one of {', '.join(FORMATS)} with --format")
+        raise BadInput(f"{path}: {name!r} is no format of events; its name must end in one of {', '.join(FORMATS)}")
     return FORMATS[name](path)
 
 

@@ -235,6 +235,7 @@ def _word(said: Any) -> Any:
 
 _STATUSES: dict[Any, Status] = {
     True: "granted", "granted": "granted", "accepted": "granted", "opted_in": "granted", "yes": "granted",
+    "opt_in": "granted", "true": "granted", "subscribed": "granted", "opt_out": "withdrawn", "false": "refused",
     False: "refused", "refused": "refused", "denied": "refused", "rejected": "refused", "no": "refused",
     "withdrawn": "withdrawn", "revoked": "withdrawn", "opted_out": "withdrawn", "unsubscribed": "withdrawn",
 }  # fmt: skip

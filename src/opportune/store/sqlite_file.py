@@ -171,3 +171,14 @@ class WriterLock:
         os.ftruncate(self._file, 0)
         fcntl.flock(self._file, fcntl.LOCK_UN)
         os.close(self._file)
+
+
+def is_copy(path: Path) -> bool:
+    """Whether a file is a store of ours that nobody has open, such as an older copy."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(72)
+    except OSError:
+        return False
+    ours = head[:15] == b"SQLite format 3" and int.from_bytes(head[68:72], "big") == APPLICATION
+    return ours and not is_held(path)

@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-
-from conftest import Running
+from running import Running
 
 TRACK = {"type": "track", "event": "Tea Bought"}
 SINGLE = ["identify", "i", "track", "t", "page", "p", "screen", "s", "group", "g", "alias", "a"]
