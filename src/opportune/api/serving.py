@@ -95,6 +95,7 @@ async def _tick(door: Door) -> None:
     while True:
         await asyncio.sleep(1.0)
         try:
+            await asyncio.to_thread(door.hub.store.tidy)
             await door.writer.do(door.hub.tick)
             now = asyncio.get_running_loop().time()
             if now - archived > 3600:
@@ -147,6 +148,11 @@ async def serve(door: Door, listening: socket.socket, begun: Callable[[], None] 
     """Answer requests until a signal says to stop; SIGHUP takes changed files live. `begun` is called once it does."""
     from opportune.api.admin import published
 
+    # what lives now lives on, and so does most of what survives the first look: a collection of all would stop every
+    # answer for a tenth of a second
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(2_000, 1_000, 1_000)
     async with server(door) as (made, stop):
 
         async def take_live() -> None:
@@ -196,10 +202,6 @@ def run(
     listening = listen(host, port)
     log.info("preparing; the first time this compiles what is hot")
     practice(hub.plan.catalog)
-    # what lives now lives on; a full collection would stop every answer for a tenth of a second
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 1000)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}"
 

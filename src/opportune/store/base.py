@@ -114,6 +114,12 @@ class Store(Protocol):
         (`store.vault`), and settle with `compact` now and then, which rewrites everything and leaves nothing.
         """
 
+    def tidy(self) -> None:
+        """Do what else a commit would have to do now and then; call it every second or so, from a thread of its own.
+
+        Nobody waits for it meanwhile.
+        """
+
     def backup(self, path: str) -> None:
         """Write a consistent copy to a file while the store is in use, whole or not at all, over an older one.
 

@@ -76,6 +76,9 @@ class MemoryStore:
             if self._depth:
                 raise BadInput("settle() was called inside a transaction; call it after the block has ended")
 
+    def tidy(self) -> None:
+        """Do nothing: a commit in memory leaves nothing to do."""
+
     def backup(self, path: str) -> None:
         """Refuse: there is no file to copy."""
         raise BadInput(f"a store in memory cannot be copied to {path}; use a `sqlite:` store to keep data")

@@ -21,6 +21,9 @@ from opportune.store.sqlite_shapes import SqliteBlobs, SqliteLog, SqliteTable
 
 Parameters = Sequence[Any]
 
+LEFT_TO_TIDY = 50_000
+"""Pages of 4 KiB in the log of changes at which a commit copies them although somebody tidies."""
+
 
 def open_sqlite(rest: str) -> SqliteStore:
     """Return the store in a file; `rest` is `///relative.db` or `////absolute.db`."""
@@ -35,7 +38,8 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.writing = threading.RLock()
-        self._reading, self._copying = threading.Lock(), threading.Lock()
+        self._reading, self._copying, self._tidying = threading.Lock(), threading.Lock(), threading.Lock()
+        self._tidier: sqlite3.Connection | None = None
         self._owner = 0
         self._depth = 0
         self._marked = 0
@@ -105,6 +109,19 @@ class SqliteStore:
                     "close that program and settle again"
                 )
 
+    def tidy(self) -> None:
+        """Copy what is committed from the log of changes into the file, on a connection of its own.
+
+        From the first call on a commit does so itself only if that log has grown to `LEFT_TO_TIDY` pages.
+        """
+        with self._tidying:
+            self._check_open()
+            if self._tidier is None:
+                self._tidier = connect(self.path)
+                with self.writing:
+                    self._fetch(self._writer, f"PRAGMA wal_autocheckpoint = {LEFT_TO_TIDY}", ())
+            self._fetch(self._tidier, "PRAGMA wal_checkpoint(PASSIVE)", ())
+
     def backup(self, path: str) -> None:
         """Write a consistent copy to a file; what transactions in progress have written is not in it."""
         with self._copying:  # a copy has a connection of its own and holds up nobody
@@ -113,9 +130,11 @@ class SqliteStore:
 
     def close(self) -> None:
         """Let go of the file; a second call does nothing."""
-        with self._copying, self.writing, self._reading:
+        with self._copying, self._tidying, self.writing, self._reading:
             if not self._closed:
                 self._closed = True
+                if self._tidier is not None:
+                    self._tidier.close()
                 self._reader.close()
                 self._writer.close()
                 self._lock.release()

@@ -133,7 +133,8 @@ class SqliteTable:
         """Insert or replace."""
         for key, _ in items:
             check_key(key)
-        statement = f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?)"
+        insert = f"INSERT INTO {self._table} (key, value) VALUES (?, ?)"
+        statement = f"{insert} ON CONFLICT (key) DO UPDATE SET value = excluded.value"
         if len(items) == 1:
             self._store.write_one(statement, items[0])
         elif items:
