@@ -62,7 +62,7 @@ async def ingest(door: Door, call: Call) -> Reply:
         told = door.hub.ingest(items, source, sent_at, context, integrations)
         return _with_excess(door.hub, told, excess, source)
 
-    door.metrics.ingested(await door.writer.do(work))
+    door.metrics.ingested(await door.writer.do(work, size=len(call.raw)))
     return Reply(DONE)
 
 

@@ -30,6 +30,9 @@ from opportune.wire import Answered
 MOST = 10_000
 """Streams that may be open at a time."""
 
+MOST_OF_PAGES = MOST * 4 // 5
+"""Streams from which on pages, whose keys are public, get no more: the rest is for servers."""
+
 HEARTBEAT = 15.0
 """Seconds after which a silent stream says that it lives."""
 
@@ -119,8 +122,8 @@ class Streams:
 
         Raises what a decision would. `check` is called before every look, and ends the stream when it raises.
         """
-        if len(self._watches) >= MOST:
-            raise Busy(5)
+        if len(self._watches) >= (MOST_OF_PAGES if short else MOST):
+            raise Busy(5, "too many streams are open; try again in 5 s")
         watch = _Watch(question, check)
         self._add(watch)  # before the first look, so that nothing is missed in between
         try:

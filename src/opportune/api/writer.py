@@ -20,6 +20,9 @@ from opportune.hub import Hub
 MOST = 5_000
 """Jobs that may wait; more are refused at once."""
 
+MOST_BYTES = 256 << 20
+"""Bytes of requests that may wait."""
+
 PATIENCE = 2.0
 """Seconds that the oldest job may have waited before new ones are refused."""
 
@@ -43,6 +46,7 @@ class _Job:
     alone: bool
     answer: asyncio.Future[Any]
     since: float
+    size: int
     result: Any = None
     error: Exception | None = None
 
@@ -58,6 +62,7 @@ class Writer:
     ) -> None:
         self._hub, self._observe = hub, observe
         self._waiting: deque[_Job] = deque()
+        self._bytes = 0
         self._stopping = False
         self._turning = False
         self._apart: asyncio.Task[None] | None = None
@@ -75,19 +80,27 @@ class Writer:
         """How many jobs wait."""
         return len(self._waiting)
 
-    def do(self, work: Callable[[], T], alone: bool = False) -> asyncio.Future[T]:
+    def do(self, work: Callable[[], T], alone: bool = False, size: int = 0) -> asyncio.Future[T]:
         """Return a future of what `work` returns, resolved when what it wrote is on disk. Raises `Busy`.
 
         A job that is `alone` may take long: it runs in a thread, outside of a group, and the others wait for it.
+        `size` is how many bytes it holds while it waits.
         """
         now = time.monotonic()
         waited = now - self._waiting[0].since if self._waiting else 0.0
-        if self._stopping or len(self._waiting) >= MOST or waited > PATIENCE:
+        full = len(self._waiting) >= MOST or self._bytes + size > MOST_BYTES
+        if self._stopping or full or waited > PATIENCE:
             raise Busy(max(1, min(round(2 * waited), 30)))
-        job = _Job(work, alone, asyncio.get_running_loop().create_future(), now)
+        job = _Job(work, alone, asyncio.get_running_loop().create_future(), now, size)
         self._waiting.append(job)
+        self._bytes += size
         self._turn_soon()
         return job.answer
+
+    def _next(self) -> _Job:
+        job = self._waiting.popleft()
+        self._bytes -= job.size
+        return job
 
     def _turn_soon(self) -> None:
         if self._waiting and not self._turning and not self._apart:
@@ -98,7 +111,7 @@ class Writer:
         """Do a group, or begin a job that runs alone; requests that came meanwhile make the next group."""
         self._turning = False
         if self._waiting[0].alone:
-            self._apart = asyncio.ensure_future(self._alone(self._waiting.popleft()))
+            self._apart = asyncio.ensure_future(self._alone(self._next()))
         else:
             _resolve(self._group())
             self._turn_soon()
@@ -117,7 +130,7 @@ class Writer:
         try:
             with self._hub.group():
                 while self._waiting and not self._waiting[0].alone and (not jobs or worked - began < SLICE):
-                    job = self._waiting.popleft()
+                    job = self._next()
                     jobs.append(job)
                     _work(job)
                     worked = time.perf_counter()
@@ -126,7 +139,7 @@ class Writer:
         except Exception as error:
             if not jobs:  # the hub can write nothing at all now: it is so for everybody who waits
                 while self._waiting and not self._waiting[0].alone:
-                    jobs.append(self._waiting.popleft())
+                    jobs.append(self._next())
             for job in jobs:  # none of it was written
                 job.result, job.error = None, error
         self._observe(len(jobs), worked - began, time.perf_counter() - worked)
