@@ -234,7 +234,7 @@ def test_diff_and_publish(run: Run, shop: Path) -> None:
     changed = run("diff", "--dir", shop, "--json").json
     assert {c["path"] for c in changed["changes"]} >= {"actions.keep_price.applicable"}
     assert (changed["customers"], changed["changed"]) == (1, 1)
-    assert "1 of 1 known customers" in run("diff", "--dir", shop).out
+    assert "1 of 1 customers asked about" in run("diff", "--dir", shop).out
     assert run("decide", "maya", "--placement", HERO, "--dir", shop, "--json").json["actions"], "not live yet"
     assert run("publish", "--dir", shop, "--author", "ana", "--json").json["published"] is True
     assert not run("decide", "maya", "--placement", HERO, "--dir", shop, "--json").json["actions"]
