@@ -33,7 +33,7 @@ from opportune.events import codec
 from opportune.events.dead_letters import DeadLetters, Letter
 from opportune.events.intake import Intake, Rejected
 from opportune.events.seen import Seen
-from opportune.events.shown import shown
+from opportune.events.segment import to_segment
 from opportune.events.tail import Tail
 from opportune.events.types import (
     Checkpoint,
@@ -192,7 +192,7 @@ class Hub:
                 try:
                     self._accept(event, tail)
                 except BadEvent as why_not:
-                    rejected.append(Rejected(why_not.reason, str(why_not), shown(event)))
+                    rejected.append(Rejected(why_not.reason, str(why_not), to_segment(event)))
                     continue
                 taken.append(event)
             tail.write()
@@ -243,13 +243,12 @@ class Hub:
             asked = None if request_id is None or peek else named(request_id, "requestId")
             request = asked and repr((customer is not None, who, asked))
             if request and (known := self.ledger.answered(request, now)):
-                again = self._again(known)
                 if (first := self.ledger.decision(known)[1].placements) != wanted:
                     raise BadRequest(
                         f"requestId {asked!r} has asked about {', '.join(first)} before; give each question its own",
                         "requestId",
                     )
-                return self._told(again, explain)
+                return self._told(self._again(known), explain)
             if peek:
                 view = self.people.resolve(customer, anonymous)
                 decision, snapshot = self._peek(view, who, wanted, context, limit)
@@ -356,9 +355,7 @@ class Hub:
         for decision_id, rows in self.ledger.joined():
             if rows.subject in mine:
                 with self._lock:
-                    decision, _, kept = self._replayed(decision_id)
-                    made, _ = self.ledger.decision(decision_id)
-                    answer = answered(self._plan(made.catalog), decision, decision_id, kept.customer)
+                    answer = self._again(decision_id)
                 became = [
                     {
                         "action": e.action,
@@ -371,7 +368,7 @@ class Hub:
                 decisions.append({**msgspec.to_builtins(answer), "became": became})
         known = [{"type": kind, "id": text} for kind, text in ids]
         aside = [{"reason": one.reason, "message": one.message, "raw": one.raw} for one in letters]
-        return Export(profile, known, traits, [shown(event) for event in events], decisions, aside)
+        return Export(profile, known, traits, [to_segment(event) for event in events], decisions, aside)
 
     def events_of(self, nodes: Iterable[str]) -> Iterator[Event]:
         """Yield the events of some nodes, those of each in the order they came. Holds up others item by item."""

@@ -75,7 +75,7 @@ class Recorded(Answered, frozen=True, rename="camel", kw_only=True):
     replayed: bool
 
 
-class ShownAction(msgspec.Struct, frozen=True, rename="camel"):
+class BrowserAction(msgspec.Struct, frozen=True, rename="camel"):
     """An action as a browser gets it: what to show, and nothing of what the hub thinks."""
 
     action: str
@@ -86,11 +86,11 @@ class ShownAction(msgspec.Struct, frozen=True, rename="camel"):
     items: list[Any] = []
 
 
-class Shortly(msgspec.Struct, frozen=True, rename="camel"):
+class BrowserAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """The answer that a browser gets."""
 
     decision_id: str | None
-    actions: list[ShownAction]
+    actions: list[BrowserAction]
     token: str | UnsetType = UNSET
 
 

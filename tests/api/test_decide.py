@@ -49,6 +49,8 @@ def test_the_same_request_id_gets_the_first_answer_again(running: Running, user:
     running.client.ingest({"type": "page", "userId": user, "name": "cancel"})
     assert running.client.decide(user, HERO, request_id="r1") == first
     assert running.client.decide(user, HERO, request_id="r2").decision_id != first.decision_id
+    with pytest.raises(BadRequest, match="has asked about"):
+        running.client.decide(user, "web.home.banner", request_id="r1")
     other = running.customer()
     running.welcome(other)
     assert running.client.decide(other, HERO, request_id="r1").customer_id == other, "ids are of one customer"

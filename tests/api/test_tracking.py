@@ -151,6 +151,17 @@ def test_events_with_a_fault_are_set_aside_and_hold_up_nothing(running: Running)
     assert {"no_id", "no_event", "bad_type", "too_large", "bad_shape"} <= reasons
 
 
+def test_an_event_that_was_set_aside_may_come_again_in_order(running: Running) -> None:
+    user = running.customer()
+    running.client.ingest({"type": "identify", "userId": user})
+    said = {"purpose": "marketing", "channel": "email", "status": "perhaps"}
+    consent = event(user, event="Consent Updated", properties=said)
+    running.post("/v1/batch", {"batch": [consent]}, running.write)
+    assert [one["reason"] for one in running.client.export(user).rejected] == ["bad_consent"]
+    running.post("/v1/batch", {"batch": [{**consent, "properties": {**said, "status": "opt_out"}}]}, running.write)
+    assert running.client.profile(user).consents == {"marketing/email": "withdrawn"}
+
+
 def test_more_than_2500_events_are_set_aside_beyond_that(running: Running) -> None:
     before, aside, user = running.stored(), running.admin.rejected().count, running.customer()
     items = [{"type": "track", "event": "E", "userId": user, "messageId": f"{user}-{n}"} for n in range(2_600)]

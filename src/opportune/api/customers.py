@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from opportune.api.decisions import shortly
+from opportune.api.decisions import for_browser
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Reply, Stream
 from opportune.api.problems import Refused
 from opportune.api.streams import Question
 from opportune.api.who import BrowserCustomer, browser_customer, text_id
-from opportune.wire import Answered, Export, Profile, Shortly
+from opportune.wire import Answered, BrowserAnswer, Export, Profile
 
 
 async def profile(door: Door, call: Call) -> Profile:
@@ -60,7 +60,7 @@ async def actions(door: Door, call: Call) -> Stream:
     places = [name for text in (call.query.get("placement"), call.query.get("placements")) if text
               for name in text.split(",")]  # fmt: skip
     question = Question(user, visitor, tuple(places), call.query.get("channel"), _limit(call.query.get("limit", "1")))
-    return await door.streams.open(question, shortly if browser else None, check)
+    return await door.streams.open(question, for_browser if browser else None, check)
 
 
 def _speaker(door: Door, named: str | None, token: str | None) -> BrowserCustomer:
@@ -85,7 +85,7 @@ _PROBLEMS = (401, 403, 404, 410, 429)
 
 ENDPOINTS = (
     Endpoint("GET", "/v1/customers/{id}/actions", "browser", actions, "The next best action, each time that it changes",
-             gives=Answered | Shortly, query=_ASKED, problems=(400, *_PROBLEMS), media="text/event-stream"),
+             gives=Answered | BrowserAnswer, query=_ASKED, problems=(400, *_PROBLEMS), media="text/event-stream"),
     Endpoint("GET", "/v1/customers/{id}", "server", profile, "The profile of a customer", gives=Profile,
              problems=_PROBLEMS),
     Endpoint("GET", "/v1/customers/{id}/export", "server", export, "Everything that is kept about a customer",

@@ -15,12 +15,12 @@ from opportune.events.segment import instant_of
 from opportune.hub import Shown
 from opportune.wire import (
     Answered,
+    BrowserAction,
+    BrowserAnswer,
     DecideRequest,
     OutcomeAnswer,
     OutcomeRequest,
     Recorded,
-    Shortly,
-    ShownAction,
     Why,
 )
 
@@ -28,7 +28,7 @@ MOST_OUTCOMES = 500
 """Outcomes of one request."""
 
 
-async def decide(door: Door, call: Call) -> Answered | Shortly:
+async def decide(door: Door, call: Call) -> Answered | BrowserAnswer:
     """Decide, or peek."""
     asked: DecideRequest = call.body
     assert call.key is not None
@@ -66,7 +66,7 @@ async def decide(door: Door, call: Call) -> Answered | Shortly:
 
     answer = await door.writer.do(work)
     door.metrics.decided(answer)
-    return shortly(answer) if browser else answer
+    return for_browser(answer) if browser else answer
 
 
 async def respond(door: Door, call: Call) -> OutcomeAnswer | list[OutcomeAnswer]:
@@ -107,10 +107,10 @@ async def why(door: Door, call: Call) -> Why:
     return await door.writer.do(lambda: door.hub.why(decision_id, action))
 
 
-def shortly(answer: Answered) -> Shortly:
+def for_browser(answer: Answered) -> BrowserAnswer:
     """Return what a browser may know of an answer."""
-    actions = [ShownAction(o.action, o.treatment, o.placement, o.rank, o.content, o.items) for o in answer.actions]
-    return Shortly(answer.decision_id, actions, answer.token)
+    actions = [BrowserAction(o.action, o.treatment, o.placement, o.rank, o.content, o.items) for o in answer.actions]
+    return BrowserAnswer(answer.decision_id, actions, answer.token)
 
 
 def _answering(door: Door, told: OutcomeRequest) -> BrowserCustomer:
@@ -138,7 +138,7 @@ def _instant(value: object) -> int:
 ENDPOINTS = (
     Endpoint(
         "POST", "/v1/decide", "browser", decide, "The next best action for a customer, or silence", DecideRequest,
-        Answered | Shortly, problems=(400, 401, 403, 404, 409, 410, 413, 429),
+        Answered | BrowserAnswer, problems=(400, 401, 403, 404, 409, 410, 413, 429),
     ),
     Endpoint(
         "POST", "/v1/outcomes", "browser", respond, "What became of actions", OutcomeRequest | list[OutcomeRequest],

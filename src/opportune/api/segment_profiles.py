@@ -16,7 +16,7 @@ from opportune.api.endpoint import Call, Endpoint, Parameter, Reply
 from opportune.api.problems import Refused
 from opportune.clock import format_instant
 from opportune.errors import NotFound
-from opportune.events.shown import shown
+from opportune.events.segment import to_segment
 from opportune.profiles.people import View
 
 MOST = 200
@@ -34,7 +34,7 @@ async def read(door: Door, call: Call) -> Reply:
     elif part == "events":
         events = await asyncio.to_thread(lambda: sorted(door.hub.events_of(view.nodes), key=lambda e: e.at)[::-1])
         page, cursor = _page(call, events)
-        told = {"data": [shown(event) for event in page], "cursor": cursor}
+        told = {"data": [to_segment(event) for event in page], "cursor": cursor}
     elif part == "external_ids":
         ids = await door.writer.do(lambda: door.hub.people.named(view))
         page, cursor = _page(call, ids)

@@ -164,7 +164,8 @@ class Streams:
                 answer = watch.answer
                 assert answer is not None
                 number += 1
-                told = short(self._held(watch, answer)) if short else self._held(watch, answer)
+                held = self._held(watch, answer)
+                told = short(held) if short else held
                 text = f"id: {number}\nevent: answer\ndata: {_encode(told).decode()}\n\n"
             elif await _first(gone, watch.news, HEARTBEAT):
                 continue

@@ -10,6 +10,7 @@ from typing import Any, cast, get_args
 
 import msgspec
 
+from opportune.clock import format_instant
 from opportune.errors import BadEvent
 from opportune.events.types import Event, EventType
 
@@ -91,6 +92,37 @@ def from_segment(
         original_at=original,
         sent_at=sent,
     )
+
+
+def to_segment(event: Event) -> dict[str, Any]:
+    """Return an event as the tracking API writes it, without empty fields; times are ISO 8601. `from_segment` reads it.
+
+    `timestamp` is the corrected time, `originalTimestamp` what the sender's clock said.
+
+    >>> to_segment(Event(type="track", message_id="m1", at=0, received_at=0, event="Tea Bought"))["event"]
+    'Tea Bought'
+    """
+    told: dict[str, Any] = {
+        "type": event.type,
+        "messageId": event.message_id,
+        "timestamp": format_instant(event.at),
+        "receivedAt": format_instant(event.received_at),
+        "originalTimestamp": None if event.original_at is None else format_instant(event.original_at),
+        "sentAt": None if event.sent_at is None else format_instant(event.sent_at),
+        "userId": event.user_id,
+        "anonymousId": event.anonymous_id,
+        "previousId": event.previous_id,
+        "groupId": event.group_id,
+        "event": event.event,
+        "name": event.name,
+        "category": event.category,
+        "properties": event.properties,
+        "traits": event.traits,
+        "context": event.context,
+        "integrations": event.integrations,
+        "source": event.source,
+    }
+    return {name: value for name, value in told.items() if value not in (None, {})}
 
 
 def meaningless(id_text: object, blocked: Set[str] = NO_IDS) -> bool:
