@@ -35,11 +35,13 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clock, never running backwards within a process.
 
-    When it is set back, time goes on at half speed until the two agree: what was to end does so, only later.
+    When it is set back, time goes on at half speed until the two agree: what was to end does so, only later. With
+    `after`, the last instant that an earlier process knew, the same holds across a restart; an instant more than a day
+    ahead is taken for a clock that was wrong, and forgotten.
     """
 
-    def __init__(self) -> None:
-        self._last = 0
+    def __init__(self, after: int = 0) -> None:
+        self._last = after if after - time.time_ns() // 1000 <= DAY else 0
         self._set_back: tuple[int, int] | None = None
         self._id = (0, 0)
 

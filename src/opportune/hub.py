@@ -97,9 +97,10 @@ class Hub:
 
     def __init__(self, store: Store, clock: Clock | None = None) -> None:
         """Open the hub that a store holds; `publish` a catalog first if it holds none."""
-        self.store, self.clock = store, clock or SystemClock()
+        self.store = store
         self.vault = Vault(store)
         self.ledger = Ledger(store, self.vault)
+        self.clock = clock or SystemClock(self.ledger.latest())
         self.events = ArchivedLog(store, "events")
         self.seen, self.dead_letters = Seen(store), DeadLetters(store, self.vault, self.clock.new_id)
         self.people = People(store, self.vault, NOTHING)

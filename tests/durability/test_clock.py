@@ -44,6 +44,14 @@ def test_a_clock_that_is_set_back_goes_on_slowly_until_it_agrees(monkeypatch: py
     assert told(passed=100, jump=-5000) == began + 2060, "set back twice"
 
 
+def test_a_clock_that_is_set_back_between_two_runs_goes_on_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = 1_000_000_000_000_000
+    monkeypatch.setattr(clock.time, "time_ns", lambda: 1000 * machine)
+    assert SystemClock(after=machine + clock.HOUR).now() == machine + clock.HOUR
+    assert SystemClock(after=machine - clock.HOUR).now() == machine
+    assert SystemClock(after=machine + clock.DAY + 1).now() == machine, "the clock was wrong then"
+
+
 def test_ids_stay_new_and_in_order_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
     random_, machine = random.Random(5), 1_000_000_000_000_000
     monkeypatch.setattr(clock.time, "time_ns", lambda: machine)

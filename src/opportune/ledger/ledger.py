@@ -71,6 +71,10 @@ class Ledger:
             self._last = self._log.last()
         return self._last
 
+    def latest(self) -> int:
+        """Return the latest instant of the last facts; 0 if there are none. An answer may be dated back, so some."""
+        return max((fact.at for _, fact in self.read(self.last() - 1000)), default=0)
+
     def append(self, facts: Sequence[LedgerFact]) -> int:
         """Add facts in order; return the sequence number of the last one."""
         self._last = last = self._log.append([("", codec.encode(fact)) for fact in facts])
