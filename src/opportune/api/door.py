@@ -8,10 +8,10 @@ from pathlib import Path
 from opportune.api.keys import Key, Keys, Rates
 from opportune.api.metrics import Metrics
 from opportune.api.streams import Streams
-from opportune.api.tokens import Signer
 from opportune.api.webhooks import Webhooks
 from opportune.api.writer import Writer
 from opportune.hub import Hub
+from opportune.store.tokens import Signer
 
 
 @dataclass(slots=True)

@@ -23,12 +23,12 @@ from opportune.api.metrics import Metrics
 from opportune.api.outbound import Outbound
 from opportune.api.streams import Streams
 from opportune.api.table import ENDPOINTS
-from opportune.api.tokens import Signer
 from opportune.api.webhooks import Webhooks
 from opportune.api.writer import Writer
 from opportune.catalog import Catalog
 from opportune.errors import BadInput, OpportuneError
 from opportune.hub import Hub
+from opportune.store.tokens import Signer
 from opportune.testing import tiny_catalog
 
 if TYPE_CHECKING:

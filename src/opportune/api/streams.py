@@ -20,11 +20,11 @@ import msgspec
 from opportune.api.endpoint import Send, Stream
 from opportune.api.log import log, trace
 from opportune.api.problems import problem
-from opportune.api.tokens import Signer
 from opportune.api.writer import Busy, Writer
 from opportune.clock import DAY
 from opportune.errors import OpportuneError
 from opportune.hub import Hub
+from opportune.store.tokens import Signer
 from opportune.wire import Answered
 
 MOST = 10_000

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opportune.api.tokens import LONGEST, Signer
 from opportune.clock import SECOND
 from opportune.errors import BadInput, BadRequest
 from opportune.store import Store, open_store
+from opportune.store.tokens import LONGEST, Signer
 
 LATER = 2_000_000_000 * SECOND
 URL_SAFE = set(string.ascii_letters + string.digits + "-_")

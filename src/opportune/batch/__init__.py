@@ -1,0 +1,1 @@
+"""The same decision for a whole audience."""
