@@ -28,6 +28,8 @@ from opportune.decide.explain import why
 from opportune.decide.pipeline import decide
 from opportune.decide.plan import Plan
 from opportune.decide.types import Decision, Request, Snapshot, hash64
+from opportune.deliver.outbox import Outbox
+from opportune.deliver.types import Flow, Lane, Send
 from opportune.errors import BadEvent, BadInput, BadRequest, Forgotten, NotFound, Stale
 from opportune.events import codec
 from opportune.events.dead_letters import DeadLetters, Letter
@@ -104,6 +106,7 @@ class Hub:
         self.events = ArchivedLog(store, "events")
         self.seen, self.dead_letters = Seen(store), DeadLetters(store, self.vault, self.clock.new_id)
         self.people = People(store, self.vault, NOTHING)
+        self.outbox = Outbox(store)
         self._lock, self._closed, self._lost = threading.RLock(), False, False
         self._archiving, self._closing = threading.Lock(), False
         self.changed: Callable[[str | None], None] = lambda subject: None
@@ -227,13 +230,15 @@ class Hub:
         channel: str | None = None,
         explain: bool = False,
         shown: Shown | None = None,
+        flow: Flow | None = None,
     ) -> Answered:
         """Return the next best actions for a customer, or silence.
 
         Commits: the decision is recorded and its contacts are reserved. A `peek` answers the same way and leaves
         nothing behind. The same `request_id` within a day gets the first answer again. `channel` asks for every
         placement of a channel. With `explain` the answer says why this and not that. What a peek has `shown` becomes
-        the decision if it still holds; `Stale` is raised if it does not.
+        the decision if it still holds; `Stale` is raised if it does not. In a channel that the hub sends through
+        itself (`via`) the messages are in the outbox when this returns; `flow` says what asked for them.
         """
         wanted = self.wanted(placement, placements, channel, limit)
         if customer is None and anonymous is None:
@@ -261,14 +266,20 @@ class Hub:
                 view = self.people.resolve(customer, anonymous, create=True)
                 if view is None:
                     raise BadRequest(f"{who!r} names nobody; give the id of a customer", "userId")
-                return self._told(self._commit(view, wanted, now, context or {}, limit, request, shown), explain)
+                return self._told(self._commit(view, wanted, now, context or {}, limit, request, shown, flow), explain)
 
     def respond(
-        self, decision_id: str, action: str, outcome: str, value: float | None = None, at: int | None = None
+        self,
+        decision_id: str,
+        action: str,
+        outcome: str,
+        value: float | None = None,
+        at: int | None = None,
+        reason: str = "not delivered",
     ) -> bool:
         """Take what became of an action; return whether it was news.
 
-        `outcome` is one of the action's own, or `impression`, `delivered` or `released` (not delivered).
+        `outcome` is one of the action's own, or `impression`, `delivered` or `released` (not delivered, for a `reason`).
         """
         if value is not None and not (isinstance(value, int | float) and math.isfinite(value)):
             raise BadRequest(f"value is {value!r}; give a finite number, or leave it out")
@@ -282,7 +293,7 @@ class Hub:
                 raise NotFound(f"the customer of decision {decision_id} was forgotten")
             at = now if at is None else min(at, now)
             facts = consequences.answer(
-                self.ledger, self.plan.contact, decision_id, action, outcome, at, value, view.nodes
+                self.ledger, self.plan.contact, decision_id, action, outcome, at, value, view.nodes, reason
             )
             self._learn(facts)
             if any(isinstance(fact, Outcome) for fact in facts):
@@ -423,6 +434,7 @@ class Hub:
                 self._checkpoint()
                 gone = self.people.forget(customer)
                 self.ledger.forget(gone)
+                self.outbox.forget(gone)
                 self._append([ForgottenCustomer(now, subject) for subject in gone])
                 self._change()
             self.store.settle()
@@ -615,7 +627,7 @@ class Hub:
 
     def _commit(
         self, view: View, placements: Sequence[str], now: int, context: Mapping[str, Value], limit: int,
-        request_id: str | None, shown: Shown | None = None,
+        request_id: str | None, shown: Shown | None = None, flow: Flow | None = None,
     ) -> Answered:  # fmt: skip
         """Decide, reserve and record in one transaction; what finds no room is removed and the choice drawn anew.
 
@@ -635,11 +647,14 @@ class Hub:
             if not full:
                 break
             excluded += full
-        kept = records.to_record(decision, snapshot)
+        flow = flow or Flow()
+        kept = records.to_record(decision, snapshot, flow.name)
         sealed = self.vault.seal(view.subject, encode(kept))
         made = DecisionMade(now, decision_id, view.subject, self.published, model, sealed)
         rows = records.episodes(decision, view.subject, self.published)
         self.ledger.commit(made, kept, rows, request_id)
+        if sends := due_messages(self.plan, decision, made, flow):
+            self.outbox.put(sends, now)
         for episode in rows.each:
             action = self.plan.action(episode.action)
             if episode.ghost:
@@ -716,6 +731,7 @@ class Hub:
         if now // DAY > self._pruned:
             self.seen.prune(now)
             self.ledger.prune(now)
+            self.outbox.prune(now)
             self._pruned = now // DAY
 
     def _archive_events(self, before: int) -> Iterator[int]:
@@ -802,6 +818,18 @@ class Hub:
         self.brain = fold.live(self.ledger)  # last, because it takes longest and a full disk ends this before
         self._taught = self.ledger.last()
         self._lost = False
+
+
+def due_messages(plan: Plan, decision: Decision, made: DecisionMade, flow: Flow) -> list[Send]:
+    """Return the messages that a decision made due: those of channels that the hub sends through itself."""
+    sends = []
+    for c in decision.chosen:
+        if plan.channels[c.channel].via:
+            kind = plan.action(c.action).kind
+            lane: Lane = "service" if kind == "service" else "bulk" if flow.bulk else "triggered"
+            due, what = made.at if flow.due is None else flow.due, (c.action, c.treatment, c.channel, c.placement)
+            sends.append(Send(made.decision_id, made.subject, *what, kind, lane, due, flow.name))
+    return sends
 
 
 def peeking(view: View, placements: Sequence[str], day: int) -> int:

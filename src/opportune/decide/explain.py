@@ -8,12 +8,12 @@ import numpy as np
 
 from opportune.decide.board import Board
 from opportune.decide.change import smallest_change
-from opportune.decide.pipeline import played
+from opportune.decide.pipeline import FITTING, played
 from opportune.decide.scores import Scores
 from opportune.decide.stages.arbitrate import RANKS, way
 from opportune.decide.stages.assign import RANDOM
 from opportune.decide.stages.score import inputs
-from opportune.decide.types import Chosen, Decision, Snapshot, Stage
+from opportune.decide.types import Chosen, Decision, Request, Snapshot, Stage
 from opportune.errors import BadRequest
 from opportune.rules import Expression, Value
 from opportune.rules.why import failures
@@ -63,6 +63,18 @@ def why(decision: Decision, snapshot: Snapshot, action: str, placement: str | No
         told += "No change that makes it win was found: none found within the mutable traits and features, a lever up "
         told += "to 100 and ten times its value."
     return Why(action, placement, stage.name.lower(), reason, change, told)
+
+
+def misfit(request: Request, snapshot: Snapshot, action: str) -> tuple[str, str] | None:
+    """Return the stage and the reason why an action does not fit a customer in the first placement; None if it does.
+
+    Contact limits, and what else could be said, do not count: this is asked again of what was decided before.
+    """
+    board = Board.open(request, snapshot, request.placements[0], 0)
+    for step in FITTING:
+        board = step(board)
+    i = board.plan.position[action]
+    return (_stage(board, i).name.lower(), _reason(board, i)) if board.stage[i] else None
 
 
 def _told(value: Value) -> str:

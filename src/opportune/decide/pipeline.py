@@ -37,6 +37,10 @@ STEPS = (
 )
 
 
+FITTING = STEPS[STEPS.index(available) : STEPS.index(contact)]
+"""The steps that say whether an action fits, whatever was said before and whatever competes with it."""
+
+
 def decide(request: Request, snapshot: Snapshot) -> Decision:
     """Return the decision: for each placement the actions that won, or silence, and why. Pure."""
     boards = played(request, snapshot)

@@ -13,6 +13,18 @@ Lane = Literal["service", "triggered", "bulk"]
 """What goes first when many messages wait, in this order."""
 
 
+class Flow(msgspec.Struct, frozen=True):
+    """What asked for a decision: a trigger or an outbound run by name, "" where a channel did.
+
+    What a `bulk` flow sends waits behind what customers caused themselves. `due` is when its messages may leave at the
+    earliest; None: at once.
+    """
+
+    name: str = ""
+    bulk: bool = False
+    due: int | None = None
+
+
 class Send(msgspec.Struct, frozen=True, array_like=True):
     """One message that a decision made due: who, what, through what. Holds no address and no content.
 

@@ -32,12 +32,13 @@ IMPRESSION, DELIVERED, RELEASED = "impression", "delivered", "released"
 
 def answer(
     ledger: Ledger, plan: ContactPlan, decision_id: str, action: str, outcome: str, at: int, value: float | None,
-    nodes: Sequence[str],
+    nodes: Sequence[str], reason: str = "not delivered",
 ) -> list[LedgerFact]:  # fmt: skip
     """Take one answer in; return the facts that it causes, none if it says nothing new.
 
     `outcome` is one of the action's, or `impression` (it was seen), `delivered` (a push arrived), or `released` (it
-    was not delivered: its reservation ends). `nodes` are those of the customer. `BadRequest` for any other.
+    was not delivered, for a `reason`: its reservation ends). `nodes` are those of the customer. `BadRequest` for any
+    other.
     """
     rows = ledger.episodes(decision_id)
     episode, known, channel = _known(ledger, rows, decision_id, action)
@@ -48,7 +49,7 @@ def answer(
     if outcome in (IMPRESSION, DELIVERED):
         fact = Impression(at, decision_id, action, outcome == DELIVERED)
     elif outcome == RELEASED:
-        fact = Released(at, decision_id, action, "not delivered")
+        fact = Released(at, decision_id, action, reason)
     elif outcome in known.outcomes.positive or outcome in known.outcomes.negative:
         fact = Outcome(at, decision_id, action, outcome, value)
     else:
