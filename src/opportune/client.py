@@ -27,7 +27,10 @@ from opportune.wire import (
     FileImport,
     Healthy,
     KeyInfo,
+    LetterJob,
+    OutboxState,
     OutcomeAnswer,
+    Preview,
     Problem,
     Profile,
     Published,
@@ -35,9 +38,12 @@ from opportune.wire import (
     Recorded,
     RejectedEvents,
     Replayed,
+    RunInfo,
     Status,
+    TriggerInfo,
     UserToken,
     Value,
+    WaitingMessage,
     WebhookInfo,
     Why,
 )
@@ -166,6 +172,12 @@ class Client:
                     raise error_of(msgspec.json.decode(told, type=Problem))
                 yield msgspec.json.decode(told, type=Answered)
 
+    def preview(self, action: str, customer: str | None = None, treatment: str = "", language: str = "") -> Preview:
+        """Return a message as a customer, or else a sample person, would get it now; nothing is recorded."""
+        asked = {"customer": customer or "", "treatment": treatment, "language": language}
+        query = {name: value for name, value in asked.items() if value}
+        return self._call("GET", f"/v1/actions/{_q(action)}/preview", Preview, query=query)
+
     def user_token(self, user_id: str, lasts: str = "1h") -> UserToken:
         """Return a token with which a browser may ask about one user."""
         return self._call("POST", "/v1/tokens", UserToken, {"userId": user_id, "lasts": lasts})
@@ -255,6 +267,68 @@ class Client:
     def remove_webhook(self, id: str) -> None:
         """End a subscription."""
         self._call("DELETE", f"/v1/webhooks/{_q(id)}", dict)
+
+    def outbox(self) -> OutboxState:
+        """Return what waits to leave, what became of the rest, and what keeps channels from sending."""
+        return self._call("GET", "/v1/outbox", OutboxState)
+
+    def messages(self, state: str = "dead", after: str = "", limit: int = 100) -> list[WaitingMessage]:
+        """Return messages in a state: waiting, sending, in_doubt, dead or suppressed."""
+        query = {"state": state, "after": after, "limit": str(limit)}
+        return self._call("GET", "/v1/outbox/messages", list[WaitingMessage], query=query)
+
+    def send_due(self, seconds: float = 60.0) -> OutboxState:
+        """Send what is due; returns when nothing due is left, or after so many seconds."""
+        return self._call("POST", "/v1/outbox/send", OutboxState, query={"seconds": str(seconds)})
+
+    def print_letters(self) -> list[LetterJob]:
+        """Make print jobs of the letters that wait: one file and one job sheet per channel."""
+        return self._call("POST", "/v1/outbox/letters", list[LetterJob])
+
+    def send_again(self, key: str) -> None:
+        """Try a message once more that is dead or in doubt."""
+        self._call("POST", f"/v1/outbox/messages/{_q(key)}/again", dict)
+
+    def sent_after_all(self, key: str) -> None:
+        """Say that a message in doubt did arrive."""
+        self._call("POST", f"/v1/outbox/messages/{_q(key)}/sent", dict)
+
+    def pause(self, channel: str, flow: str = "*", why: str = "") -> OutboxState:
+        """Let a flow, or a whole channel, send nothing until it is resumed."""
+        return self._call("POST", "/v1/outbox/pause", OutboxState, {"channel": channel, "flow": flow, "why": why})
+
+    def resume(self, channel: str, flow: str = "*") -> OutboxState:
+        """Let a flow, or a whole channel, go on."""
+        return self._call("POST", "/v1/outbox/resume", OutboxState, {"channel": channel, "flow": flow})
+
+    def triggers(self) -> list[TriggerInfo]:
+        """Return the triggers, and what became of each."""
+        return self._call("GET", "/v1/triggers", list[TriggerInfo])
+
+    def outbound_runs(self) -> list[RunInfo]:
+        """Return the outbound runs, and how far each is."""
+        return self._call("GET", "/v1/outbound", list[RunInfo])
+
+    def outbound(self, name: str, wait: float = 0.0) -> RunInfo:
+        """Return how far an outbound run is, once there is nothing to do now or after `wait` seconds (20 at most)."""
+        return self._call("GET", f"/v1/outbound/{_q(name)}", RunInfo, query={"wait": f"{wait:g}"})
+
+    def run_outbound(self, name: str, dry_run: bool = False, engine: str = "hub") -> RunInfo:
+        """Begin an outbound run, or a dry one, which leaves no trace: its result is the `dry` of `outbound`."""
+        asked = {"dryRun": dry_run, "engine": engine}
+        return self._call("POST", f"/v1/outbound/{_q(name)}/run", RunInfo, asked)
+
+    def pause_outbound(self, name: str) -> RunInfo:
+        """Let an outbound run decide and send nothing until it is resumed."""
+        return self._call("POST", f"/v1/outbound/{_q(name)}/pause", RunInfo)
+
+    def resume_outbound(self, name: str) -> RunInfo:
+        """Let an outbound run go on where it was."""
+        return self._call("POST", f"/v1/outbound/{_q(name)}/resume", RunInfo)
+
+    def stop_outbound(self, name: str) -> RunInfo:
+        """End an outbound run for good; messages of it that did not leave yet are taken back."""
+        return self._call("POST", f"/v1/outbound/{_q(name)}/stop", RunInfo)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -18,8 +18,8 @@ import msgspec
 from msgspec import structs
 from msgspec.structs import replace
 
-from opportune.catalog import Catalog, load
-from opportune.catalog.types import Goal
+from opportune.catalog import Catalog
+from opportune.catalog.types import Goal, Trigger
 from opportune.clock import DAY, Clock, SystemClock, format_instant, to_datetime
 from opportune.decide import record as records
 from opportune.decide.answer import answered
@@ -28,8 +28,10 @@ from opportune.decide.explain import why
 from opportune.decide.pipeline import decide
 from opportune.decide.plan import Plan
 from opportune.decide.types import Decision, Request, Snapshot, hash64
+from opportune.deliver import gate
 from opportune.deliver.outbox import Outbox
-from opportune.deliver.types import Flow, Lane, Send
+from opportune.deliver.triggers import Triggers
+from opportune.deliver.types import Flow, Job, Lane, Send
 from opportune.errors import BadEvent, BadInput, BadRequest, Forgotten, NotFound, Stale
 from opportune.events import codec
 from opportune.events.dead_letters import DeadLetters, Letter
@@ -52,6 +54,8 @@ from opportune.learn import consequences, fold
 from opportune.ledger.ledger import Ledger
 from opportune.ledger.record import Record, encode
 from opportune.ledger.reserve import reserve
+from opportune.personal import Personal
+from opportune.profiles.allowed import chosen, statuses
 from opportune.profiles.fold import check_consent
 from opportune.profiles.people import People, View
 from opportune.profiles.spec import ProfileSpec
@@ -72,6 +76,9 @@ WRITE_BEHIND = 10_000
 
 WRITE_EVERY = 250
 """Events taken between two writings of the rows that would lack more."""
+
+FIRED_BY_TIME, FIRED_BETWEEN = 20, 3
+"""Triggers that are decided when time passes, and before another call is answered, which waits for them."""
 
 Item = Event | Mapping[str, Any] | msgspec.Raw
 """What `ingest` takes as an event."""
@@ -107,9 +114,11 @@ class Hub:
         self.seen, self.dead_letters = Seen(store), DeadLetters(store, self.vault, self.clock.new_id)
         self.people = People(store, self.vault, NOTHING)
         self.outbox = Outbox(store)
+        self.triggers = Triggers(store, self.vault, self.people.identities)
         self._lock, self._closed, self._lost = threading.RLock(), False, False
         self._archiving, self._closing = threading.Lock(), False
         self.changed: Callable[[str | None], None] = lambda subject: None
+        self._contents: Personal | None = None
         self.published = self.ledger.published()
         self.brain = fold.live(self.ledger)
         self._taught = self.ledger.last()
@@ -133,7 +142,7 @@ class Hub:
         hub = cls(open_store(store), clock)
         try:
             if not hub.published:
-                hub.publish(load(folder))
+                hub.publish(gate.load(folder))
         except BaseException:
             hub.close()
             raise
@@ -187,6 +196,7 @@ class Hub:
         with self._lock, self._all_or_nothing():
             now = self.clock.now()
             self._close_windows(now)
+            self.triggers.fire(now, FIRED_BETWEEN, self._triggered)
             events_of, rejected = Intake(self.clock.new_id, source).take(
                 items, received_at=now, sent_at=sent_at, context=context, integrations=integrations
             )
@@ -231,6 +241,7 @@ class Hub:
         explain: bool = False,
         shown: Shown | None = None,
         flow: Flow | None = None,
+        personal: bool = True,
     ) -> Answered:
         """Return the next best actions for a customer, or silence.
 
@@ -238,7 +249,8 @@ class Hub:
         nothing behind. The same `request_id` within a day gets the first answer again. `channel` asks for every
         placement of a channel. With `explain` the answer says why this and not that. What a peek has `shown` becomes
         the decision if it still holds; `Stale` is raised if it does not. In a channel that the hub sends through
-        itself (`via`) the messages are in the outbox when this returns; `flow` says what asked for them.
+        itself (`via`) the messages are in the outbox when this returns; `flow` says what asked for them. Unless
+        `personal`, contents are as the catalog has them.
         """
         wanted = self.wanted(placement, placements, channel, limit)
         if customer is None and anonymous is None:
@@ -254,19 +266,52 @@ class Hub:
                         f"requestId {asked!r} has asked about {', '.join(first)} before; give each question its own",
                         "requestId",
                     )
-                return self._told(self._again(known), explain)
-            if peek:
+                answer = self._told(self._again(known), explain)
+            elif peek:
                 view = self.people.resolve(customer, anonymous)
                 decision, snapshot = self._peek(view, who, wanted, context, limit)
                 answer = answered(self.plan, decision, None, who)
-                return replace(answer, explanation=explained(decision, snapshot)) if explain else answer
-            with self._all_or_nothing():
-                self._close_windows(now)
-                self._keep_up(now)
-                view = self.people.resolve(customer, anonymous, create=True)
-                if view is None:
-                    raise BadRequest(f"{who!r} names nobody; give the id of a customer", "userId")
-                return self._told(self._commit(view, wanted, now, context or {}, limit, request, shown, flow), explain)
+                answer = replace(answer, explanation=explained(decision, snapshot)) if explain else answer
+            else:
+                with self._all_or_nothing():
+                    self._close_windows(now)
+                    self.triggers.fire(now, FIRED_BETWEEN, self._triggered)
+                    self._keep_up(now)
+                    view = self.people.resolve(customer, anonymous, create=True)
+                    if view is None:
+                        raise BadRequest(f"{who!r} names nobody; give the id of a customer", "userId")
+                    made = self._commit(view, wanted, now, context or {}, limit, request, shown, flow)
+                    answer = self._told(made, explain)
+            jobs = self.jobs(answer, customer, anonymous) if personal else []
+        return self.filled(answer, jobs)
+
+    @property
+    def personal(self) -> Personal:
+        """The contents of the live catalog."""
+        self._check_live()
+        return cast(Personal, self._contents)
+
+    def jobs(self, answer: Answered, customer: str | None, anonymous: str | None = None) -> list[Job]:
+        """Return what has to be rendered of an answer for a customer; `filled` does it."""
+        with self._lock:
+            if not self.personal.varies(answer):
+                return []
+            view, now = self.people.resolve(customer, anonymous), self.clock.now()
+            view = view or View("", customer or anonymous or "", (State(),), (), self.people.spec)
+            return self.personal.jobs(answer, view, now, self.snapshots.zone(view, now))
+
+    def filled(self, answer: Answered, jobs: Sequence[Job]) -> Answered:
+        """Return an answer with its contents made for its customer; what cannot be rendered is left out and released.
+
+        Blocks while it renders, and holds up nobody else.
+        """
+        if not jobs:
+            return answer
+        answer, failed = self.personal.filled(answer, jobs)
+        for offer, failure in failed if answer.decision_id else ():
+            why = f"not rendered: {failure.field}:{failure.line}:{failure.column}: {failure.what}"
+            self.respond(str(answer.decision_id), offer.action, "released", reason=why)
+        return answer
 
     def respond(
         self,
@@ -279,7 +324,8 @@ class Hub:
     ) -> bool:
         """Take what became of an action; return whether it was news.
 
-        `outcome` is one of the action's own, or `impression`, `delivered` or `released` (not delivered, for a `reason`).
+        `outcome` is one of the action's own, or `impression`, `delivered` or `released` (not delivered, for a
+        `reason`).
         """
         if value is not None and not (isinstance(value, int | float) and math.isfinite(value)):
             raise BadRequest(f"value is {value!r}; give a finite number, or leave it out")
@@ -342,9 +388,10 @@ class Hub:
                 nodes=list(view.nodes),
                 values=dict(view.values(now)),
                 contacts=dict(self.plan.contact.counts(self.snapshots.near(view, now).relationship.contacts, now)[0]),
-                consents={f"{p}/{c}": said.status for (p, c), said in view.consents().items()},
+                consents=statuses(view.state, self.plan.catalog, now),
                 situations=list(mine.situations),
                 turns=[Turn(t.situation, t.entered, to_datetime(t.at), t.cause) for t in mine.turns],
+                choices=chosen(view.state, self.plan.catalog, now),
             )
 
     def nodes(self, customer: str | None, anonymous: str | None = None) -> tuple[str, ...]:
@@ -435,14 +482,38 @@ class Hub:
                 gone = self.people.forget(customer)
                 self.ledger.forget(gone)
                 self.outbox.forget(gone)
+                self.triggers.forget(gone)
                 self._append([ForgottenCustomer(now, subject) for subject in gone])
                 self._change()
             self.store.settle()
 
-    def tick(self) -> None:
-        """Let time pass: end the outcome windows that are over. `ingest`, `decide` and `respond` do this first."""
+    def tick(self) -> bool:
+        """Let time pass: end the outcome windows that are over, decide what triggers made due; others do this first.
+
+        Return whether more may be due by triggers than were decided at once.
+        """
         with self._lock, self._all_or_nothing():
-            self._close_windows(self.clock.now())
+            now = self.clock.now()
+            self._close_windows(now)
+            return self.triggers.fire(now, FIRED_BY_TIME, self._triggered) == FIRED_BY_TIME
+
+    def follow(
+        self, subject: str, placement: str, flow: Flow, context: Mapping[str, Value] | None = None, limit: int = 1
+    ) -> Answered | None:
+        """Decide about a customer, named by the pseudonym of any of their identities, on behalf of a flow.
+
+        The same decision as `decide` makes, with the same limits. None if the customer was forgotten. What it writes is
+        taken back if it fails, and the transaction around it (`group`) may go on.
+        """
+        with self._lock, self._all_or_nothing():
+            view = self.people.view(subject)
+            if view is None:
+                return None
+            wanted = self.wanted(placement, (), None, limit)
+            return self._commit(view, wanted, self.clock.now(), context or {}, limit, None, None, flow)
+
+    def _triggered(self, subject: str, trigger: Trigger, context: Mapping[str, Value]) -> Answered | None:
+        return self.follow(subject, trigger.placement, Flow(trigger.name), context, trigger.limit)
 
     def rebuild(self, reason: str = "") -> bytes:
         """Learn anew from the ledger alone, by decision time and with final labels; return the new model's bytes."""
@@ -488,6 +559,8 @@ class Hub:
             if self._closed:
                 return
             self._closed = True
+            if self._contents is not None:
+                self._contents.close()
             if self.published:
                 self.people.save()
             self.store.close()
@@ -511,6 +584,10 @@ class Hub:
 
     def _compile(self, catalog: Catalog) -> None:
         self.plan = Plan(catalog)
+        if self._contents is None or self._contents.catalog.hash != catalog.hash:
+            if self._contents is not None:
+                self._contents.close()
+            self._contents = Personal(catalog)
         self._old_plan = self.published, self.plan
         goals = {a.name: a.outcomes.goal for a in catalog.actions if a.outcomes.goal}
         self._goals: dict[str, dict[str, Goal]] = {}
@@ -518,6 +595,7 @@ class Hub:
             for event in {goal.event, goal.undo or goal.event}:
                 self._goals.setdefault(event, {})[name] = goal
         self._longest = max((goal.within for goal in goals.values()), default=0)
+        self.triggers.adopt(catalog)
         self.snapshots = Snapshots(self.plan, self.ledger)
 
     def _again_taken(self, letter: Letter) -> None:
@@ -563,6 +641,7 @@ class Hub:
                 if isinstance(fact, Joined):
                     self._change(fact.subject)
             self._append(facts)
+        self.triggers.heard(event, node)
         goals = self._goals.get(event.event or "")
         stirs = self.snapshots.stirs(self.people.identities.root(node), event, self.people.fed, bool(facts))
         view = self.people.view(node) if goals or stirs else None
@@ -580,6 +659,8 @@ class Hub:
         if holding != mine.situations:
             changed = sorted(set(holding) ^ set(mine.situations))
             self._append([SituationChanged(now, view.subject, name, name in holding, cause) for name in changed])
+            for name in sorted(set(holding).difference(mine.situations)):
+                self.triggers.entered(view.subject, name, now)
             mine.turn(holding, now, cause)
             self.ledger.put_relationship(view.subject, mine)
 
@@ -798,6 +879,7 @@ class Hub:
             self.ledger.clear()
             self.people.identities.clear()
             self._live_campaigns.clear()
+            self.triggers.clear()
             if begun:
                 self._read_anew()
             if self.published:

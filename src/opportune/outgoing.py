@@ -5,23 +5,23 @@ Both run in transactions of the hub. Between them, outside of any, a message is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from opportune.catalog.types import Action, Channel, Treatment
+from opportune.catalog.types import Action, Channel
 from opportune.clock import DAY, HOUR, SECOND, format_instant
 from opportune.decide.explain import misfit
 from opportune.decide.types import hash64
 from opportune.deliver.breaker import forgiven, harm
 from opportune.deliver.carriers.base import InDoubt, Refused, TryLater
 from opportune.deliver.outbox import ANY, Pause, Row
-from opportune.deliver.types import Failure, Receipt, Send
+from opportune.deliver.types import Failure, Job, Receipt, Send
 from opportune.errors import BadRequest, Forgotten, NotFound
 from opportune.events.types import Properties
 from opportune.hub import Hub
 from opportune.ledger.reserve import reserve
-from opportune.profiles.people import View
+from opportune.profiles.addresses import trait
 
 PATIENCE = 3 * DAY
 """How long a message may wait beyond its time before it is no longer right."""
@@ -37,14 +37,13 @@ Became = Receipt | Failure | TryLater | Refused | InDoubt
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """A message that may leave now: to whom, and what its content is made of."""
+    """A message that may leave now: to which address, and what its content is made of."""
 
     row: Row
-    view: View
     action: Action
-    treatment: Treatment
     channel: Channel
-    value: float
+    to: str
+    job: Job
     at: int
 
     @property
@@ -90,6 +89,13 @@ class Outgoing:
                             self._respond(row, "released", f"suppressed: {why}")
                             self._count(row, "suppressed")
         return leaving
+
+    def ready(self, now: int, channels: Collection[str]) -> bool:
+        """Return whether a message of some channels is due."""
+        paused = self._outbox.pauses()
+        queues = (q for q in self._outbox.queues() if q.channel in channels)
+        going = (q for q in queues if (q.flow, q.channel) not in paused and (ANY, q.channel) not in paused)
+        return any(self._outbox.due(queue, now, 1) for queue in going)
 
     def settle(self, told: Sequence[tuple[Row, Became]], repeatable: Mapping[str, bool]) -> None:
         """Take in what became of messages that were `sending`; `repeatable` says of channels whether a second try of
@@ -152,9 +158,9 @@ class Outgoing:
         if view is None:
             return "available: its customer was forgotten"
         action = hub.plan.actions[hub.plan.position[send.action]] if send.action in hub.plan.position else None
-        treatment = action and next((t for t in action.treatments if t.name == send.treatment), None)
+        known = action and any(t.name == send.treatment for t in action.treatments)
         channel = hub.plan.channels.get(send.channel)
-        if not action or not treatment or not channel or not channel.via or send.placement not in hub.plan.places:
+        if not action or not known or not channel or not channel.via or send.placement not in hub.plan.places:
             return "available: it is no longer in the catalog"
         if now > send.due + PATIENCE:
             return f"available: it was due at {format_instant(send.due)} and could not leave"
@@ -172,7 +178,10 @@ class Outgoing:
         if refusal:
             return f"contact: {refusal.sentence}"
         value = hub.plan.value_of(hub.plan.position[send.action], snapshot.row)
-        return Leaving(row, view, action, treatment, channel, value, now)
+        # the consent stage has seen that there is an address; without `to` the customer's id is one
+        to = trait(view.state, channel.to)[1] if channel.to else view.customer
+        job = hub.personal.job(view, now, zone, action, send.treatment, value, send.decision_id)
+        return Leaving(row, action, channel, str(to), job, now)
 
     def _settle(self, row: Row, outcome: Became, repeatable: bool, now: int) -> None:
         match outcome:

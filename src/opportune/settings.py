@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from opportune.errors import BadInput
 
@@ -30,6 +31,9 @@ SETTINGS = (
     Setting("dir", ".", "The project folder: catalog, stories and, unless `store` says otherwise, the store."),
     Setting("store", "sqlite:///DIR/.opportune/hub.db", "Where the hub remembers: `sqlite:///FILE` or `memory:`."),
     Setting("data", "", "The folder that `${OPPORTUNE_DATA}` stands for in replay specs."),
+    Setting("public_url", "", "Where customers reach the hub, for links in messages: https://hub.acme.example."),
+    Setting("generator_url", "", "The OpenAI-compatible address that drafts texts, as https://api.example/v1."),
+    Setting("generator_model", "", "The model that drafts texts there."),
 )
 
 
@@ -40,6 +44,9 @@ class Settings:
     dir: Path
     store: str
     data: str
+    public_url: str
+    generator_url: str
+    generator_model: str
 
 
 def read(arguments: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
@@ -50,7 +57,17 @@ def read(arguments: Mapping[str, str | None], environ: Mapping[str, str]) -> Set
     folder = Path(given.get("dir") or from_environ.get("dir") or known["dir"])
     values = {**known, **_file(folder / FILE, known), **from_environ, **given}
     store = values["store"]
-    return Settings(folder, store.replace("DIR", str(folder)) if store == known["store"] else store, values["data"])
+    store = store.replace("DIR", str(folder)) if store == known["store"] else store
+    public = _public(values["public_url"])
+    return Settings(folder, store, values["data"], public, values["generator_url"], values["generator_model"])
+
+
+def _public(url: str) -> str:
+    """Return the public address without a slash at its end; raise `BadInput` if no browser could go there."""
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment):
+        raise BadInput(f"public_url is {url!r}; write where customers reach the hub, such as https://hub.acme.example")
+    return url.rstrip("/")
 
 
 def _file(path: Path, known: Mapping[str, str]) -> dict[str, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from opportune.catalog.types import Action, Channel
 from opportune.decide.plan import Plan
 from opportune.decide.record import pack_row
 from opportune.decide.types import Request, Snapshot
@@ -13,11 +14,14 @@ from opportune.errors import BadRequest
 from opportune.learn.brain import Brain
 from opportune.ledger.ledger import Ledger
 from opportune.ledger.relationship import Relationship, merge
-from opportune.profiles import consent
-from opportune.profiles.contacts import Contacts
+from opportune.profiles.addresses import unreachable
+from opportune.profiles.allowed import Verdict, allowed
+from opportune.profiles.choices import wishes
+from opportune.profiles.consent import refusal as refused
+from opportune.profiles.contacts import Contacts, Refusal
 from opportune.profiles.people import View
-from opportune.profiles.quiet import known_zone
 from opportune.profiles.situations import Situations
+from opportune.profiles.terms import NOBODY, Terms, terms_of
 from opportune.rules import Row, Value
 
 KEPT = 20_000
@@ -31,7 +35,8 @@ class Near:
     """What a decision needs of a customer; good from `since` until time alone can change it at `until`.
 
     `counts` are the contact counts in `row`. `allowed` says per channel that was asked about why marketing and why
-    service may not be said. `fresh` until something was said to the customer or heard of what was said.
+    service may not be said, `topics` about which topics of it that is different; both stay until `turns`. `terms` are
+    read when they are asked for. `fresh` until something was said to the customer or heard of what was said.
     """
 
     view: View
@@ -39,10 +44,13 @@ class Near:
     packed: tuple[bytes, tuple[str | None, ...]]
     relationship: Relationship
     counts: dict[str, int]
-    allowed: dict[str, tuple[str | None, str | None]]
+    allowed: dict[str, Verdict]
     since: int
     until: int
     fresh: bool = True
+    topics: dict[str, Mapping[str, Verdict]] = field(default_factory=dict)
+    turns: int = NEVER
+    terms: Terms | None = None
 
 
 class Snapshots:
@@ -72,20 +80,19 @@ class Snapshots:
         """
         plan, near = self.plan, self.near(view, at)
         channels = [plan.place(name).channel for name in placements]
-        refusals = plan.contact.blocked(near.relationship.contacts, at)
+        chose = view.state.choices
+        terms = self._terms(near, at) if plan.contact.quiets or (chose and chose.frequency) else NOBODY
+        refusals = plan.contact.blocked(near.relationship.contacts, at, terms)
         if plan.contact.quiets:
-            zone = self.zone(view, at)
-            quiet = (plan.contact.quiet(channel, at, zone) for channel in channels)
+            quiet = (plan.contact.quiet(channel, at, terms) for channel in channels)
             refusals = list(dict.fromkeys([*refusals, *(refusal for found in quiet for refusal in found)]))
-        for channel in channels:
-            if channel.name not in near.allowed:
-                said = view.consents()
-                why_not = consent.why_not(said, channel, "marketing"), consent.why_not(said, channel, "service")
-                near.allowed[channel.name] = why_not
+        asked = [channel for channel in channels if channel.name not in near.allowed]
+        if asked:
+            self._allow(near, asked, at)
         declared = {name: plain(name, value) for name, value in (context or {}).items() if name in plan.context}
         return Snapshot(
             plan, brain.model, brain.baseline, near.row, near.allowed, tuple(refusals), brain.answers,
-            brain.baseline_positives, near.packed,
+            brain.baseline_positives, near.packed, near.topics,
         ), Request(view.customer, tuple(placements), at, seed, limit, declared, excluded)  # fmt: skip
 
     def near(self, view: View, at: int) -> Near:
@@ -100,7 +107,7 @@ class Snapshots:
         until = min(view.until(at), counted_until if counted_until is not None else NEVER)
         if near is not None and known and near.counts == counts:
             # a reservation changes no value: only contacts that were made are counted
-            near.relationship, near.since, near.until, near.fresh = relationship, at, until, True
+            near.relationship, near.since, near.until, near.fresh = relationship, at, min(until, near.turns), True
             return near
         row = self.plan.layout.row({**view.values(at), **counts})
         near = Near(view, row, pack_row(self.plan, row), relationship, counts, {}, at, until)
@@ -110,15 +117,52 @@ class Snapshots:
             self._near[view.subject] = near
         return near
 
+    def _terms(self, near: Near, at: int) -> Terms:
+        if near.terms is None:
+            near.terms = terms_of(near.view.state, lambda name: near.view.look(name, at), self.plan.catalog)
+        return near.terms
+
+    def _allow(self, near: Near, channels: Sequence[Channel], at: int) -> None:
+        """Look up what may be said in some channels; what changes with time alone is looked up again then."""
+        for name, found in allowed(near.view.state, self.plan.catalog, channels, at).items():
+            near.allowed[name] = found.verdict
+            if found.topics:
+                near.topics[name] = found.topics
+            near.turns = min(near.turns, NEVER if found.until is None else found.until)
+        near.since, near.until = max(near.since, at), min(near.until, near.turns)
+
     def situations(self, view: View, at: int) -> list[str]:
         """Return the situations that a customer is in."""
         counting = self._situations.counting
         counts = self.plan.contact.counts(self.near(view, at).relationship.contacts, at)[0] if counting else None
         return self._situations.of(view, at, counts)
 
+    def why_not(
+        self, view: View, action: Action, channel: Channel, at: int, decision_id: str | None = None
+    ) -> Refusal | None:
+        """Return why an action may not be said to a customer in a channel now: consent first, then contact limits.
+
+        With `decision_id` the room that it holds does not count, so that a message can be asked about again when it
+        leaves. `until` says when that ends by itself.
+        """
+        here, catalog = f"channel/{channel.name}", self.plan.catalog
+        if lost := unreachable(view.state, channel):
+            return Refusal("address", here, lost, None, False)
+        said = wishes(view.state, catalog.channels)
+        found = refused(said, channel, action.kind, at, action.topic, catalog.consent)
+        if found:
+            return Refusal("consent", here, found.sentence, found.until, action.kind == "marketing")
+        contacts, terms = self.near(view, at).relationship.contacts, self.terms(view, at)
+        return self.plan.contact.why_not(contacts, action, channel, at, terms, decision_id)
+
+    def terms(self, view: View, at: int) -> Terms:
+        """Return where a customer may live and how often they want to hear from us (see `profiles.terms`)."""
+        return self._terms(self.near(view, at), at)
+
     def zone(self, view: View, at: int) -> str:
-        """Return the customer's time zone: the trait `time_zone` where it names one, else the hub's."""
-        return known_zone(view.values(at).get("time_zone"), self.plan.catalog.time_zone)
+        """Return the customer's time zone; of several that they may live in the hub's, if it is one of them."""
+        zones, hub = self.terms(view, at).zones, self.plan.catalog.time_zone
+        return hub if hub in zones else zones[0]
 
     def drop(self, subject: str | None = None) -> None:
         """Read what was said to a customer anew the next time; without a subject, everything about everybody."""

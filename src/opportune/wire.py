@@ -210,7 +210,11 @@ class Turn(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Profile(msgspec.Struct, frozen=True, rename="camel"):
-    """What is known of a customer. `turns` are the latest changes of state, each with its cause."""
+    """What is known of a customer. `turns` are the latest changes of state, each with its cause.
+
+    `consents` are statuses by purpose/channel or purpose/channel/topic. `choices` are in words what the customer chose
+    beside them, and what is in the way: `pause/NAME`, `frequency/NAME`, `preferred_channel`, `unreachable/NAME`.
+    """
 
     customer_id: str
     subject: str
@@ -220,6 +224,7 @@ class Profile(msgspec.Struct, frozen=True, rename="camel"):
     consents: dict[str, str]
     situations: list[str]
     turns: list[Turn]
+    choices: dict[str, str] = {}
 
 
 class Export(msgspec.Struct, frozen=True, rename="camel"):
@@ -352,6 +357,33 @@ class Rejected(msgspec.Struct, frozen=True):
     raw: Any
 
 
+class ConsentRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A customer asks for messages in a channel, about one topic if it names one; `wording` is what they saw."""
+
+    channel: str
+    user_id: str | int | None = None
+    anonymous_id: str | int | None = None
+    user_token: str | None = None
+    purpose: str = "marketing"
+    topic: str = ""
+    language: str = ""
+    wording: str = ""
+
+
+class ConsentAsked(msgspec.Struct, frozen=True, rename="camel"):
+    """The address that confirms what was asked for; None for a browser, which must not know it."""
+
+    confirm_url: str | None
+
+
+class FeedbackTaken(msgspec.Struct, frozen=True):
+    """What became of what a provider told: taken, known already, or about a message that nobody knows here."""
+
+    taken: int
+    known: int
+    unknown: int
+
+
 class RejectedCount(msgspec.Struct, frozen=True):
     """How many events of a source were set aside for the same reason."""
 
@@ -418,3 +450,161 @@ class WebhookInfo(msgspec.Struct, frozen=True):
     disabled: str
     failures: int
     secret: str | UnsetType = UNSET
+
+
+class WaitingMessage(msgspec.Struct, frozen=True, rename="camel"):
+    """A message in the outbox: what it is, in which state since when, due when, tried how often, and why it waits."""
+
+    key: str
+    decision_id: str
+    customer_id: str
+    action: str
+    treatment: str
+    channel: str
+    flow: str
+    lane: str
+    state: str
+    due: datetime
+    since: datetime
+    attempts: int
+    told: str
+
+
+class FlowMessages(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of the messages of a flow in a channel (`flow` is "" where a channel asked), and why it is paused."""
+
+    flow: str
+    channel: str
+    counts: dict[str, int]
+    paused: str | None = None
+
+
+class OutboxState(msgspec.Struct, frozen=True, rename="camel"):
+    """The outbox: its flows, channels that cannot send now and why, and when the next message is due."""
+
+    flows: list[FlowMessages]
+    problems: dict[str, str]
+    next_due: datetime | None
+
+
+class LetterJob(msgspec.Struct, frozen=True, rename="camel"):
+    """Letters for the printer: a folder of the machine that serves, with one PDF and one job sheet."""
+
+    folder: str
+    letters: int
+    pages: int
+
+
+class PauseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which flow of a channel pauses or goes on (`*`: all of the channel), and why."""
+
+    channel: str
+    flow: str = "*"
+    why: str = ""
+
+
+class RenderFault(msgspec.Struct, frozen=True):
+    """Why a message cannot be made, and where: a field of the content, with line and column in its text."""
+
+    what: str
+    field: str
+    line: int
+    column: int
+
+
+class Preview(msgspec.Struct, frozen=True, rename="camel"):
+    """A message as a customer would get it now (`customerId` null: a sample person), or the fault that it has.
+
+    `content` has the keys of its form; a PDF is in base64. `remarks` say what is worth knowing of it, such as its size.
+    """
+
+    action: str
+    treatment: str
+    channel: str
+    form: str
+    language: str
+    customer_id: str | None
+    content: Mapping[str, Any]
+    remarks: list[str]
+    fault: RenderFault | None = None
+
+
+class TriggerInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """A trigger: what sets it off, where it speaks, and what became of it (`deliver.triggers.Triggers.tallies`)."""
+
+    name: str
+    on: str
+    placement: str
+    counts: dict[str, int]
+    problem: str = ""
+
+
+class RunRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Begin an outbound run, or a dry one, with the engine `hub` or `duckdb`."""
+
+    dry_run: bool = False
+    engine: str = "hub"
+
+
+class Rehearsed(msgspec.Struct, frozen=True, rename="camel"):
+    """What a dry run found for one customer: the action, or None for silence, and why."""
+
+    customer_id: str
+    action: str | None
+    why: str
+
+
+class DryRun(msgspec.Struct, frozen=True, rename="camel"):
+    """What an outbound run would say now: `done` is the part of everybody who was looked at, 1 when it is over.
+
+    Of the `audience`, `made` would get something (`actions` counts what); the others are counted in `silent` by why,
+    and in `ended` by the stage that their last action fell at. `outside` are not in the audience.
+    """
+
+    name: str
+    engine: str
+    done: float = 0.0
+    audience: int = 0
+    outside: int = 0
+    made: int = 0
+    silent: dict[str, int] = {}
+    ended: dict[str, int] = {}
+    actions: dict[str, int] = {}
+    sample: list[Rehearsed] = []
+    problem: str = ""
+
+
+class RunInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """An outbound run as the catalog has it, and how far its last run is: see `batch.runs.RunState`.
+
+    `state` is `idle` before the first run; `next` is when the schedule begins it, `waiting` how many of its messages
+    wait to leave (counted up to 1,000), `later` how many customers had to wait for their time, of which `next_later` is
+    the next one. While it is `busy` there is something to do now. `dry` is the last dry run since the hub started.
+    """
+
+    name: str
+    placement: str
+    audience: str
+    schedule: str
+    next: datetime | None
+    state: str = "idle"
+    id: str = ""
+    by: str = ""
+    engine: str = ""
+    told: str = ""
+    started: datetime | None = None
+    ended: datetime | None = None
+    total: int = 0
+    passed: int = 0
+    outside: int = 0
+    later: int = 0
+    next_later: datetime | None = None
+    decided: int = 0
+    made: int = 0
+    failed: int = 0
+    waiting: int = 0
+    silent: dict[str, int] = {}
+    actions: dict[str, int] = {}
+    messages: dict[str, int] = {}
+    busy: bool = False
+    dry: DryRun | None = None

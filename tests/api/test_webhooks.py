@@ -22,6 +22,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from opportune.api import webhook_post, webhooks
 from opportune.api.webhooks import AT_ONCE, LEASE, RETRIES, Delivery, Status, Subscription, Webhooks, send
 from opportune.clock import DAY, MINUTE, SECOND
+from opportune.deliver import signed_post
 from opportune.errors import BadInput, Forgotten, NotFound
 from opportune.store import Store, open_store
 from opportune.store.vault import Vault
@@ -535,7 +536,7 @@ def test_a_slow_endpoint_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> Non
      ("Thu, 01 Jan 2970 00:00:00 GMT", 86_400)],
 )  # fmt: skip
 def test_retry_after(header: str, seconds: float | None) -> None:
-    assert webhook_post.retry_after({"retry-after": header}, MINUTE) == seconds
+    assert signed_post.retry_after({"retry-after": header}, MINUTE) == seconds
 
 
 # TLS
@@ -576,7 +577,7 @@ def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
 def test_tls_is_held_to_the_name_and_not_to_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server, file = certificate(tmp_path, "hooks.example.com")
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    webhook_post._trust.cache_clear()
+    signed_post.trust.cache_clear()
     try:
         with serving(status(204), server) as endpoint:
             right = subscribed(f"https://hooks.example.com:{endpoint.port}/")[1]
@@ -588,7 +589,7 @@ def test_tls_is_held_to_the_name_and_not_to_the_address(tmp_path: Path, monkeypa
         assert len(endpoint.got) == 1
         assert endpoint.names == ["hooks.example.com", "other.example.com"]
     finally:
-        webhook_post._trust.cache_clear()
+        signed_post.trust.cache_clear()
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 
-from opportune.api.addresses import check as check_address
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Reply, Send, Stream
 from opportune.api.problems import Refused, problem
 from opportune.api.streams import hung_up
 from opportune.api.who import USER, text_id
 from opportune.clock import HOUR, parse_span, to_datetime
+from opportune.deliver.addresses import check as check_address
 from opportune.errors import BadInput, OpportuneError
 from opportune.store.sqlite_file import is_copy
 from opportune.wire import (
@@ -252,7 +252,7 @@ async def remove_webhook(door: Door, call: Call) -> Reply:
 
 def published(door: Door, author: str = "") -> Published:
     """Take the files of the project folder live; runs in the writer."""
-    from opportune.catalog import load
+    from opportune.deliver.gate import load
 
     changed = door.hub.publish(load(_folder(door)), author)
     return Published(changed, door.hub.plan.catalog.hash)

@@ -65,7 +65,7 @@ class App:
             else:
                 reply = await self._answer(endpoint, scope, headers, parameters, receive)
         except Exception as error:
-            reply = self._problem(error, endpoint)
+            reply = self._problem(error, endpoint, scope, headers)
         extra = _cors(headers) if endpoint and endpoint.who in ("write", "browser") else {}
         try:
             if isinstance(reply, Stream):
@@ -122,13 +122,21 @@ class App:
         except RecursionError:
             raise Refused(400, "bad-json", "the body is nested too deeply") from None
 
-    def _problem(self, error: Exception, endpoint: Endpoint | None) -> Reply:
+    def _problem(
+        self, error: Exception, endpoint: Endpoint | None, scope: Scope, call_headers: dict[str, str]
+    ) -> Reply:
         told = problem(error)
         headers = {"Retry-After": str(error.after)} if isinstance(error, Busy) else {}
         if told.status >= 500:
             log.error("request failed", path=endpoint.path if endpoint else "", code=told.code, **trace(error))
         if told.status == 401:
             headers["WWW-Authenticate"] = 'Bearer realm="opportune"'
+        if endpoint and endpoint.page:
+            from opportune.api.pages.frame import problem_page
+
+            asked = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("language")
+            shown = problem_page(self._door.hub, told, call_headers, asked)
+            return Reply(shown.body, shown.status, shown.media, {**shown.headers, **headers})
         if endpoint and endpoint.segment:
             body = {"success": False, "code": told.code, "message": told.detail, "error": told.detail}
             return Reply(body, told.status, headers=headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from hashlib import blake2b
 from typing import Any
 
@@ -10,6 +11,7 @@ from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.problems import Refused, problem
 from opportune.api.streams import ANSWER
 from opportune.api.who import BrowserCustomer, browser_customer, signed, text_id
+from opportune.deliver.types import Job
 from opportune.errors import BadInput, BadRequest, Forgotten, NotFound
 from opportune.events.segment import instant_of
 from opportune.hub import Shown
@@ -38,7 +40,8 @@ async def decide(door: Door, call: Call) -> Answered | BrowserAnswer:
         "placement": asked.placement,
         "placements": asked.placements,
         "channel": asked.channel,
-        "context": asked.context,
+        # where the catalog declares it, conditions can read that the browser opts out of sale (`Sec-GPC`)
+        "context": {**asked.context, "gpc": True} if call.headers.get("sec-gpc") == "1" else asked.context,
         "limit": asked.limit,
         "peek": asked.peek,
         "request_id": asked.request_id,
@@ -58,13 +61,16 @@ async def decide(door: Door, call: Call) -> Answered | BrowserAnswer:
         }
     who = browser_customer(door, user, anonymous, asked.user_token) if browser else None
 
-    def work() -> Answered:
+    def work() -> tuple[Answered, list[Job]]:
         if who:
             who.check(door.hub)
-            return door.hub.decide(who.user, anonymous=who.anonymous, **arguments)
-        return door.hub.decide(user, anonymous=anonymous, **arguments)
+        by = (who.user, who.anonymous) if who else (user, anonymous)
+        answer = door.hub.decide(by[0], anonymous=by[1], **arguments, personal=False)
+        return answer, door.hub.jobs(answer, *by)
 
-    answer = await door.writer.do(work)
+    answer, jobs = await door.writer.do(work)
+    if jobs:
+        answer = await asyncio.to_thread(door.hub.filled, answer, jobs)
     door.metrics.decided(answer)
     return for_browser(answer) if browser else answer
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from opportune.api.acts import Acts
 from opportune.api.keys import Key, Keys, Rates
 from opportune.api.metrics import Metrics
 from opportune.api.streams import Streams
@@ -12,6 +14,10 @@ from opportune.api.webhooks import Webhooks
 from opportune.api.writer import Writer
 from opportune.hub import Hub
 from opportune.store.tokens import Signer
+
+if TYPE_CHECKING:
+    from opportune.api.dispatch import Dispatch
+    from opportune.api.runs import RunsAtWork
 
 
 @dataclass(slots=True)
@@ -26,8 +32,29 @@ class Door:
     streams: Streams
     webhooks: Webhooks
     metrics: Metrics
+    acts: Acts
     folder: Path | None = None
     local: Key | None = None
     local_hash: bytes = field(default=b"", repr=False)
     private_webhooks: bool = False
     stopping: bool = False
+    dispatch: Dispatch | None = None
+    runs: RunsAtWork | None = None
+    public_url: str = ""
+
+    def sending(self) -> Dispatch:
+        """Return what sends the messages of the outbox, started when it was not; call it in the event loop."""
+        if self.dispatch is None:
+            from opportune.api.dispatch import Dispatch
+
+            self.dispatch = Dispatch(self)
+            self.dispatch.start()
+        return self.dispatch
+
+    def outbound_runs(self) -> RunsAtWork:
+        """Return what goes on with triggers and outbound runs, once it is started; call it in the event loop."""
+        if self.runs is None:
+            from opportune.api.runs import RunsAtWork
+
+            self.runs = RunsAtWork(self)
+        return self.runs

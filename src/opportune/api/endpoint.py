@@ -77,7 +77,8 @@ class Endpoint:
 
     `takes` is the type of the body (None: no body; `bytes`: the handler reads `raw` itself), `gives` that of the
     answer. `problems` are the statuses it may answer beside 200 and those that every endpoint may. `segment` endpoints
-    are of the tracking API: the key may be in the body, and errors have the form that its clients read.
+    are of the tracking API: the key may be in the body, and errors have the form that its clients read. A
+    `page` is for people: its errors are pages, and the OpenAPI document is silent about it.
     """
 
     method: str
@@ -91,4 +92,5 @@ class Endpoint:
     problems: tuple[int, ...] = ()
     largest: int = LARGEST_BODY
     segment: bool = False
+    page: bool = False
     media: str = "application/json"

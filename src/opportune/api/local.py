@@ -17,12 +17,12 @@ from opportune.hub import Hub
 class Local:
     """A `Transport` to a hub that this process has open; closing it closes the hub."""
 
-    def __init__(self, hub: Hub, folder: Path | None = None) -> None:
+    def __init__(self, hub: Hub, folder: Path | None = None, public_url: str = "") -> None:
         self._hub = hub
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
-        door, self._key = door_of(hub, folder)
-        self._app = self._runner.run(self._stack.enter_async_context(at_work(door)))
+        door, self._key = door_of(hub, folder, public_url=public_url)
+        self._app = self._runner.run(self._stack.enter_async_context(at_work(door, sending=False)))
 
     def send(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         """Return the status and the body of the answer."""

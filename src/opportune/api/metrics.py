@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
-from opportune.wire import Answered, Ingested
+from opportune.wire import Answered, FeedbackTaken, Ingested
 
 SHORT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -30,6 +30,9 @@ class Metrics:
             "opportune_outcomes", "Outcomes by whether they were news", ["news"], registry=registry
         )
         self._webhooks = Counter("opportune_webhooks", "Webhook deliveries by result", ["result"], registry=registry)
+        self._feedback = Counter(
+            "opportune_feedback", "Notifications of providers by result", ["provider", "result"], registry=registry
+        )
         self.retries = Counter("opportune_client_retries", "Requests that a client sent again", registry=registry)
         self.waiting = Gauge("opportune_writer_waiting", "Jobs that wait for the writer", registry=registry)
         self.streams = Gauge("opportune_streams_open", "Open streams", registry=registry)
@@ -70,6 +73,11 @@ class Metrics:
     def delivered(self, result: str) -> None:
         """Count one try of a webhook: delivered, failed, or given_up."""
         self._webhooks.labels(result).inc()
+
+    def fed_back(self, provider: str, told: FeedbackTaken) -> None:
+        """Count what a provider told."""
+        for result in ("taken", "known", "unknown"):
+            self._feedback.labels(provider, result).inc(getattr(told, result))
 
     def group(self, jobs: int, work: float, commit: float) -> None:
         """Count one group of the writer."""

@@ -37,7 +37,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             types += _structs(told)
     _, components = msgspec.json.schema_components(list(dict.fromkeys(types)), ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
-    for endpoint in endpoints:
+    for endpoint in (e for e in endpoints if not e.page):
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     return {
         "openapi": "3.1.0",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from hashlib import blake2b
 from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,6 +14,8 @@ from opportune.api.log import log, trace
 from opportune.api.streams import what
 from opportune.api.webhooks import Delivery, Subscription, send
 from opportune.clock import to_datetime
+from opportune.deliver.types import Job
+from opportune.wire import Answered
 
 MOST = 100_000
 """Changed customers that may wait to be looked at."""
@@ -25,6 +28,15 @@ AT_ONCE = 64
 
 REST = 0.2
 """Seconds between two looks at what changed, so that a burst of events of one customer is one look."""
+
+
+class _Asked(NamedTuple):
+    """What a subscriber would be told of a customer."""
+
+    subscription: Subscription
+    subject: str
+    answer: Answered
+    jobs: list[Job]
 
 
 class Outbound:
@@ -66,7 +78,10 @@ class Outbound:
                     for subject in subjects:
                         del self._noted[subject]
                     try:
-                        await self._door.writer.do(lambda: self._tell(subjects, subscriptions))  # noqa: B023
+                        asked = await self._door.writer.do(lambda: self._ask(subjects, subscriptions))  # noqa: B023
+                        if any(one.jobs for one in asked):
+                            asked = await asyncio.to_thread(self._filled, asked)
+                        await self._door.writer.do(lambda: self._tell(asked))  # noqa: B023
                     except Exception:
                         self._noted |= dict.fromkeys(subjects)
                         raise
@@ -74,30 +89,36 @@ class Outbound:
                 log.warning("webhooks wait", **trace(error))
             await asyncio.sleep(REST if self._listening else 1.0)
 
-    def _tell(self, subjects: list[str], subscriptions: list[Subscription]) -> None:
+    def _ask(self, subjects: list[str], subscriptions: list[Subscription]) -> list[_Asked]:
+        """Return what each subscriber would be told of each customer, and what of it has to be rendered."""
+        hub, asked = self._door.hub, list[_Asked]()
         for subject in subjects:
-            with self._door.hub.group():  # what was told and that it was told, together
-                self._tell_of(subject, subscriptions)
-
-    def _tell_of(self, subject: str, subscriptions: list[Subscription]) -> None:
-        hub, webhooks = self._door.hub, self._door.webhooks
-        view = hub.people.view(subject)
-        if view is None or not view.customer:
-            return
-        user, anonymous = (view.customer, None) if view.state.user else (None, view.customer)
-        for subscription in subscriptions:
-            places = [name for name in subscription.placements if name in hub.plan.places]
-            if not places:
+            view = hub.people.view(subject)
+            if view is None or not view.customer:
                 continue
-            answer = hub.decide(user, placements=places, anonymous=anonymous, peek=True)
-            digest = blake2b(msgspec.json.encode(what(answer)), digest_size=8).digest()
-            if webhooks.changed(subscription, view.subject, digest):
-                told = {
-                    "type": "customer.actions.changed",
-                    "timestamp": to_datetime(hub.clock.now()),
-                    "data": answer,
-                }
-                webhooks.put(subscription, view.subject, msgspec.json.encode(told))
+            user, anonymous = (view.customer, None) if view.state.user else (None, view.customer)
+            for subscription in subscriptions:
+                places = [name for name in subscription.placements if name in hub.plan.places]
+                if places:
+                    answer = hub.decide(user, placements=places, anonymous=anonymous, peek=True, personal=False)
+                    asked.append(_Asked(subscription, view.subject, answer, hub.jobs(answer, user, anonymous)))
+        return asked
+
+    def _filled(self, asked: list[_Asked]) -> list[_Asked]:
+        return [_Asked(a.subscription, a.subject, self._door.hub.filled(a.answer, a.jobs), a.jobs) for a in asked]
+
+    def _tell(self, asked: list[_Asked]) -> None:
+        hub, webhooks = self._door.hub, self._door.webhooks
+        for one in asked:
+            digest = blake2b(msgspec.json.encode(what(one.answer)), digest_size=8).digest()
+            with hub.group():  # what was told and that it was told, together
+                if webhooks.changed(one.subscription, one.subject, digest):
+                    told = {
+                        "type": "customer.actions.changed",
+                        "timestamp": to_datetime(hub.clock.now()),
+                        "data": one.answer,
+                    }
+                    webhooks.put(one.subscription, one.subject, msgspec.json.encode(told))
 
     async def _deliver(self) -> None:
         door = self._door

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opportune.api.acts import Acts
 from opportune.api.app import App
 from opportune.api.door import Door
 from opportune.api.hub_file import HubFile
@@ -40,7 +41,9 @@ HEADERS = 15.0
 MOST_CONNECTIONS = 12_000
 
 
-def door_of(hub: Hub, folder: Path | None = None, private_webhooks: bool = False) -> tuple[Door, str]:
+def door_of(
+    hub: Hub, folder: Path | None = None, private_webhooks: bool = False, public_url: str = ""
+) -> tuple[Door, str]:
     """Return the door of a hub, and the secret that opens it as admin until the process ends."""
     metrics = Metrics()
     writer, signer = Writer(hub, metrics.group), Signer(hub.store)
@@ -55,17 +58,22 @@ def door_of(hub: Hub, folder: Path | None = None, private_webhooks: bool = False
         streams=Streams(hub, writer, signer),
         webhooks=Webhooks(hub.store, hub.vault, hub.clock),
         metrics=metrics,
+        acts=Acts(hub, writer),
         folder=folder,
         local=local,
         local_hash=sha256(secret.encode()).digest(),
         private_webhooks=private_webhooks,
+        public_url=public_url,
     )
     return door, secret
 
 
 @asynccontextmanager
-async def at_work(door: Door) -> AsyncIterator[App]:
-    """Start what works behind a door, and end it in order; yields the ASGI application."""
+async def at_work(door: Door, sending: bool = True) -> AsyncIterator[App]:
+    """Start what works behind a door, and end it in order; yields the ASGI application.
+
+    Unless `sending`, messages wait in the outbox until somebody asks that they be sent.
+    """
     outbound = Outbound(door)
 
     def changed(subject: str | None) -> None:
@@ -75,6 +83,9 @@ async def at_work(door: Door) -> AsyncIterator[App]:
     door.hub.changed = changed
     door.streams.start()
     outbound.start()
+    if sending:
+        door.sending()
+        door.outbound_runs().start()
     ticking = asyncio.ensure_future(_tick(door))
     try:
         yield App(door, ENDPOINTS)
@@ -84,6 +95,11 @@ async def at_work(door: Door) -> AsyncIterator[App]:
         ticking.cancel()
         door.streams.stop()
         await outbound.stop()
+        if door.runs:
+            await door.runs.stop()
+        if door.dispatch:
+            await door.dispatch.stop()
+        await door.acts.settle()
         await door.writer.stop()
         with suppress(asyncio.CancelledError):
             await ticking
@@ -193,17 +209,20 @@ def run(
     hub_file: HubFile | None = None,
     private_webhooks: bool = False,
     told: Callable[[str], None] = lambda address: None,
+    public_url: str = "",
 ) -> None:
     """Serve a hub until a signal says to stop; `told` is called with the address once requests are answered."""
     import uvloop
 
     logging.basicConfig(level=logging.WARNING, handlers=[Others()], force=True)
-    door, token = door_of(hub, folder, private_webhooks)
+    door, token = door_of(hub, folder, private_webhooks, public_url)
     listening = listen(host, port)
     log.info("preparing; the first time this compiles what is hot")
     practice(hub.plan.catalog)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}"
+
+    door.public_url = door.public_url or address
 
     def begun() -> None:
         if hub_file:

@@ -22,6 +22,7 @@ from opportune.api.log import log, trace
 from opportune.api.problems import problem
 from opportune.api.writer import Busy, Writer
 from opportune.clock import DAY
+from opportune.deliver.types import Job
 from opportune.errors import OpportuneError
 from opportune.hub import Hub
 from opportune.store.tokens import Signer
@@ -127,7 +128,7 @@ class Streams:
         watch = _Watch(question, check)
         self._add(watch)  # before the first look, so that nothing is missed in between
         try:
-            self._tell(watch, *await self._writer.do(lambda: self._look(watch)))
+            self._tell(watch, *await self._looked(watch))
         except BaseException:
             self._remove(watch)
             raise
@@ -194,15 +195,19 @@ class Streams:
         }  # fmt: skip
         return msgspec.structs.replace(answer, token=self._signer.sign(ANSWER, held, now + DAY))
 
-    def _look(self, watch: _Watch) -> tuple[Answered, tuple[str, ...]]:
+    async def _looked(self, watch: _Watch) -> tuple[Answered, tuple[str, ...]]:
+        answer, jobs, nodes = await self._writer.do(lambda: self._look(watch))
+        return (await asyncio.to_thread(self._hub.filled, answer, jobs) if jobs else answer), nodes
+
+    def _look(self, watch: _Watch) -> tuple[Answered, list[Job], tuple[str, ...]]:
         if watch.check:
             watch.check()
         q = watch.question
         watch.places = self._hub.wanted(None, q.placements, q.channel, q.limit)
         answer = self._hub.decide(
-            q.user, placements=watch.places, limit=q.limit, anonymous=q.anonymous, peek=True
+            q.user, placements=watch.places, limit=q.limit, anonymous=q.anonymous, peek=True, personal=False
         )
-        return answer, self._nodes(q)
+        return answer, self._hub.jobs(answer, q.user, q.anonymous), self._nodes(q)
 
     def _wake(self, subject: str | None) -> None:
         if subject is None:
@@ -241,7 +246,7 @@ class Streams:
         while True:
             watch.again = False
             try:
-                answer, nodes = await self._writer.do(lambda: self._look(watch))
+                answer, nodes = await self._looked(watch)
             except Busy as busy:
                 await asyncio.sleep(busy.after)
                 watch.again = True

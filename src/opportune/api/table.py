@@ -1,14 +1,34 @@
 """Every endpoint of the door."""
 
-from opportune.api import admin, customers, decisions, health, ingest, openapi, segment_profiles
+from opportune.api import (
+    admin,
+    clicks,
+    customers,
+    decisions,
+    feedback,
+    health,
+    ingest,
+    messages,
+    openapi,
+    outbox,
+    runs,
+    segment_profiles,
+)
 from opportune.api.endpoint import Endpoint
+from opportune.api.pages import table as pages
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *decisions.ENDPOINTS,
     *ingest.ENDPOINTS,
     *customers.ENDPOINTS,
+    *messages.ENDPOINTS,
     *segment_profiles.ENDPOINTS,
     *health.ENDPOINTS,
     *admin.ENDPOINTS,
+    *outbox.ENDPOINTS,
+    *runs.ENDPOINTS,
+    *clicks.ENDPOINTS,
+    *feedback.ENDPOINTS,
+    *pages.ENDPOINTS,
     *openapi.ENDPOINTS,
 )

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from opportune.api import addresses
-from opportune.api.webhook_post import Status as Status
 from opportune.api.webhook_post import send as send
 from opportune.clock import DAY, HOUR, MINUTE, SECOND, format_instant
+from opportune.deliver import addresses
+from opportune.deliver.signed_post import Status as Status
 from opportune.errors import BadInput, Forgotten, NotFound
 
 if TYPE_CHECKING:

@@ -11,7 +11,12 @@ from typing import Any
 
 from opportune.errors import BadInput
 
-GROUPS = {"learn": "opportune.bench.learn", "engine": "opportune.bench.engine", "http": "opportune.bench.http"}
+GROUPS = {
+    "learn": "opportune.bench.learn",
+    "engine": "opportune.bench.engine",
+    "http": "opportune.bench.http",
+    "send": "opportune.bench.send",
+}
 """Where each group of figures is; its module has a function `figures() -> list`."""
 
 

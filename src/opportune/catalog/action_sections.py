@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, cast, get_args
 
+from opportune.catalog.content import read_content, read_languages
 from opportune.catalog.draft import Draft, entries, slim
 from opportune.catalog.fields import Fields
 from opportune.catalog.node import Node
 from opportune.catalog.policy_sections import amount
 from opportune.catalog.profile_sections import LEVER_BOUNDS
-from opportune.catalog.types import Action, Catalog, Goal, Outcomes, Treatment
+from opportune.catalog.types import Action, Approval, Basis, Catalog, Goal, Outcomes, Treatment
 from opportune.clock import DAY, format_instant, format_span
 
+BASES: tuple[Basis, ...] = get_args(Basis)
 RESERVED_ISSUES = ("all", "action", "group", "issue", "channel")
 DEFAULT_OUTCOMES = Outcomes(("accept",), ("reject", "dismiss"), 7 * DAY)
 NOT_OUTCOMES = {
@@ -40,6 +42,7 @@ def _action(draft: Draft, item: Node) -> Action:
         issue=issue,
         group=fields.text("group"),
         kind=cast(Any, fields.choice("kind", ("marketing", "service"), "marketing")),
+        topic=fields.choice("topic", [topic.name for topic in draft.parts["topics"]]),
         urgent=fields.flag("urgent"),
         campaign=fields.text("campaign"),
         owner=fields.text("owner"),
@@ -53,11 +56,26 @@ def _action(draft: Draft, item: Node) -> Action:
         eligible=fields.condition("eligible", conditions),
         applicable=fields.condition("applicable", conditions),
         suitable=fields.condition("suitable", conditions),
+        basis=cast(Any, fields.choice("basis", BASES) or None),
+        proof=fields.text("proof"),
+        approved=_approved(draft, fields),
         outcomes=_outcomes(draft, fields),
         treatments=tuple(_treatments(draft, fields)),
     )
     fields.close()
     return action
+
+
+def _approved(draft: Draft, action: Fields) -> Approval | None:
+    node = action.find("approved")
+    if node is None:
+        return None
+    fields = Fields(node, draft.report, f"`approved` of {action.what}")
+    by, digest, at = fields.text("by", required=True), fields.text("hash", required=True), None
+    if fields.find("at", required=True) is not None:
+        at = fields.instant("at", draft.zone)
+    fields.close()
+    return Approval(by, at or 0, digest)
 
 
 def _outcomes(draft: Draft, action: Fields) -> Outcomes:
@@ -106,13 +124,10 @@ def _treatments(draft: Draft, action: Fields) -> list[Treatment]:
             draft.spell(name, fields.spot("name"), "treatment")
         if any(t.name == name for t in treatments):
             draft.report.error(fields.spot("name"), f"duplicate treatment `{name}` of {action.what}", "rename one")
-        content = fields.find("content")
-        if content is not None and not isinstance(content.value, dict):
-            fields.wrong(content, "content", "a mapping")
+        content, languages = read_content(draft, fields), read_languages(draft, fields)
         channel = fields.choice("channel", channels, required=True)
         placements = tuple(sorted(fields.words("placements", ("*",))))
-        words = content.plain() if content is not None and isinstance(content.value, dict) else {}
-        treatments.append(Treatment(name, channel, placements, words))
+        treatments.append(Treatment(name, channel, placements, content, languages))
         fields.close()
     return treatments
 
@@ -128,6 +143,7 @@ def _written(a: Action) -> dict[str, Any]:
         issue=a.issue,
         group=a.group,
         kind=None if a.kind == "marketing" else a.kind,
+        topic=a.topic,
         urgent=a.urgent or None,
         campaign=a.campaign,
         owner=a.owner,
@@ -137,6 +153,9 @@ def _written(a: Action) -> dict[str, Any]:
         value=None if a.value == 1.0 else amount(a.value),
         lever=a.lever or None,
         benefit=a.benefit,
+        basis=a.basis,
+        proof=a.proof,
+        approved=a.approved and {"by": a.approved.by, "at": format_instant(a.approved.at), "hash": a.approved.hash},
         outcomes=_written_outcomes(a.outcomes),
         treatments=[_written_treatment(t) for t in a.treatments],
         **{key: condition and condition.canonical for key, condition in conditions.items()},
@@ -151,4 +170,5 @@ def _written_outcomes(o: Outcomes) -> dict[str, Any]:
 
 def _written_treatment(t: Treatment) -> dict[str, Any]:
     placements = None if t.placements == ("*",) else list(t.placements)
-    return slim(name=t.name, channel=t.channel, placements=placements, content=dict(t.content))
+    content, languages = dict(t.content), {language: dict(words) for language, words in t.languages.items()}
+    return slim(name=t.name, channel=t.channel, placements=placements, content=content, languages=languages)

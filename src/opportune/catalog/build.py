@@ -178,7 +178,7 @@ def _read_contacts(draft: Draft) -> set[str]:
     """Return the contact counts that some condition or the model really reads."""
     parts = draft.parts
     texts: list[Any] = [s.when for s in parts["situations"]] + [w.when for w in parts["context_weights"]]
-    texts += [p.price for p in parts["placements"]]
+    texts += [p.price for p in parts["placements"]] + [r.audience for r in parts["outbound"]]
     texts += [x for a in parts["actions"] for x in (a.value, a.helps, a.eligible, a.applicable, a.suitable)]
     read = {name for e in texts if isinstance(e, Expression) for name in e.names} | set(parts["model"].predictors or ())
     return {name for name in read if _CONTACTS.fullmatch(name)}

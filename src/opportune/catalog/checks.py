@@ -11,6 +11,7 @@ from opportune.catalog.draft import Draft
 from opportune.catalog.fields import nearest
 from opportune.catalog.node import Node, Spot
 from opportune.catalog.reach import conditions_can_hold
+from opportune.catalog.schemas import contents_fit
 from opportune.catalog.situated import BUILT_INS
 from opportune.catalog.types import Action, Pause
 from opportune.clock import format_span
@@ -186,6 +187,7 @@ CHECKS = (
     service_carries_no_offer,
     actions_are_accounted_for,
     decisions_wait_in_the_store,
+    contents_fit,
 )
 
 

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,11 @@ def _edit(texts: dict[str, str], e: Entry) -> None:
     elif e.value is not None and depth == 0:
         end = "" if texts[path].endswith("\n") else "\n"
         texts[path] += f"{end}{steps[0]}:\n  {scalar(str(steps[1]))}: {scalar(e.value)}\n"
+    elif e.value is not None and all(isinstance(step, str) for step in steps[depth:]):
+        value = e.value
+        for step in reversed(steps[depth + 1 :]):
+            value = {step: value}
+        texts[path] = _with(texts[path], tree.get(*steps[:depth]), str(steps[depth]), replace(e, value=value))
     elif e.value is not None:
         raise BadInput(f"{e.path!r}: the files have no `{steps[depth]}` there; add it by hand")
 
@@ -137,7 +143,11 @@ def scalar(value: Any) -> str:
 
     >>> scalar("plan <> 'trial'"), scalar(20.0), scalar("yes: no"), scalar(["a", "b"]), scalar(None)
     ("plan <> 'trial'", '20', '"yes: no"', '[a, b]', 'null')
+    >>> scalar({"de": {"title": "Hallo, du"}})
+    '{de: {title: "Hallo, du"}}'
     """
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_flow(str(key))}: {_flow(item)}' for key, item in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_flow(item) for item in value)}]"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
@@ -161,6 +171,8 @@ def _escaped(character: str) -> str:
         return f"\\{character}"
     if character.isprintable():
         return character
+    if character == "\n":
+        return "\\n"
     return f"\\u{ord(character):04x}" if character <= "\uffff" else f"\\U{ord(character):08x}"
 
 

@@ -1,18 +1,19 @@
-"""The sections on where, how often and how well we speak, and what we keep: from channels to `retain`."""
+"""The sections on where, how often and how well we speak, and what we keep: from placements to `retain`."""
 
 from __future__ import annotations
 
 import re
 from typing import Any, cast
 
+from opportune.catalog.consent_sections import week_days
 from opportune.catalog.draft import Draft, entries, slim
 from opportune.catalog.fields import Fields, nearest
 from opportune.catalog.node import Node
 from opportune.catalog.profile_sections import LEVER_BOUNDS
+from opportune.catalog.schemas import read_schema
 from opportune.catalog.types import (
     Cap,
     Catalog,
-    Channel,
     ContactRule,
     ContextWeight,
     ModelSettings,
@@ -24,32 +25,10 @@ from opportune.catalog.types import (
 from opportune.clock import format_span
 from opportune.rules import Expression
 
-CHANNELS = {
-    **dict.fromkeys(("app", "web", "agent"), False),
-    **dict.fromkeys(("email", "sms", "push", "letter", "call", "ads", "webhook"), True),
-}
-"""The channels that need no declaration, and whether they push. `agent` is the call centre when the customer calls."""
-
 EXPLORERS = ("thompson", "greedy", "epsilon", "squarecb")
 FACTORS = "PCVL"
 
 _QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\s*-\s*(?:([01]\d|2[0-3]):([0-5]\d)|(24):(00))")
-
-
-def read_channels(draft: Draft, node: Node | None) -> tuple[Channel, ...]:
-    channels = {name: Channel(name, push) for name, push in CHANNELS.items()}
-    for item in entries(node):
-        fields, name = draft.named("channels", "channel", item, readable=True)
-        if "push" not in fields.values and name not in CHANNELS:
-            cure = "add `push: true` if it reaches out, `push: false` if the customer comes to it"
-            draft.report.error(item.spot, f"{fields.what} does not say whether it pushes", cure)
-        channels[name] = Channel(name, fields.flag("push", CHANNELS.get(name, False)))
-        fields.close()
-    return tuple(channels[name] for name in sorted(channels))
-
-
-def write_channels(catalog: Catalog) -> Any:
-    return [{"name": c.name, "push": c.push} for c in catalog.channels if CHANNELS.get(c.name) is not c.push]
 
 
 def read_placements(draft: Draft, node: Node | None) -> tuple[Placement, ...]:
@@ -58,14 +37,15 @@ def read_placements(draft: Draft, node: Node | None) -> tuple[Placement, ...]:
     for item in entries(node):
         fields, name = draft.named("placements", "placement", item)
         channel = fields.choice("channel", channels, required=True)
-        placements.append(Placement(name, channel, fields.amount("price", 0.0, draft.conditions)))
+        price = fields.amount("price", 0.0, draft.conditions)
+        placements.append(Placement(name, channel, price, read_schema(fields, "schema")))
         fields.close()
     return tuple(sorted(placements, key=lambda p: p.name))
 
 
 def write_placements(catalog: Catalog) -> Any:
     return [
-        slim(name=p.name, channel=p.channel, price=None if p.price == 0.0 else amount(p.price))
+        slim(name=p.name, channel=p.channel, price=None if p.price == 0.0 else amount(p.price), schema=p.schema)
         for p in catalog.placements
     ]
 
@@ -111,10 +91,12 @@ def _quiet(fields: Fields, name: str, on: str) -> Quiet | None:
         return None
     start = int(found[1]) * 60 + int(found[2])
     end = int(found[3] or found[5]) * 60 + int(found[4] or found[6])
-    if start == end or (start, end) == (0, 24 * 60):
-        fields.report.error(node.spot, f"`quiet` of {fields.what} is all day or no time", "name two different times")
+    days, holidays = week_days(fields), fields.flag("holidays")
+    if start == end or ((start, end) == (0, 24 * 60) and not days):
+        cure = "name two different times; a whole day needs `days`"
+        fields.report.error(node.spot, f"`quiet` of {fields.what} is all day or no time", cure)
         return None
-    return Quiet(name, on, start, end)
+    return Quiet(name, on, start, end, days, holidays)
 
 
 def write_contact(catalog: Catalog) -> Any:
@@ -130,7 +112,8 @@ def _written(rule: ContactRule) -> dict[str, Any]:
             return {"name": rule.name, "on": rule.on, "after": rule.after, "times": rule.times, **spans}
         case Quiet():
             hours = "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in (rule.start, rule.end))
-            return {"name": rule.name, "on": rule.on, "quiet": hours}
+            more = slim(days=list(rule.days), holidays=rule.holidays or None)
+            return {"name": rule.name, "on": rule.on, "quiet": hours, **more}
 
 
 def read_levers(draft: Draft, node: Node | None) -> dict[str, float]:

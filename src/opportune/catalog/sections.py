@@ -7,8 +7,13 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from opportune.catalog import action_sections as actions
+from opportune.catalog import channel_sections as channels
+from opportune.catalog import consent_sections as consent
+from opportune.catalog import flow_sections as flows
+from opportune.catalog import message_sections as messages
 from opportune.catalog import policy_sections as policy
 from opportune.catalog import profile_sections as profile
+from opportune.catalog import standard_sections as standards
 from opportune.catalog.draft import Draft, Section
 from opportune.catalog.fields import nearest
 from opportune.catalog.node import Node, Spot
@@ -54,22 +59,31 @@ def _write_time_zone(catalog: Catalog) -> Any:
 DECLARING = (
     Section("currency", "scalar", read_currency, _write_currency),
     Section("time_zone", "scalar", read_time_zone, _write_time_zone),
+    Section("language", "scalar", messages.read_language, messages.write_language),
     Section("traits", "list", profile.read_traits, profile.write_traits),
     Section("features", "list", profile.read_features, profile.write_features),
     Section("context", "list", profile.read_context, profile.write_context),
-    Section("channels", "list", policy.read_channels, policy.write_channels),
+    Section("channels", "list", channels.read_channels, channels.write_channels),
 )
 """The sections that declare the names which conditions read."""
 
 READING = (
+    Section("topics", "list", consent.read_topics, consent.write_topics),
+    Section("consent", "mapping", consent.read_consent, consent.write_consent),
+    Section("holidays", "mapping", consent.read_holidays, consent.write_holidays),
     Section("placements", "list", policy.read_placements, policy.write_placements),
     Section("actions", "list", actions.read_actions, actions.write_actions),
     Section("situations", "list", profile.read_situations, profile.write_situations),
+    Section("triggers", "list", flows.read_triggers, flows.write_triggers),
+    Section("outbound", "list", flows.read_outbound, flows.write_outbound),
     Section("contact", "list", policy.read_contact, policy.write_contact),
     Section("levers", "mapping", policy.read_levers, policy.write_levers),
     Section("context_weights", "list", policy.read_context_weights, policy.write_context_weights),
     Section("model", "mapping", policy.read_model, policy.write_model),
     Section("retain", "mapping", policy.read_retain, policy.write_retain),
+    Section("sender", "mapping", messages.read_sender, messages.write_sender),
+    Section("blocks", "mapping", messages.read_blocks, messages.write_blocks),
+    Section("standards", "list", standards.read_standards, standards.write_standards),
 )
 """The sections that may read those names."""
 

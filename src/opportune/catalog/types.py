@@ -10,6 +10,9 @@ from opportune.rules import Expression, Kind, Name
 
 ActionKind = Literal["marketing", "service"]
 
+Basis = Literal["consent", "contract", "legitimate_interest", "legal_obligation", "vital_interest", "public_task"]
+"""The legal bases of article 6 GDPR."""
+
 STAGED = ("eligible", "applicable", "suitable")
 
 
@@ -53,19 +56,35 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A way to the customer. `push` reaches out (needs a grant, sending counts); otherwise the customer comes to us."""
+    """A way to the customer. `push` reaches out (needs a grant, sending counts); otherwise the customer comes to us.
+
+    `form` is what a message consists of (`deliver.forms`). `via` is the carrier that the hub sends it through
+    (`deliver.carriers`; None: the customer pulls, or whoever asked for the decision sends), at most `rate` a second, to
+    the address in the trait `to`, with the carrier's own `options`, where `${NAME}` stands for the environment. `track`
+    says what is heard of a message that arrived: `clicks` on its links, `opens`.
+    """
 
     name: str
     push: bool
+    form: str = "json"
+    via: str | None = None
+    to: str = ""
+    rate: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    track: tuple[str, ...] = ("clicks",)
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A named place in a channel that asks for actions, with the price of the attention it takes."""
+    """A named place in a channel that asks for actions, with the price of the attention it takes.
+
+    `schema` is the JSON Schema that content shown here must fit (`catalog.schemas`); None: anything does.
+    """
 
     name: str
     channel: str
     price: float | Expression = 0.0
+    schema: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +108,33 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """One form of an action in one channel; `placements` are names or globs."""
+    """One form of an action in one channel; `placements` are names or globs.
+
+    `content` is in the catalog's language; `languages` are the keys of it that other languages say otherwise.
+    """
 
     name: str
     channel: str
     placements: tuple[str, ...]
     content: Mapping[str, Any] = field(default_factory=dict)
+    languages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Who read and approved the content of an action, and when; `hash` is that of the content as it was then."""
+
+    by: str
+    at: int
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something we could do for a customer."""
+    """Something we could do for a customer.
+
+    `basis` is the legal basis as declared (see `legal_basis`); `proof` says where what the texts claim is proven.
+    """
 
     name: str
     issue: str
@@ -120,11 +155,20 @@ class Action:
     eligible: Expression | None = None
     applicable: Expression | None = None
     suitable: Expression | None = None
+    basis: Basis | None = None
+    proof: str = ""
+    approved: Approval | None = None
+    topic: str = ""
 
     @property
     def path(self) -> str:
         """`issue/group/name`, as people read it."""
         return f"{self.issue}/{self.group}/{self.name}"
+
+    @property
+    def legal_basis(self) -> Basis:
+        """The declared basis; else consent for marketing and the contract for service."""
+        return self.basis or ("contract" if self.kind == "service" else "consent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +195,18 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """No contact between two times of the customer's local day; minutes since midnight, `start` may be after `end`."""
+    """No contact between two times of the customer's local day; minutes since midnight, `start` may be after `end`.
+
+    With `days` (of mon, tue, wed, thu, fri, sat, sun) only what starts on one of them. With `holidays` the public
+    holidays of the customer's country and region are quiet all day as well.
+    """
 
     name: str
     on: str
     start: int
     end: int
+    days: tuple[str, ...] = ()
+    holidays: bool = False
 
 
 ContactRule = Cap | Pause | Quiet
@@ -193,11 +243,159 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Requires:
+    """One of `texts` must appear, or a text that `pattern`, a regular expression of RE2, finds."""
+
+    texts: tuple[str, ...] = ()
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forbids:
+    """None of `words` may appear, unless one of the texts `unless` does too.
+
+    A `*` at an end of a word stands for any letters. `provable`: the `proof` of the action allows them as well.
+    """
+
+    words: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+    provable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How words are spelled: what may be written by mistake -> what is right."""
+
+    spellings: Mapping[str, str] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Protects:
+    """Nothing about these groups of people, nor any of `names`, may decide; `allowed` names may all the same."""
+
+    groups: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsBasis:
+    """Every action names its legal basis, and one that fits how it reaches the customer."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsApproval:
+    """Every action is approved as it stands, by somebody other than its owner."""
+
+
+Rule = Requires | Forbids | Terms | Protects | NeedsBasis | NeedsApproval
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """What the actions and treatments in any of the scopes `on` must meet before they go live.
+
+    `kind`, `languages` and `fields` (globs of the keys of content, dots for nesting) narrow it; empty: all of them.
+    `warns`: what does not meet it is told, and goes live.
+    """
+
+    name: str
+    rule: Rule
+    on: tuple[str, ...] = ("all",)
+    kind: ActionKind | None = None
+    languages: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    warns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What actions are about, as customers see and refuse it; `title` by language."""
+
+    name: str
+    title: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRules:
+    """How consent is asked for, and how long it holds.
+
+    A grant for a channel in `double_opt_in` counts once it is confirmed; with `since`, those given before that instant
+    count as they are. A grant ends after `expires` (None: never). `wording` names the text that customers see now,
+    `texts` is that text by language, and `controller` who is responsible for the data.
+    """
+
+    double_opt_in: frozenset[str] = frozenset()
+    since: int | None = None
+    expires: int | None = None
+    wording: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    controller: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holidays:
+    """Whose public holidays count for customers who did not say where they live: ISO 3166 codes, "" for none."""
+
+    country: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Retain:
     """How long events and facts of the ledger stay in the store before they move to its archive; None: for good."""
 
     events: int | None = None
     ledger: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who messages come from; "" for what is not said."""
+
+    name: str = ""
+    email: str = ""
+    reply_to: str = ""
+    address: str = ""
+    website: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """An event of a customer, or a situation that they enter, makes a decision about them due.
+
+    It is decided `wait` after the event, unless one of the events `unless` comes before, and no later than `until`
+    beyond that; then not `again` for a span (None: each time). `limit` is how many actions may be made.
+    """
+
+    name: str
+    placement: str
+    event: str = ""
+    situation: str = ""
+    where: Expression | None = None
+    wait: int = 0
+    unless: tuple[str, ...] = ()
+    until: int = 86_400 * 1_000_000
+    again: int | None = None
+    limit: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A decision about each customer of an audience (None: everybody), now or on a `schedule` of cron.
+
+    At most `limit` customers get something, `throttle` messages leave per second, and only within `window` (minutes
+    since midnight of each customer's own zone); with `best_time` at the hour in which the customer usually answers.
+    """
+
+    name: str
+    placement: str
+    audience: Expression | None = None
+    schedule: str = ""
+    throttle: float | None = None
+    window: tuple[int, int] | None = None
+    best_time: bool = False
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,4 +421,13 @@ class Catalog:
     levers: Mapping[str, float] = field(default_factory=dict)
     context_weights: tuple[ContextWeight, ...] = ()
     retain: Retain = Retain()
+    standards: tuple[Standard, ...] = ()
+    topics: tuple[Topic, ...] = ()
+    consent: ConsentRules = ConsentRules()
+    holidays: Holidays = Holidays()
+    language: str = "en"
+    sender: Sender = Sender()
+    blocks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    triggers: tuple[Trigger, ...] = ()
+    outbound: tuple[Run, ...] = ()
     hash: str = ""

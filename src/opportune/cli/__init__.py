@@ -12,7 +12,11 @@ from opportune.cli.catalog import COMMANDS as CATALOG
 from opportune.cli.customers import COMMANDS as CUSTOMERS
 from opportune.cli.decisions import COMMANDS as DECISIONS
 from opportune.cli.demo import COMMANDS as DEMO
+from opportune.cli.drafts import GROUPS as DRAFTS
 from opportune.cli.measure import COMMANDS as MEASURE
+from opportune.cli.messages import COMMANDS as MESSAGES
+from opportune.cli.outbound import GROUPS as OUTBOUND
+from opportune.cli.outbox import GROUPS as OUTBOX
 from opportune.cli.server import COMMANDS as SERVER
 from opportune.cli.server import GROUPS
 from opportune.errors import BadInput, Forgotten, NotFound, OpportuneError
@@ -33,9 +37,9 @@ def options(version: Annotated[bool, typer.Option("--version", help="Print the v
         raise typer.Exit
 
 
-for command in (*DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *SERVER, *MEASURE):
+for command in (*DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *MESSAGES, *SERVER, *MEASURE):
     app.command(name=command.__name__.rstrip("_").replace("_", "-"), help=command.__doc__)(command)
-for name, group in GROUPS.items():
+for name, group in {**GROUPS, **OUTBOUND, **OUTBOX, **DRAFTS}.items():
     app.add_typer(group, name=name)
 
 

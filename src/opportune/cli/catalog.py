@@ -36,9 +36,9 @@ def check(folder: Folder = None, dir: Dir = None, json: Json = False) -> None:
 
     Example: opportune check shop
     """
-    from opportune.catalog import check as problems_of
+    from opportune.deliver.gate import examine
 
-    found = problems_of(chosen(folder or dir).dir)
+    _, found = examine(chosen(folder or dir).dir)
     errors = [p for p in found if not p.warning]
     rows = [
         {"file": p.file, "line": p.line, "column": p.column, "what": p.what, "cure": p.cure, "warning": p.warning}

@@ -32,9 +32,9 @@ PATIENCE = 5.0
 """Seconds that a command waits for a store that another process writes."""
 
 
-def chosen(folder: str | Path | None, store: str | None = None) -> settings.Settings:
+def chosen(folder: str | Path | None, store: str | None = None, **more: str | None) -> settings.Settings:
     """Return the settings in force for a command."""
-    return settings.read({"dir": None if folder is None else str(folder), "store": store}, os.environ)
+    return settings.read({"dir": None if folder is None else str(folder), "store": store, **more}, os.environ)
 
 
 def connect(folder: str | Path | None, store: str | None, quiet: bool = False) -> Client:
@@ -50,7 +50,7 @@ def connect(folder: str | Path | None, store: str | None, quiet: bool = False) -
         from opportune.api.local import Local
 
         try:
-            client = Client("", "", Local(open_hub(found), found.dir))
+            client = Client("", "", Local(open_hub(found), found.dir, found.public_url))
         except StoreInUse:
             client = _running(found)  # it had begun, and did not listen yet
             if client is None:

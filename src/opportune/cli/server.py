@@ -19,6 +19,9 @@ def serve(
     private_webhooks: Annotated[
         bool, typer.Option("--private-webhooks", help="Let webhooks go to private addresses and plain http.")
     ] = False,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where customers reach the hub; links in messages lead there.")
+    ] = None,
     dir: Dir = None,
     store: StoreUrl = None,
     json: Json = False,
@@ -27,7 +30,7 @@ def serve(
 
     Example: opportune serve shop --port 8080
     """
-    found = chosen(folder or dir, store)
+    found = chosen(folder or dir, store, public_url=public_url)
     file = hub_file(found)
     try:
         hub = open_hub(found)
@@ -43,7 +46,7 @@ def serve(
             note(f"There are no keys yet; in another terminal: opportune key new server --dir {found.dir}")
         run(
             hub, found.dir, host, port, file, private_webhooks,
-            lambda address: say(json, {"address": address}, f"Listening on {address}; Ctrl-C ends."),
+            lambda address: say(json, {"address": address}, f"Listening on {address}; Ctrl-C ends."), found.public_url,
         )  # fmt: skip
     sys.stdout.flush()
     os._exit(0)  # all is closed; what libraries say of their own memory at the end of a process helps nobody

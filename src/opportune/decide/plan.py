@@ -90,6 +90,8 @@ class Plan:
         self.channels = {c.name: c for c in catalog.channels}
         self.places = {p.name: self._place(p.name, p.channel, p.price) for p in catalog.placements}
         self._scopes: dict[tuple[str, bool], Ints] = {}
+        about = {a.topic for a in catalog.actions} - {""}
+        self.topics = {topic: np.array([a.topic == topic for a in catalog.actions], np.bool_) for topic in about}
         self.keys, self.inputs = keys_of(catalog), inputs_of(catalog)
         self.number_slots = np.array([self.layout.slot[n] for n in self.inputs.numbers], np.int32)
         self.text_slots = tuple(self.layout.slot[n] for n in self.inputs.texts)

@@ -47,6 +47,7 @@ def to_record(decision: Decision, snapshot: Snapshot, flow: str = "") -> Record:
         arm=decision.arm,
         places=tuple([_place(plan, answer) for answer in decision.answers]),
         flow=flow,
+        topics={c: dict(snapshot.topics[c]) for c in sorted(channels) if c in snapshot.topics},
     )
 
 
@@ -68,7 +69,10 @@ def replay(record: Record, plan: Plan, model: Predictor, baseline: Predictor) ->
     )
     row = unpack_row(plan.layout, record.numbers, record.texts)
     refusals = tuple(Refusal(rule, scope, told, None, only) for rule, scope, told, only in record.refusals)
-    snapshot = Snapshot(plan, model, baseline, row, record.consent, refusals, record.answers, record.baseline_positives)
+    snapshot = Snapshot(
+        plan, model, baseline, row, record.consent, refusals, record.answers, record.baseline_positives, None,
+        record.topics,
+    )  # fmt: skip
     return decide(request, snapshot), snapshot
 
 

@@ -60,12 +60,13 @@ def gather(stage: npt.NDArray[np.uint8], value: Floats, lever: Floats, marketing
 
     V and L are filled from the plan; C and reach are 1; all else is 0.
     """
-    found: tuple[Ints, Floats, Mask] = _gather(stage, value, lever, marketing)
+    found: tuple[Ints, Floats, Mask] = gather_kernel(stage, value, lever, marketing)
     return found
 
 
 @njit(cache=True, nogil=True)
-def _gather(stage, value, lever, marketing):  # type: ignore[no-untyped-def]
+def gather_kernel(stage, value, lever, marketing):  # type: ignore[no-untyped-def]
+    """What `gather` calls, and other kernels."""
     n = 0
     for i in range(len(stage)):
         n += stage[i] == 0

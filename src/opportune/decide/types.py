@@ -64,10 +64,11 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     """Everything that a decision may look at. Equal requests on equal snapshots give equal decisions, to the bit.
 
     `row` holds the customer's traits, features and contact counts; what belongs to the request (context, channel, time)
-    is put in by the decision. `consent` says per channel why marketing and why service may not be said (None: it may);
-    `refusals` are the scopes that caps, pauses and quiet hours close now. `answers` is the number of answers that the
-    model has learned, `baseline_positives` the goals that the baseline has seen reached without a contact. `packed` is
-    `row` as a record keeps it (`decide.record.pack_row`), where that is known already.
+    is put in by the decision. `consent` says per channel why marketing and why service may not be said (None: it may),
+    and `topics` the same, by channel and topic, of topics that the customer said something else about. `refusals` are
+    the scopes that caps, pauses and quiet hours close now. `answers` is the number of answers that the model has
+    learned, `baseline_positives` the goals that the baseline has seen reached without a contact. `packed` is `row` as a
+    record keeps it (`decide.record.pack_row`), where that is known already.
     """
 
     plan: Plan
@@ -79,6 +80,7 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     answers: int = 0
     baseline_positives: float = 0.0
     packed: tuple[bytes, tuple[str | None, ...]] | None = None
+    topics: Mapping[str, Mapping[str, tuple[str | None, str | None]]] = {}
 
 
 class Chosen(msgspec.Struct, frozen=True):

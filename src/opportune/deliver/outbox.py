@@ -15,7 +15,7 @@ A row becomes `sending` in a commit of its own before anything leaves, so after 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -73,6 +73,8 @@ class Outbox:
         self._rows, self._due = store.table("outbox"), store.table("outbox_due")
         self._states, self._of = store.table("outbox_states"), store.table("outbox_of")
         self._counts, self._paused = store.table("outbox_counts"), store.table("outbox_paused")
+        self.noted: Callable[[], None] = lambda: None
+        """Called when a message was put in, before that is durable; from the thread that did."""
 
     def put(self, sends: Sequence[Send], now: int) -> None:
         """Add messages; one whose key is known already is the same message and changes nothing."""
@@ -82,6 +84,7 @@ class Outbox:
                 self._keep(Row(send, "waiting", send.due, now))
                 self._of.put([(f"{send.subject}\x1f{send.key}", b"")])
                 self.count(send.flow, send.channel, {"made": 1})
+        self.noted()
 
     def get(self, key: str) -> Row | None:
         """Return the row of a send key; None if it left or never was."""

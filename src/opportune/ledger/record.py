@@ -95,6 +95,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     arm: str
     places: tuple[Place, ...]
     flow: str = ""
+    topics: dict[str, dict[str, tuple[str | None, str | None]]] = {}
 
     def row(self, layout: Layout) -> Row:
         """Return the customer's row as it was, in the layout of the decision's catalog."""

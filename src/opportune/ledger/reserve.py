@@ -8,11 +8,13 @@ from opportune.catalog.types import Action, Channel
 from opportune.ledger.ledger import Ledger
 from opportune.ledger.relationship import merge
 from opportune.profiles.contacts import ContactPlan, Refusal
+from opportune.profiles.terms import Terms
 
 
 def reserve(
     ledger: Ledger, plan: ContactPlan, nodes: Sequence[str], decision_id: str,
-    wanted: Sequence[tuple[Action, Channel]], ghosts: Sequence[tuple[Action, Channel]], at: int, zone: str,
+    wanted: Sequence[tuple[Action, Channel]], ghosts: Sequence[tuple[Action, Channel]], at: int,
+    terms: str | Terms,
 ) -> tuple[int, Refusal] | None:  # fmt: skip
     """Keep room for every contact wanted and return None; or keep none, and return the first refused and why.
 
@@ -27,14 +29,14 @@ def reserve(
     everywhere = merge([ledger.relationship(node) for node in nodes]).contacts
     kept = [mine.contacts] if everywhere is mine.contacts else [everywhere, mine.contacts]
     for number, (action, channel) in enumerate(both):
-        refusal = plan.reserve(everywhere, decision_id, action, channel, at, zone)
+        refusal = plan.reserve(everywhere, decision_id, action, channel, at, terms)
         if refusal:
             for other, _ in both[:number]:
                 for contacts in kept:
                     plan.release(contacts, decision_id, other.name)
             return number, refusal
         if len(kept) > 1:
-            plan.reserve(mine.contacts, decision_id, action, channel, at, zone)
+            plan.reserve(mine.contacts, decision_id, action, channel, at, terms)
     for action, channel in ghosts:
         if channel.push:
             plan.confirm(mine.contacts, decision_id, action, channel, at)

@@ -109,12 +109,27 @@ class Bayes:
 
     def score(self, values: Values, actions: IntArray) -> Posterior:
         out = np.empty((3, len(actions)))
-        bins = self._bins
-        kernels.score(
-            values.numbers, bins.text_rows(values.texts), bins.edges, bins.slots, bins.codes, self._leaf, self._base,
-            self._group, self._root, self._prior, self._mix, self._starts, self._column[actions], out,
-        )  # fmt: skip
+        rows = self._bins.text_rows(values.texts)
+        kernels.score(values.numbers, rows, *self.weights(), self._column[actions], out)
         return Posterior("logit-normal", out[0], out[1], out[2])
+
+    @property
+    def bins(self) -> Bins:
+        """The bins of the inputs."""
+        return self._bins
+
+    @property
+    def columns(self) -> npt.NDArray[np.int64]:
+        """The column of each action."""
+        return self._column
+
+    def weights(self) -> tuple[npt.NDArray[Any], ...]:
+        """Return what `kernels.score` takes between the inputs and the columns."""
+        bins = self._bins
+        return (
+            bins.edges, bins.slots, bins.codes, self._leaf, self._base, self._group, self._root, self._prior,
+            self._mix, self._starts,
+        )  # fmt: skip
 
     def learn_one(
         self, values: Values, action: int, outcome: bool, weight: float = 1.0, at: int = 0, who: int = -1

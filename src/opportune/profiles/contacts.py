@@ -10,7 +10,10 @@ length W then has more than N. Only two things can, and both are told: a hold co
 (`confirm` returns True) and joined histories (`excess`).
 
 Caps and pauses are about marketing: `service` is neither stopped nor counted by a cap. Quiet hours stop all but
-`urgent` service. Every function is a pure function of its arguments; those that change `contacts` change nothing else.
+`urgent` service. What the customer chose (`Terms`) adds caps to those of the catalog and never loosens one; where they
+live says when it is quiet. A plain time zone stands for terms with nothing else.
+
+Every function is a pure function of its arguments; those that change `contacts` change nothing else.
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ import msgspec
 from opportune.catalog.types import Action, Cap, Catalog, Channel, Pause, Quiet
 from opportune.clock import DAY, HOUR, MINUTE, SECOND, parse_span
 from opportune.profiles.history import NEVER, Contact, Contacts, Hold, Index, Reply, Touch, merge, order, scopes
-from opportune.profiles.quiet import is_quiet, local_minutes, quiet_until
+from opportune.profiles.quiet import quiet_until, why_quiet
+from opportune.profiles.terms import NOBODY, Terms
 
 __all__ = ["BOUND", "Contact", "ContactPlan", "Contacts", "Hold", "Refusal", "Reply", "merge"]
 
@@ -100,11 +104,11 @@ class ContactPlan:
             bound=max([BOUND, *(cap.at_most for cap, _, _ in caps)]),
         )
 
-    def blocked(self, contacts: Contacts, at: int) -> list[Refusal]:
+    def blocked(self, contacts: Contacts, at: int, terms: str | Terms = NOBODY) -> list[Refusal]:
         """Return the scopes that caps and pauses close now; the cost grows with this customer's own history alone."""
         found: list[Refusal | None] = []
         most = len(contacts.made) + len(contacts.holds)
-        close = [rule for rule in self.caps if most >= rule[0].at_most]
+        close = [rule for rule in self._caps(terms) if most >= rule[0].at_most]
         if close:
             made, held = contacts.marketing, _held(contacts.holds, at)
             for cap, level, scope in close:
@@ -121,14 +125,20 @@ class ContactPlan:
                         found.append(_paused(pause, name, times, at))
         return [refusal for refusal in found if refusal]
 
-    def quiet(self, channel: Channel, at: int, zone: str) -> list[Refusal]:
-        """Return the scopes that are quiet now in a channel, for a customer in an IANA time zone (`known_zone`)."""
+    def quiet(self, channel: Channel, at: int, terms: str | Terms) -> list[Refusal]:
+        """Return the scopes that are quiet now in a channel."""
         here = f"channel/{channel.name}"
-        found = [_asleep(r, s, at, zone) for r, s in self.quiets if s == here or not s.startswith("channel/")]
+        found = [_asleep(r, s, at, terms) for r, s in self.quiets if s == here or not s.startswith("channel/")]
         return [refusal for refusal in found if refusal]
 
     def why_not(
-        self, contacts: Contacts, action: Action, channel: Channel, at: int, zone: str, decision_id: str | None = None
+        self,
+        contacts: Contacts,
+        action: Action,
+        channel: Channel,
+        at: int,
+        terms: str | Terms,
+        decision_id: str | None = None,
     ) -> Refusal | None:
         """Return the first refusal of an action in a channel; None if it may be made.
 
@@ -142,7 +152,7 @@ class ContactPlan:
         if action.kind == "marketing":
             held = contacts.holds if decision_id is None else _others(contacts.holds, decision_id, action.name)
             live = [h for h in held if h.marketing and h.lives(at)]
-            for cap, level, scope in self.caps:
+            for cap, level, scope in self._caps(terms):
                 if scope in (None, own[level]) and len(contacts.made) + len(live) >= cap.at_most:
                     times = contacts.marketing[level].get(own[level], ())
                     holds = [_lapse(h) for h in live if h.scopes[level] == own[level]]
@@ -153,11 +163,11 @@ class ContactPlan:
                     refusal = refusal or _paused(pause, own[level], times, at)
         for quiet, scope in self.quiets:
             if scope in own:
-                refusal = refusal or _asleep(quiet, scope, at, zone)
+                refusal = refusal or _asleep(quiet, scope, at, terms)
         return refusal
 
     def reserve(
-        self, contacts: Contacts, decision_id: str, action: Action, channel: Channel, at: int, zone: str
+        self, contacts: Contacts, decision_id: str, action: Action, channel: Channel, at: int, terms: str | Terms
     ) -> Refusal | None:
         """Keep room for a contact and return None; or return why there is none, and change nothing.
 
@@ -166,7 +176,7 @@ class ContactPlan:
         """
         if _told(contacts.holds, decision_id, action.name) or _told(contacts.made, decision_id, action.name):
             return None
-        if refusal := self.why_not(contacts, action, channel, at, zone):
+        if refusal := self.why_not(contacts, action, channel, at, terms):
             return refusal
         holds = [h for h in contacts.holds if h.lives(at)]
         if len(holds) >= self.bound:
@@ -254,6 +264,12 @@ class ContactPlan:
         contacts.holds = [h for h in contacts.holds if h.lives(at)]
         self._forget(contacts, at)
 
+    def _caps(self, terms: str | Terms) -> Sequence[tuple[Cap, int, str | None]]:
+        """Return the caps of the catalog and those that the customer chose."""
+        if isinstance(terms, str) or not terms.caps:
+            return self.caps
+        return (*self.caps, *((cap, *_on(cap.on)) for cap in terms.caps))
+
     def _forget(self, contacts: Contacts, at: int) -> None:
         spans = (self.keep_capped, self.keep_counted)
         wanted = [spans if c.marketing else spans[1:] for c in contacts.made]
@@ -292,6 +308,8 @@ def _full(cap: Cap, scope: str, times: Sequence[int], holds: Sequence[int], at: 
     used = len(times) - first + len(holds)
     if used < cap.at_most:
         return None
+    if not cap.at_most:
+        return Refusal(cap.name, scope, _of(used, cap, scope), None)
     # Room comes back when all but N - 1 of those that take it have left.
     until = sorted([*(t + cap.span for t in times[first:]), *holds])[used - cap.at_most]
     reserved = f", {len(holds)} of them reserved" if holds else ""
@@ -308,12 +326,12 @@ def _paused(pause: Pause, scope: str, times: Sequence[int], at: int) -> Refusal 
     return None
 
 
-def _asleep(rule: Quiet, scope: str, at: int, zone: str) -> Refusal | None:
-    minutes = local_minutes(at, zone)
-    if not is_quiet(rule, minutes):
+def _asleep(rule: Quiet, scope: str, at: int, terms: str | Terms) -> Refusal | None:
+    where = Terms((terms,)) if isinstance(terms, str) else terms
+    sentence = why_quiet(rule, at, where)
+    if sentence is None:
         return None
-    sentence = f"quiet from {_clock(rule.start)} to {_clock(rule.end)}, and it is {_clock(minutes)} for the customer"
-    return Refusal(rule.name, scope, sentence, quiet_until(rule, at, zone), False)
+    return Refusal(rule.name, scope, sentence, quiet_until(rule, at, where), False)
 
 
 def _on(on: str) -> Watched:
@@ -399,7 +417,3 @@ def _words(span: int) -> str:
     units = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second"))
     unit, word = next(((u, w) for u, w in units if span % u == 0), units[-1])
     return f"{span // unit} {word}" + ("s" if span // unit != 1 else "")
-
-
-def _clock(minutes: int) -> str:
-    return f"{minutes // 60:02}:{minutes % 60:02}"

@@ -5,38 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from opportune.profiles.choices import join, merged
 from opportune.profiles.spec import ProfileSpec
-from opportune.profiles.state import Said, State
+from opportune.profiles.state import State
 
 
 def merge(states: Iterable[State], spec: ProfileSpec) -> State:
     """Return the merged state of some nodes; `id` is that of the first, which is the person's root.
 
-    Traits and consents: the last write by (at, seq). Features: as their aggregate says. Apart from `id` the order of
-    the states does not matter, nor how they are grouped. A single state is returned as it is; otherwise none is changed
-    and the result is not to be folded into. Features that the spec does not know are left out.
+    Traits, consents and other choices: the last write by (at, seq); of frequencies each one holds. Features: as their
+    aggregate says. Apart from `id` the order of the states does not matter, nor how they are grouped. A single state is
+    returned as it is; otherwise none is changed and the result is not to be folded into. Features that the spec does
+    not know are left out.
     """
     first, *others = states
     if not others:
         return first
-    merged = State(
+    whole = State(
         first.id, first.user, first.seq, first.received, first.first, first.last, dict(first.traits),
         {a.fingerprint: first.features[a.fingerprint] for a in spec.accumulators if a.fingerprint in first.features},
-        dict(first.consents), dict(first.preferences),
+        dict(first.consents), dict(first.preferences), merged([first, *others]),
     )  # fmt: skip
     for state in others:
-        merged.seq = max(merged.seq, state.seq)
-        merged.received = max(merged.received, state.received)
-        merged.first = _of(min, merged.first, state.first)
-        merged.last = _of(max, merged.last, state.last)
+        whole.seq = max(whole.seq, state.seq)
+        whole.received = max(whole.received, state.received)
+        whole.first = _of(min, whole.first, state.first)
+        whole.last = _of(max, whole.last, state.last)
         for name, written in state.traits.items():
-            held = merged.traits.get(name)
+            held = whole.traits.get(name)
             if held is None or written[1:] >= held[1:]:
-                merged.traits[name] = written
-        _join(merged.consents, state.consents)
-        _join(merged.preferences, state.preferences)
-        _merge_features(merged.features, state.features, spec)
-    return merged
+                whole.traits[name] = written
+        join(whole.consents, state.consents)
+        join(whole.preferences, state.preferences)
+        _merge_features(whole.features, state.features, spec)
+    return whole
 
 
 def narrow(states: Sequence[State], spec: ProfileSpec) -> State:
@@ -66,13 +68,6 @@ def _merge_features(into: dict[str, Any], other: dict[str, Any], spec: ProfileSp
             continue
         seen.add(key)
         into[key] = a.aggregate.merge(into[key], held) if key in into else held
-
-
-def _join(into: dict[Any, Said], other: dict[Any, Said]) -> None:
-    for key, word in other.items():
-        held = into.get(key)
-        if held is None or (word.at, word.seq) >= (held.at, held.seq):
-            into[key] = word
 
 
 def _of(best: Any, one: int | None, other: int | None) -> int | None:

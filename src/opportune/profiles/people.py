@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
+from typing import Any
 
 import msgspec
 
 from opportune.errors import BadEvent, Forgotten, NotFound
 from opportune.events import codec
 from opportune.events.types import Event, Joined, LedgerFact, Proposed
+from opportune.profiles.addresses import trait
 from opportune.profiles.consent import Consent, Key
 from opportune.profiles.fold import consents, fold, values
 from opportune.profiles.identity import Identities
@@ -71,8 +73,13 @@ class View:
         return self._until
 
     def consents(self) -> dict[Key, Consent]:
-        """Return the last word on consent per (purpose, channel)."""
+        """Return the last word on consent per (purpose, channel) or (purpose, channel, topic)."""
         return consents(self.state)
+
+    def look(self, name: str, now: int) -> Any:
+        """Return a declared trait or feature at an instant, else what a trait of that name holds, declared or not."""
+        value = self.values(now).get(name)
+        return trait(self.state, name)[1] if value is None else value
 
 
 class People:

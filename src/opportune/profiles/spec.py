@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -49,12 +50,22 @@ class Watch:
 class ProfileSpec:
     """What profiles keep and decide by: declared traits, and features indexed by the event that they watch."""
 
-    def __init__(self, traits: Iterable[Trait], features: Iterable[Feature], time_zone: str) -> None:
-        """Raise `BadInput` for an unknown aggregate or time zone, or a window that does not fit its bucket."""
+    def __init__(
+        self,
+        traits: Iterable[Trait],
+        features: Iterable[Feature],
+        time_zone: str,
+        addresses: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`addresses` names the trait with a customer's address by channel.
+
+        Raise `BadInput` for an unknown aggregate or time zone, or a window that does not fit its bucket.
+        """
         self.traits = tuple(traits)
         self.reads = tuple((t.name, *t.name.partition(".")[::2], TYPED[t.kind]) for t in self.traits)
         self.features = tuple(features)
         self.time_zone = time_zone
+        self.addresses = addresses
         self.declared = frozenset(t.name.partition(".")[0] for t in self.traits) | {t.name for t in self.traits}
         clocks: dict[tuple[str, int], tuple[int, Buckets]] = {}
         self.accumulators = tuple(_accumulator(feature, time_zone, clocks) for feature in self.features)
@@ -65,7 +76,8 @@ class ProfileSpec:
     @classmethod
     def of(cls, catalog: Catalog) -> ProfileSpec:
         """Return the spec of a catalog."""
-        return cls(catalog.traits, catalog.features, catalog.time_zone)
+        addresses = {c.name: c.to for c in catalog.channels if c.to}
+        return cls(catalog.traits, catalog.features, catalog.time_zone, addresses)
 
 
 def _accumulator(

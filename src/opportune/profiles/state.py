@@ -19,17 +19,64 @@ LARGEST_VALUE = 4096
 """Bytes that one trait may take; a larger one is left out and the earlier value stays."""
 
 MOST_CONSENTS = 100
-"""(purpose, channel) pairs per node; when full a refusal replaces the oldest grant and a grant is left out."""
+"""Keys of consent per node; when full a refusal replaces the oldest grant and a grant is left out."""
+
+MOST_ADDRESSES = 20
+"""Addresses that bounced, per node; the oldest leave first."""
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True):
-    """One word about consent, with the sequence number that decides between two of the same instant."""
+    """One word about consent, with the sequence number that decides between two of the same instant.
+
+    `until` ends a grant or a pause; `proof` says where a grant that was given elsewhere can be seen.
+    """
 
     status: Status
     at: int
     seq: int
     source: str = ""
     wording: str = ""
+    language: str = ""
+    method: str = ""
+    until: int | None = None
+    proof: str = ""
+
+
+class Often(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """How often a customer wants to hear from us in a channel: `at_most` within `span` (None: they set no limit)."""
+
+    at: int
+    seq: int
+    at_most: int | None
+    span: int
+
+
+class Prefers(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """The channel that a customer prefers ("": none any more), and whether it is the only one."""
+
+    at: int
+    seq: int
+    channel: str
+    only: bool
+
+
+class Choices(msgspec.Struct, array_like=True):
+    """What a customer chose beside consent itself, and what their consents rest on.
+
+    - `pauses`: key of consent -> the last pause (refused) or resumption (granted).
+    - `proofs`, `refusals`: key -> the last confirmed grant, the last refusal: a later word hides them in `consents`.
+    - `requests`: key -> the last grant that was only asked for; it never hides another word.
+    - `frequency`: channel -> what was chosen, of a merged person by each of the nodes.
+    - `bounced`: channel and digest of an address (`addresses.bounce_key`) -> (at, seq) of its last hard bounce.
+    """
+
+    pauses: dict[tuple[str, ...], Said] = {}
+    proofs: dict[tuple[str, ...], Said] = {}
+    refusals: dict[tuple[str, ...], Said] = {}
+    requests: dict[tuple[str, ...], Said] = {}
+    frequency: dict[str, list[Often]] = {}
+    prefers: Prefers | None = None
+    bounced: dict[str, tuple[int, int]] = {}
 
 
 class State(msgspec.Struct, array_like=True):
@@ -40,7 +87,8 @@ class State(msgspec.Struct, array_like=True):
       latest `at` (None before any event).
     - `traits`: name -> (value, at, seq) of the last write.
     - `features`: fingerprint -> what the aggregate holds (see `features`).
-    - `consents`: (purpose, channel) -> the last word; `preferences`: channel -> the last category preference.
+    - `consents`: (purpose, channel) or (purpose, channel, topic) -> the last word; `preferences`: channel -> the last
+      category preference; `choices`: the rest of what the customer chose, None as long as there is nothing.
     """
 
     id: str = ""
@@ -51,8 +99,9 @@ class State(msgspec.Struct, array_like=True):
     last: int | None = None
     traits: dict[str, tuple[Any, int, int]] = {}
     features: dict[str, Any] = {}
-    consents: dict[tuple[str, str], Said] = {}
+    consents: dict[tuple[str, ...], Said] = {}
     preferences: dict[str, Said] = {}
+    choices: Choices | None = None
 
 
 def dump(state: State) -> bytes:

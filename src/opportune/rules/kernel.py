@@ -109,6 +109,26 @@ def drop(table: Ints, work: Floats, state: Bytes, wanted: Ints, stage: Any, code
 
 
 @_compiled
+def sift(
+    table: Ints, work: Floats, state: Bytes, first: int, numbers: Any, given: Ints, states: Any, wanted: Any,
+    codes: Any, stage: Any,
+) -> None:
+    """For each row of `numbers`, do `drop` with each row of `wanted` and its code in turn, on that row of `stage`.
+
+    The row begins at `work[first]`; `states[i]` are what the rows `given` of the table came to.
+    """
+    work = work.copy()
+    fresh = state.copy()
+    for i in range(len(numbers)):
+        work[first : first + numbers.shape[1]] = numbers[i]
+        fresh[:] = state
+        for j in range(len(given)):
+            fresh[given[j]] = states[i, j]
+        for k in range(len(wanted)):
+            drop(table, work, fresh, wanted[k], stage[i], codes[k])
+
+
+@_compiled
 def _operate(opcode: int, x: float, y: float) -> float:
     if opcode == ADD:
         return x + y

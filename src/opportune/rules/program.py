@@ -78,7 +78,7 @@ class Program:
     def __init__(self, layout: Layout, expressions: Sequence[Expression]) -> None:
         from opportune.rules import kernel  # numba is loaded only by who decides
 
-        self._drop = kernel.drop
+        self._drop, self._sift = kernel.drop, kernel.sift
         code = _Assembler(layout, [expression.tree for expression in expressions])
         self._table, self._work, self._row = code.table, code.work, code.row
         self._rows = slice(code.row, code.row + len(layout))
@@ -102,6 +102,26 @@ class Program:
     ) -> None:
         """Set `stage[i] = code` wherever `stage[i]` is 0, `wanted[i]` >= 0 and condition `wanted[i]` is not TRUE."""
         self._drop(self._table, truth.work, truth.state, wanted, stage, code)
+
+    def sift(
+        self,
+        numbers: npt.NDArray[np.float64],
+        row: Callable[[int], Row],
+        wanted: npt.NDArray[np.int32],
+        codes: npt.NDArray[np.uint8],
+        stage: npt.NDArray[np.uint8],
+    ) -> None:
+        """Do for many rows what `start` and a `drop` with each row of `wanted` and its code in turn do for one.
+
+        `numbers` are those of the rows [n, slots], `row(i)` one of them with its texts, asked for only where a
+        condition needs these; `stage` is [n, conditions asked for].
+        """
+        values = self._given_values
+        given = np.zeros((len(numbers), len(self._given)), np.int8)
+        if values is not None:
+            given[:] = [[TRUE if v else NULL if v is None else FALSE for v in values(row(i))] for i in range(len(given))]
+        start = self._rows.start
+        self._sift(self._table, self._work, self._state, start, numbers, self._given, given, wanted, codes, stage)
 
     def test(self, truth: Truth, index: int) -> bool:
         """Return whether one condition is TRUE."""

@@ -15,6 +15,8 @@ from opportune.decide.types import Chosen, Ghost, Stage
 RANKS = 4096
 """Streams of draws per placement: one per rank, and one for the ramp of new actions."""
 
+NOTHING_LEFT = "no action is left after policy, consent and contact limits"
+
 ARBITRATE, LIMIT = Stage.ARBITRATE, Stage.LIMIT
 
 
@@ -27,7 +29,7 @@ def arbitrate(board: Board) -> Board:
     assert scores is not None
     board.reasons[ARBITRATE] = lambda i: "lost to what was worth more"
     if not len(scores.index):
-        board.silence = "no action is left after policy, consent and contact limits"
+        board.silence = NOTHING_LEFT
         return board
     policy = way(board)
     left = np.empty(len(scores.index), np.bool_)
@@ -90,6 +92,14 @@ def _chosen(board: Board, i: int, rank: int, drawn: float, probability: float) -
     )
 
 
+def not_worth(best: str, priority: float, placement: str, price: float) -> str:
+    """Say why silence won."""
+    return (
+        f"nothing is worth the attention: the best, {best}, is worth {priority:.4g} and a contact in "
+        f"{placement} must be worth {price:.4g}"
+    )
+
+
 def _silence(board: Board, left: np.ndarray, chances: Chances | None) -> None:
     s = board.scores
     assert s is not None
@@ -98,10 +108,7 @@ def _silence(board: Board, left: np.ndarray, chances: Chances | None) -> None:
     best = int(np.argmax(np.where(left, s.priority, -np.inf)))
     name = board.plan.actions[int(s.index[best])].name
     probability = float(chances.each[best]) if chances else math.nan
-    board.silence = (
-        f"nothing is worth the attention: the best, {name}, is worth {s.priority[best]:.4g} and a contact in "
-        f"{board.place.name} must be worth {s.price:.4g}"
-    )
+    board.silence = not_worth(name, float(s.priority[best]), board.place.name, s.price)
     board.ghost = Ghost(
         name, board.place.name, board.place.channel.name, float(s.p[best]), probability, "price"
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from opportune.catalog.profile_sections import LEVER_BOUNDS
 from opportune.decide.board import Board
+from opportune.decide.plan import Plan
 from opportune.decide.scores import BASE, BASELINE, WORTH, C, Floats, Ints, L, Scores, V, gather, weigh
 from opportune.decide.types import Stage
 from opportune.predictors.base import Values
@@ -22,8 +25,7 @@ def score(board: Board) -> Board:
     """Score the candidates still in: priority = (P - baseline where incremental) x C x V x L, each part switchable."""
     plan, snapshot, settings = board.plan, board.snapshot, board.plan.catalog.model
     on = settings.factors
-    lever = plan.lever if board.percent is None else 1 + np.clip(board.percent, *LEVER_BOUNDS) / 100
-    index, table, service = gather(board.stage, plan.value, lever, plan.marketing)
+    index, table, service = gather(board.stage, plan.value, levers(board), plan.marketing)
     values = inputs(board)
     posterior = snapshot.model.score(values, index)
     p, a, b, family = posterior.p, posterior.a, posterior.b, posterior.family
@@ -34,7 +36,7 @@ def score(board: Board) -> Board:
     if plan.valued:
         _value(board, index, table[V])
     if plan.weights:
-        table[C] = _context(board, index)
+        table[C] = context_weights(plan, board.holds(plan.weighed))[index]
     if on != EVERY:
         for name, row in (("C", C), ("V", V), ("L", L)):
             table[row] = table[row] if name in on else 1.0
@@ -71,13 +73,18 @@ def _known(board: Board) -> bool:
     return False
 
 
-def _context(board: Board, index: Ints) -> Floats:
-    plan = board.plan
+def levers(board: Board) -> Floats:
+    """Return L of every action, with what situations raise."""
+    return board.plan.lever if board.percent is None else 1 + np.clip(board.percent, *LEVER_BOUNDS) / 100
+
+
+def context_weights(plan: Plan, holding: Sequence[bool]) -> Floats:
+    """Return C of every action, where these of the plan's context weights hold."""
     percent = np.zeros(len(plan.actions))
-    for (_, positions, added), holds in zip(plan.weights, board.holds(plan.weighed), strict=True):
+    for (_, positions, added), holds in zip(plan.weights, holding, strict=True):
         if holds:
             percent[positions] += added
-    return 1 + np.clip(percent[index], *LEVER_BOUNDS) / 100
+    return 1 + np.clip(percent, *LEVER_BOUNDS) / 100
 
 
 def _value(board: Board, index: Ints, value: Floats) -> None:

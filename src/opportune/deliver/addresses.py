@@ -87,7 +87,8 @@ def check(url: str, allow_private: bool) -> tuple[str, str, int]:
     """
     parts, port = _split(url)
     if parts.scheme not in PORTS or (parts.scheme == "http" and not allow_private):
-        raise _bad(url, "does not begin with https://", "write https://, or start the server with --private-webhooks")
+        cure = "write https://, or allow private addresses (--private-webhooks; `allow_private: true` of a channel)"
+        raise _bad(url, "does not begin with https://", cure)
     if parts.username is not None or parts.password is not None:
         raise BadInput("a URL holds a user name or password; leave out what stands before the @")
     if port not in PORTS.values() and not allow_private:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opportune.api.addresses import Target, check, lookup, public, resolve
+from opportune.deliver.addresses import Target, check, lookup, public, resolve
 from opportune.errors import BadInput
 
 SPECIAL_4 = (

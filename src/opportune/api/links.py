@@ -1,0 +1,55 @@
+"""The links of a message back to the hub: unsubscribe, the customer's own page, and links whose clicks are heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from opportune.api.door import Door
+from opportune.clock import DAY
+from opportune.deliver import links
+from opportune.outgoing import Leaving
+
+GOOD_FOR = 400 * DAY
+"""How long the links of a message work: people unsubscribe by old mail, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """`known` are those that templates use, `headers` those that mail programs show as a button.
+
+    `make` turns another link of the message into the one that is sent. `picture` tells when an e-mail is opened; None:
+    that is not asked.
+    """
+
+    known: dict[str, str]
+    headers: dict[str, str]
+    make: Callable[[str], str]
+    picture: str | None = None
+
+
+def links_of(door: Door, one: Leaving) -> Links:
+    """Return the links of a message that is leaving."""
+    send, hub = one.send, door.hub
+    expires, base = one.at + GOOD_FOR, door.public_url
+    data = {"s": send.subject, "d": send.decision_id, "a": send.action, "c": send.channel}
+    token = door.signer.sign("message", data, expires)
+    page = f"{base}/preferences/{token}"
+    known = {"why": f"{page}#why"}
+    if send.kind == "marketing":
+        known |= {"unsubscribe": f"{base}/u/{token}", "preferences": page}
+    one_click = one.channel.form == "email" and send.kind == "marketing"
+    headers = {
+        "List-Unsubscribe": f"<{known['unsubscribe']}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    } if one_click else {}  # fmt: skip
+
+    def click(url: str) -> str:
+        return f"{base}/c/{door.signer.sign('click', {**data, 'u': url}, expires)}"
+
+    sender = hub.plan.catalog.sender
+    campaign = one.action.campaign or one.action.name
+    marks = links.utm(sender.name or "opportune", send.channel, campaign, f"{send.action}/{send.treatment}")
+    make = links.maker(click if "clicks" in one.channel.track else None, sender.website, marks, known.values())
+    opens = one.channel.form == "email" and "opens" in one.channel.track
+    return Links(known, headers, make, f"{base}/o/{token}.gif" if opens else None)

@@ -1,0 +1,250 @@
+"""The same decision for a whole audience: chunk by chunk on all cores, each answer the online one to the bit.
+
+A chunk of profiles is read from the store, its values are laid side by side (`sheet`), consent, situations and contact
+limits are asked once of equals (`verdicts`), conditions, scores and draws run in kernels that call those of a single
+decision (`kernels`). What is rare (the standing random arm, holdouts) or has no kernel (ways to explore other than
+Thompson sampling, other predictors) goes through `decide.pipeline.decide` itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from opportune.batch.kernels import FACTORS, choose_many
+from opportune.batch.rows import Rows, Tally, without_date
+from opportune.batch.sheet import Reader, Sheet
+from opportune.batch.source import Page, Source
+from opportune.batch.verdicts import Judge, Verdict, Verdicts
+from opportune.decide.pipeline import decide
+from opportune.decide.plan import Place, Plan
+from opportune.decide.stages.assign import arm_of
+from opportune.decide.stages.score import BASELINE_POSITIVES, EVERY, NOBODY
+from opportune.decide.types import Request, Snapshot, Stage
+from opportune.learn.brain import Brain
+from opportune.predictors.bayes import Bayes
+from opportune.profiles.people import People
+from opportune.rules import Expression, parse
+from opportune.rules.program import Program
+from opportune.store.base import Store
+from opportune.store.vault import Vault
+
+CHUNK = 2048
+"""Customers that are decided at a time: fewer where a catalog has very many actions."""
+
+CELLS = 4_000_000
+"""Actions times customers of a chunk, at most."""
+
+CONDITIONS = np.array([Stage.ELIGIBLE, Stage.APPLICABLE, Stage.SUITABLE, Stage.SUITABLE], np.uint8)
+
+
+class Parts(Protocol):
+    """What a batch needs of a hub."""
+
+    store: Store
+    vault: Vault
+    people: People
+    plan: Plan
+    brain: Brain
+
+    def group(self) -> AbstractContextManager[None]:
+        """Let nobody else write meanwhile."""
+
+
+def decide_all(
+    hub: Parts,
+    placement: str,
+    who: Iterable[str] | Expression | None = None,
+    *,
+    at: int,
+    seed_of: Callable[[str], int],
+    limit: int = 1,
+    flow: str = "",
+    probabilities: bool = True,
+    tally: Tally | None = None,
+    workers: int = 2,
+) -> Iterator[Rows]:
+    """Yield what customers would get in a placement at an instant, many at a time; nothing is left behind.
+
+    `who` are pseudonyms (then rows come in that order), a condition over a customer's values (see `audience`), or None
+    for everybody; those come in the order of pseudonyms. Pseudonyms that stand for nobody are left out. `seed_of`
+    gives the seed of a decision by the id of the customer: with that of a peek each answer is that of a peek. The
+    profiles are those at the start or, where the hub goes on meanwhile, later; the model is that of the start. Rows are
+    counted in `tally`. Memory is bounded: no more than `workers` + 2 chunks exist at a time. Raises `BadRequest` for an
+    unknown placement.
+    """
+    with hub.group():
+        hub.people.save()
+        brain = Brain.restore(hub.brain.snapshot())
+    everybody = who is None or isinstance(who, Expression)
+    job = _Job(hub, brain, hub.plan.place(placement), who if isinstance(who, Expression) else None, at, seed_of,
+               limit, flow, probabilities)  # fmt: skip
+    size = max(min(CHUNK, CELLS // max(len(hub.plan.actions), 1)), 1)
+    pages = job.source.pages(size, None if everybody else who)  # type: ignore[arg-type]
+    waiting: deque[Future[tuple[Rows, Counter[tuple[str, str]]]]] = deque()
+    pool = ThreadPoolExecutor(workers, "batch")
+    try:
+        for page in pages:
+            waiting.append(pool.submit(job.decided, page))
+            if len(waiting) > workers:
+                yield from _told(waiting.popleft(), tally)
+        while waiting:
+            yield from _told(waiting.popleft(), tally)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def audience(plan: Plan, condition: str) -> Expression:
+    """Return the condition of an audience, checked against the names of a catalog: the same SQL as in the catalog."""
+    return parse(condition, {name.name: name.kind for name in plan.catalog.names})
+
+
+def _told(done: Future[tuple[Rows, Counter[tuple[str, str]]]], tally: Tally | None) -> Iterator[Rows]:
+    rows, reasons = done.result()
+    if tally is not None:
+        tally.add(rows, reasons)
+    if len(rows):
+        yield rows
+
+
+class _Job:
+    """One pass over an audience."""
+
+    def __init__(
+        self, hub: Parts, brain: Brain, place: Place, condition: Expression | None, at: int,
+        seed_of: Callable[[str], int], limit: int, flow: str, probabilities: bool,
+    ) -> None:  # fmt: skip
+        self.plan, self.place, self.at, self.limit = hub.plan, place, at, limit
+        self.seed_of, self.flow, self.probabilities = seed_of, flow, probabilities
+        self.brain = brain
+        self.source = Source(hub.store, hub.vault)
+        self.quick = _Quick.of(self.plan, brain)
+        models = (self.quick.model, self.quick.baseline) if self.quick else ()
+        constants = condition.constants if condition else ()
+        self.reader = Reader(self.plan, hub.people.spec, self.source, place, at, models, constants)
+        self.judge = Judge(self.plan, place, at)
+        self.audience = Program(self.reader.layout, [condition]) if condition else None
+        self.conditions = np.stack([self.plan.eligible, self.plan.applicable, self.plan.suitable, self.plan.helps])
+
+    def decided(self, page: Page) -> tuple[Rows, Counter[tuple[str, str]]]:
+        """Return what the people of a page get, and what held them back."""
+        sheet = self.reader.read(self.source.open(page))
+        if self.audience:
+            outside = np.zeros((len(sheet.subjects), 1), np.uint8)
+            self.audience.sift(sheet.numbers, sheet.row, np.zeros((1, 1), np.int32), np.ones(1, np.uint8), outside)
+            sheet = sheet.keep(outside[:, 0] == 0)
+        if not sheet.subjects:
+            return self._rows(sheet), Counter()
+        verdicts = self.judge.judge(sheet)
+        rows = self._rows(sheet)
+        quick = np.array([not arm for arm in rows.arm]) if self.quick else np.zeros(len(rows), np.bool_)
+        if self.quick and quick.any():
+            self._sift(sheet, verdicts, rows)
+            self.quick.choose(self, sheet, verdicts, rows, quick)
+        for i in np.flatnonzero(~quick).tolist():
+            self._one(sheet, verdicts.each[i], rows, i)
+        return rows, self._reasons(verdicts)
+
+    def _rows(self, sheet: Sheet) -> Rows:
+        n, limit, m = len(sheet.subjects), self.limit, len(self.plan.actions)
+        model = self.plan.catalog.model
+        price = self.place.price
+        return Rows(
+            plan=self.plan, place=self.place, flow=self.flow, at=self.at, subjects=sheet.subjects,
+            customers=sheet.customers,
+            seeds=np.array([self.seed_of(customer) for customer in sheet.customers], np.uint64),
+            chosen=np.full((n, limit), -1, np.int32), factors=np.full((n, limit, FACTORS), np.nan),
+            silence=np.zeros(n, np.uint8),
+            price=np.array([self.plan.price(self.place, sheet.row(i)) for i in range(n)])
+            if isinstance(price, Expression) else np.full(n, price, np.float64),
+            arm=[arm_of(model, customer) for customer in sheet.customers],
+            ghost=np.full(n, -1, np.int32), ghosts=np.full((n, 3), np.nan), totals=np.zeros((n, 2)),
+            candidates=np.zeros(n, np.int32), pushed=np.zeros(n, np.bool_), stage=np.zeros((n, m), np.uint8),
+        )  # fmt: skip
+
+    def _sift(self, sheet: Sheet, verdicts: Verdicts, rows: Rows) -> None:
+        """Find where actions fall before they are scored."""
+        rows.stage[:] = verdicts.start[verdicts.start_of]
+        self.plan.program.sift(sheet.numbers, sheet.row, self.conditions, CONDITIONS, rows.stage)
+        shut = np.flatnonzero(verdicts.closed.any(axis=1)[verdicts.closed_of])
+        stage = rows.stage[shut]
+        stage[(stage == 0) & verdicts.closed[verdicts.closed_of[shut]]] = Stage.CONTACT
+        rows.stage[shut] = stage
+
+    def _one(self, sheet: Sheet, verdict: Verdict, rows: Rows, i: int) -> None:
+        """Decide for one customer as for any request."""
+        plan, brain = self.plan, self.brain
+        request = Request(
+            sheet.customers[i], (self.place.name,), self.at, int(rows.seeds[i]), self.limit,
+            probabilities=self.probabilities,
+        )  # fmt: skip
+        snapshot = Snapshot(
+            plan, brain.model, brain.baseline, sheet.row(i), {self.place.channel.name: verdict.allowed},
+            verdict.refusals, brain.answers, brain.baseline_positives,
+        )  # fmt: skip
+        rows.put(i, decide(request, snapshot).answers[0])
+
+    def _reasons(self, verdicts: Verdicts) -> Counter[tuple[str, str]]:
+        """Count customers by what consent, situations and contact limits said of them."""
+        here, found = f"channel/{self.place.channel.name}", Counter[tuple[str, str]]()
+        kinds = {id(v): v for v in verdicts.each}
+        for key, count in Counter(map(id, verdicts.each)).items():
+            verdict = kinds[key]
+            found.update({("consent", w): count for w in {without_date(w) for w in verdict.allowed if w}})
+            rules = {r.rule for r in verdict.refusals if r.scope == here or not r.scope.startswith("channel/")}
+            found.update({("contact", rule): count for rule in rules})
+        for holding, count in Counter(verdicts.holding).items():
+            for situation, holds in zip(self.plan.situations, holding):
+                if holds:
+                    found["situation", situation.name] += count
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Quick:
+    """A plan whose scores and draws have kernels."""
+
+    model: Bayes
+    baseline: Bayes
+    positives: Any
+    ramp: int
+    compared: bool
+    incremental: bool
+
+    @classmethod
+    def of(cls, plan: Plan, brain: Brain) -> _Quick | None:
+        """Return None for a plan that has to be decided one customer at a time."""
+        settings, model, baseline = plan.catalog.model, brain.model, brain.baseline
+        if not (isinstance(model, Bayes) and isinstance(baseline, Bayes)):
+            return None
+        if settings.explore != "thompson" or settings.width == 0 or settings.factors != EVERY:
+            return None
+        ramp = settings.ramp if brain.answers >= settings.ramp else 0
+        found = brain.baseline_positives
+        incremental = settings.arbitrate == "incremental" and found >= BASELINE_POSITIVES
+        return cls(model, baseline, model.positives() if ramp else NOBODY, ramp, bool(found), incremental)
+
+    def choose(self, job: _Job, sheet: Sheet, verdicts: Verdicts, rows: Rows, taken: Any) -> None:
+        """Score what is left and draw."""
+        plan, n = job.plan, len(rows)
+        values, value_of = plan.value[None], np.zeros(n, np.int64)
+        if plan.valued:
+            values, value_of = np.tile(plan.value, (n, 1)), np.arange(n)
+            for position, expression in plan.valued:
+                for i in np.flatnonzero(rows.stage[:, position] == 0).tolist():
+                    values[i, position] = plan.number(expression, sheet.row(i)) or 0.0
+        texts = sheet.text_rows(self.model)
+        choose_many(
+            taken, sheet.numbers, plan.number_slots, texts, self.model.weights(), self.model.columns,
+            self.baseline.weights(), sheet.text_rows(self.baseline) if self.compared else texts, self.baseline.columns,
+            self.compared, self.incremental, values, value_of, verdicts.lever, verdicts.start_of, verdicts.context,
+            verdicts.context_of, bool(plan.weights), plan.marketing, plan.worthy, plan.catalog.model.width,
+            self.positives, self.ramp, rows.price, rows.seeds, job.probabilities, rows.stage, rows.chosen, rows.factors,
+            rows.silence, rows.ghost, rows.ghosts, rows.totals, rows.candidates, rows.pushed,
+        )  # fmt: skip

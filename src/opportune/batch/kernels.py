@@ -1,0 +1,116 @@
+"""The scores and the draws of many customers, one after the other, by the kernels that a single decision calls."""
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from opportune.decide.scores import BASE, BASELINE, PRIORITY, WORTH, C, L, P, V, gather_kernel, weigh
+from opportune.decide.selection import FLOOR, draw, probabilities
+from opportune.predictors import kernels
+
+LOGIT_NORMAL = 0
+
+FACTORS = 8
+"""Numbers per chosen action: P, baseline, C, V, L, priority, the draw, the probability."""
+
+CHOSEN, NOTHING_LEFT, NOT_WORTH = range(3)
+"""Why there is silence, if there is."""
+
+SCORE, ARBITRATE = 8, 9
+"""The stages of `decide.types.Stage` that are reached here."""
+
+
+@njit(cache=True, nogil=True)
+def choose_many(
+    taken, numbers, slots, texts, model, columns, baseline, baseline_texts, baseline_columns, compared, incremental,
+    values, value_of, levers, lever_of, contexts, context_of, weighed, marketing, worthy, width, positives, ramp, prices,
+    seeds, told, stage, chosen, factors, silence, ghost, ghosts, totals, candidates, pushed,
+):  # fmt: skip
+    """Do for each row with `taken` what `score` and `arbitrate` do for one customer, from `stage` on.
+
+    `model` and `baseline` are what `Bayes.weights` gives, `columns` those of every action; `compared` says whether the
+    baseline is told, `incremental` whether it is taken off, `told` whether selection probabilities are. Filled in:
+    `stage`, `chosen` [n, limit] with positions (-1: none), `factors` [n, limit, FACTORS], `silence`, `ghost` with the
+    best that was not worth its price and its (P, probability, priority) in `ghosts`, `totals` (P(silence), discarded),
+    `candidates`, `pushed`.
+    """
+    for i in range(len(stage)):
+        if not taken[i]:
+            continue
+        index, table, service = gather_kernel(stage[i], values[value_of[i]], levers[lever_of[i]], marketing)
+        inputs = numbers[i].take(slots).astype(np.float32)
+        out = _scored(model, columns, inputs, texts[i], index)
+        if compared:
+            table[BASELINE] = _scored(baseline, baseline_columns, inputs, baseline_texts[i], index)[0]
+            if incremental:
+                table[BASE] = table[BASELINE]
+        if weighed:
+            for k in range(len(index)):
+                table[C, k] = contexts[context_of[i], index[k]]
+        weigh(table, index, out[0], out[1], out[2], True, width, positives, ramp)
+        if not worthy:
+            index, table, service = _worthy(stage[i], index, table, service)
+        n, price = len(index), prices[i]
+        candidates[i] = n
+        if n == 0:
+            silence[i] = NOTHING_LEFT
+            continue
+        left = np.ones(n, np.bool_)
+        for rank in range(min(chosen.shape[1], n)):
+            winner, drawn = draw(LOGIT_NORMAL, table, index, left, service, price, seeds[i], rank)
+            each, silent, discarded = np.full(n, np.nan), np.nan, np.nan
+            if told:
+                each, silent, discarded = probabilities(LOGIT_NORMAL, table, left, service, price)
+                if rank == 0:
+                    totals[i, 0], totals[i, 1] = silent, discarded
+            if winner < 0:
+                if rank == 0:
+                    best = _best(table, left)
+                    silence[i], ghost[i] = NOT_WORTH, index[best]
+                    ghosts[i, 0], ghosts[i, 1], ghosts[i, 2] = table[P, best], each[best], table[PRIORITY, best]
+                break
+            chosen[i, rank] = index[winner]
+            for f, row in enumerate((P, BASELINE, C, V, L, PRIORITY)):
+                factors[i, rank, f] = table[row, winner]
+            factors[i, rank, 6] = drawn
+            factors[i, rank, 7] = max(each[winner], FLOOR) if told else np.nan
+            left[winner] = False
+        if chosen[i, 0] >= 0:
+            pushed[i] = index[table[P].argmax()] != chosen[i, 0]
+        for k in range(n):
+            if left[k]:
+                stage[i, index[k]] = ARBITRATE
+
+
+@njit(cache=True, nogil=True)
+def _scored(model, columns, numbers, texts, index):
+    out = np.empty((3, len(index)))
+    edges, slots, codes, leaf, base, group, root, prior, mix, starts = model
+    kernels.score(
+        numbers, texts, edges, slots, codes, leaf, base, group, root, prior, mix, starts, columns[index], out
+    )
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _worthy(stage, index, table, service):
+    """Drop what has no value for this customer."""
+    worth = table[WORTH] > 0
+    for k in range(len(index)):
+        if not worth[k]:
+            stage[index[k]] = SCORE
+    kept = np.empty((len(table), worth.sum()))
+    for row in range(len(table)):
+        kept[row] = table[row][worth]
+    return index[worth], kept, service[worth]
+
+
+@njit(cache=True, nogil=True)
+def _best(table, left):
+    best = -1
+    for k in range(len(left)):
+        if left[k] and (best < 0 or table[PRIORITY, k] > table[PRIORITY, best]):
+            best = k
+    return best

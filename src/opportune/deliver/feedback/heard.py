@@ -1,0 +1,90 @@
+"""One thing heard about a message that was sent, whoever told it, and the event that it becomes."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any, Literal, NamedTuple
+from urllib.parse import unquote
+
+import msgspec
+
+from opportune.clock import format_instant
+
+What = Literal["delivered", "bounced", "complained", "opened", "clicked", "unsubscribed", "replied"]
+Kind = Literal["hard", "soft", ""]
+
+EVENTS: dict[What, str] = {
+    "delivered": "Message Delivered",
+    "bounced": "Message Bounced",
+    "complained": "Message Complained",
+    "opened": "Message Opened",
+    "clicked": "Message Clicked",
+    "unsubscribed": "Message Unsubscribed",
+    "replied": "Message Replied",
+}
+
+LONGEST = 500
+"""Characters of a reason, an address of the web or the name of a program that are kept."""
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What a provider says of one message.
+
+    `key` is the send key that it names, "" where it names none. `id` is the same each time that the provider tells the
+    same thing. `kind` is that of a bounce. `machine` is the provider's own verdict on an open or a click, None where it
+    has none; `agent` the program that acted. A reply by SMS has the sender's `address` and a `text`.
+    """
+
+    what: What
+    key: str = ""
+    id: str = ""
+    at: int | None = None
+    kind: Kind = ""
+    reason: str = ""
+    url: str = ""
+    agent: str = ""
+    machine: bool | None = None
+    address: str = ""
+    text: str = ""
+
+
+class SendKey(NamedTuple):
+    """The parts of a send key."""
+
+    decision_id: str
+    action: str
+    channel: str
+
+
+def send_key(text: str) -> SendKey | None:
+    """Return the parts of a send key, as it is or percent-encoded; None for any other text.
+
+    >>> send_key("01J%3Akeep_bundle%3Aemail")
+    SendKey(decision_id='01J', action='keep_bundle', channel='email')
+    """
+    decision_id, _, rest = unquote(text.strip()).partition(":")
+    action, _, channel = rest.rpartition(":")
+    return SendKey(decision_id, action, channel) if decision_id and action and channel else None
+
+
+def digest(*parts: str) -> str:
+    """Return a short text that is the same for the same parts, and says nothing of them."""
+    return blake2b("\x1f".join(parts).encode("utf-8", "replace"), digest_size=15).hexdigest()
+
+
+def event_of(heard: Heard, who: dict[str, str], send: SendKey, actor: str = "") -> dict[str, Any]:
+    """Return the track call that something heard becomes; `who` holds the userId or the anonymousId.
+
+    Its properties name the message by `decision`, `action` and `channel`, without what is empty. The messageId makes
+    what is told twice one event.
+    """
+    said = {
+        "decision": send.decision_id, "action": send.action, "channel": send.channel, "kind": heard.kind,
+        "reason": heard.reason[:LONGEST], "url": heard.url[:LONGEST], "actor": actor,
+    }  # fmt: skip
+    call = {
+        "type": "track", "event": EVENTS[heard.what], **who,
+        "properties": {name: value for name, value in said.items() if value},
+        "messageId": f"{heard.what}-{digest(heard.id or repr(heard), *send)}",
+    }  # fmt: skip
+    return call if heard.at is None else {**call, "timestamp": format_instant(heard.at)}

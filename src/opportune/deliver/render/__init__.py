@@ -1,0 +1,1 @@
+"""Making messages: Liquid with limits, in a process of its own."""

@@ -1,0 +1,55 @@
+"""Sample customers, on whom templates are tried before anybody gets them: what real profiles do to texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opportune.catalog.types import Action, Catalog
+from opportune.deliver import person
+from opportune.deliver.person import context
+from opportune.rules import Kind
+
+NOW = 1_767_258_000_000_000
+"""2026-01-01T09:00:00Z"""
+
+LINKS = {name: f"https://example.com/{name}" for name in person.LINKS}
+"""Links as messages have them, leading nowhere."""
+
+_LONG = "Maximiliana-" * 17
+_SAMPLES: dict[str, tuple[dict[str, str], str, float]] = {
+    "an ordinary customer": ({"first_name": "Maya", "last_name": "Kruse", "salutation": "Ms"}, "silver", 12.5),
+    "a customer with names of 200 characters": ({"first_name": _LONG[:200], "last_name": _LONG[:200]}, _LONG[:200], 1),
+    "a customer who writes from right to left": ({"first_name": "مايا", "last_name": "حداد"}, "فضّي", 3),
+    "a customer whose name has quotes, markup and line breaks": (
+        dict.fromkeys(("first_name", "last_name"), "O\"Neil' <script>alert(1)</script>\r\nBcc: all 👋🏽"),
+        "<b>'\"&\n{{ traits }}",
+        -1.005,
+    ),
+    "a customer whose numbers are zero": ({"name": "Maya Kruse"}, "", 0),
+    "a customer whose numbers are huge": ({"name": "Maya Kruse"}, "silver", 999_999_999_999.99),
+}
+"""Name traits, what any other text trait holds, and what any number is."""
+
+
+def samples(catalog: Catalog, action: Action, language: str) -> dict[str, dict[str, Any]]:
+    """Return a context for each kind of sample customer who reads a language, by what is special about them."""
+    nobody = context(
+        "sample", {"language": language}, {}, catalog, NOW, catalog.time_zone, action, None, links=LINKS
+    )
+    people = {what: _person(catalog, action, language, what) for what in _SAMPLES}
+    return {"a customer of whom nothing is known": nobody, **people}
+
+
+def ordinary(catalog: Catalog, action: Action, language: str) -> dict[str, Any]:
+    """Return the context of the sample customer with whom nothing is special."""
+    return _person(catalog, action, language, "an ordinary customer")
+
+
+def _person(catalog: Catalog, action: Action, language: str, what: str) -> dict[str, Any]:
+    names, text, number = _SAMPLES[what]
+    held: dict[Kind, Any] = {Kind.TEXT: text, Kind.NUMBER: number, Kind.BOOL: True, Kind.TIME: NOW}
+    traits = {t.name: held[t.kind] for t in catalog.traits} | names | {"language": language}
+    values = {f.name: held[f.kind] for f in catalog.features}
+    return context(
+        "sample", traits, values, catalog, NOW, catalog.time_zone, action, number, "sample", links=LINKS
+    )

@@ -1,0 +1,101 @@
+"""What a look at a catalog shares: which actions and treatments a standard is about, their texts, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import partial
+
+from opportune.catalog.node import Node, Spot
+from opportune.catalog.places import Locate
+from opportune.catalog.types import Action, Catalog, Standard, Treatment
+from opportune.deliver.standards.wording import Reading, Source, block, languages_of, read, sources
+from opportune.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A treatment in one language: `all` its texts, and those of the fields that a standard is about."""
+
+    action: Action
+    treatment: Treatment
+    language: str
+    all: tuple[Source, ...]
+    chosen: tuple[Source, ...]
+
+    def __str__(self) -> str:
+        return f"treatment `{self.treatment.name}` of action `{self.action.name}`"
+
+
+@dataclass(slots=True)
+class Looking:
+    """One look at a catalog: the problems found so far, and how to find values in the files."""
+
+    catalog: Catalog
+    locate: Locate
+    problems: list[Problem] = field(default_factory=list)
+    _read: dict[tuple[str, Source, bool, bool, bool], Reading] = field(default_factory=dict)
+
+    def tell(self, standard: Standard, spot: Spot, what: str, cure: str, warns: bool = False) -> None:
+        told = f"{what} (standard `{standard.name}`)"
+        self.problems.append(Problem(told, cure, spot.line, spot.column, spot.file, standard.warns or warns))
+
+    def actions(self, standard: Standard) -> Iterator[Action]:
+        """Yield the actions that a standard is about; for a scope of a channel, those that speak in it."""
+        for action in self.catalog.actions:
+            if standard.kind in (None, action.kind) and any(covers(standard, action, t) for t in action.treatments):
+                yield action
+
+    def wordings(self, standard: Standard) -> Iterator[Wording]:
+        """Yield what a standard is about, treatment by treatment and language by language."""
+        for action in self.actions(standard):
+            for treatment in action.treatments:
+                if covers(standard, action, treatment):
+                    for language in languages_of(self.catalog, treatment):
+                        if not standard.languages or any(_is(language, wanted) for wanted in standard.languages):
+                            found = tuple(sources(treatment, language))
+                            yield Wording(action, treatment, language, found, _chosen(standard, found))
+
+    def read(
+        self, language: str, source: Source, *, case: bool = False, liquid: bool = False, always: bool = False
+    ) -> Reading:
+        """Return a text as read in a language (see `wording.read`); each is read once."""
+        key = (language, source, case, liquid, always)
+        if key not in self._read:
+            blocks = partial(block, self.catalog, language)
+            self._read[key] = read(source, blocks, case=case, liquid=liquid, always=always)
+        return self._read[key]
+
+    def spot(self, wording: Wording, reading: Reading, offset: int) -> Spot:
+        """Return where in the files a character that is read was written."""
+        source, at = reading.at(offset)
+        node = self.locate(*source.path) if source.path[0] == "blocks" else self.node(wording, *source.path)
+        if node.value != source.text:
+            return node.spot
+        return node.inside(source.text.count("\n", 0, at) + 1, at - source.text.rfind("\n", 0, at))
+
+    def home(self, wording: Wording, reading: Reading, offset: int) -> str:
+        """Return in words what says a character that is read: a block, the same for whoever uses it, or a treatment."""
+        source, _ = reading.at(offset)
+        return f"block `{source.path[1]}`" if source.path[0] == "blocks" else str(wording)
+
+    def node(self, wording: Wording, *path: str | int) -> Node:
+        """Return the node of a value of a treatment, or the nearest that there is."""
+        return self.locate("actions", wording.action.name, "treatments", wording.treatment.name, *path)
+
+
+def covers(standard: Standard, action: Action, treatment: Treatment) -> bool:
+    """Whether any scope of a standard is about a treatment."""
+    group = f"{action.issue}/{action.group}"
+    around = ("all", action.issue, group, f"action/{action.name}", f"channel/{treatment.channel}")
+    return any(scope in around for scope in standard.on)
+
+
+def _is(language: str, wanted: str) -> bool:
+    return language == wanted or language.startswith((f"{wanted}-", f"{wanted}_"))
+
+
+def _chosen(standard: Standard, found: tuple[Source, ...]) -> tuple[Source, ...]:
+    globs = standard.fields
+    return tuple(s for s in found if not globs or any(fnmatchcase(s.key, glob) for glob in globs))

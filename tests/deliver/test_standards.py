@@ -1,0 +1,352 @@
+"""Standards: what is found, what is not, and where in the files it stands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
+
+from opportune.catalog import from_data, to_data
+from opportune.catalog.project import write_project
+from opportune.catalog.types import Catalog
+from opportune.cli import app
+from opportune.deliver import gate, standards
+from opportune.deliver.standards.texts import folded
+from opportune.deliver.standards.wording import Source, read
+from opportune.errors import BadCatalog, Problem
+
+FILE = """\
+currency: EUR
+time_zone: UTC
+traits:
+  - {name: religion, type: text}
+  - {name: plan, type: text}
+  - {name: tax, type: number}
+features:
+  - {name: clinic_views, event: Page Viewed, where: "page = 'diabetes'", aggregate: count, window: 7d, by: 1d}
+context_weights:
+  - {on: all, when: plan = 'gold', percent: 10}
+  - {on: all, when: religion IS NULL, percent: 5}
+model: {predictors: [plan, religion]}
+placements:
+  - {name: app.home, channel: app, price: 0.1 * clinic_views}
+  - {name: email.weekly, channel: email}
+blocks:
+  end:
+    en: |
+      Yours
+      The best team, Acme Ltd
+    de: Ihre Acme
+actions:
+  - name: tv
+    issue: grow
+    group: more
+    owner: ana
+    campaign: spring
+    benefit: TV
+    eligible: >-
+      plan = 'gold'
+      AND religion = 'none'
+    treatments:
+      - name: hero
+        channel: app
+        content:
+          title: It's guaranteed to be good
+          items: [{text: "Not \\u00e4 best seller"}]
+      - name: mail
+        channel: email
+        content: {subject: TV, html: "<p>Guar<b>anteed</b></p>{% render 'end' %}"}
+        languages:
+          de:
+            subject: 'Jetzt: "Garantiert"'
+"""
+
+
+def found(text: str, tmp_path: Path, **changes: str) -> list[Problem]:
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    (tmp_path / "shop.yaml").write_text(text, encoding="utf-8")
+    catalog, problems = gate.examine(tmp_path)
+    assert catalog is not None, problems
+    return [p for p in problems if "(standard" in p.what]
+
+
+def places(problems: list[Problem]) -> set[tuple[int, int, str]]:
+    return {(p.line, p.column, p.what.split(" in ")[0].split(" of ")[0]) for p in problems}
+
+
+def at(text: str, word: str) -> tuple[int, int]:
+    index = text.index(word)
+    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
+
+
+def test_words_are_found_where_they_are_written(tmp_path: Path) -> None:
+    text = FILE + "standards: [{name: s, forbids: [guarant*, garantier*, best]}]\n"
+    assert places(found(text, tmp_path)) == {
+        (*at(text, "guaranteed to"), "`guaranteed`"),
+        (*at(text, "best seller"), "`best`"),
+        (*at(text, "Guar<b>"), "`guaranteed`"),
+        (*at(text, "best team"), "`best`"),
+        (*at(text, "Garantiert"), "`garantiert`"),
+    }
+
+
+def test_what_is_read_is_found_where_it_stands(tmp_path: Path) -> None:
+    text = FILE + "standards: [{name: fair, protects: [religion, health]}]\n"
+    problems = found(text, tmp_path)
+    assert {(p.line, p.column) for p in problems} == {
+        at(text, "religion IS NULL"),
+        at(text, "religion]}"),
+        at(text, "clinic_views}"),
+        at(text, "religion = 'none'"),
+    }
+    assert "reads `religion`, which tells of religion" in problems[-1].what
+
+
+def test_an_error_keeps_a_catalog_from_going_live_and_a_warning_does_not(tmp_path: Path) -> None:
+    text = FILE + "standards: [{name: s, forbids: [guarant*]}]\n"
+    assert found(text, tmp_path)
+    with pytest.raises(BadCatalog, match=r"shop\.yaml:36:23: `guaranteed`.*leave it out"):
+        gate.load(tmp_path)
+    (tmp_path / "shop.yaml").write_text(text.replace("[guarant*]", "[guarant*], severity: warning"), encoding="utf-8")
+    assert gate.load(tmp_path).standards[0].warns
+
+
+def test_check_and_publish_refuse_what_does_not_meet_a_standard(tmp_path: Path) -> None:
+    """Through the command line, as people do it: told with its place, and what is live stays live."""
+    write_project(tmp_path)
+    store = f"sqlite:///{tmp_path / 'hub.db'}"
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(app, [*words, "--dir", str(tmp_path), "--json"])
+
+    assert run("check").exit_code == 0
+    live = json.loads(run("publish", "--store", store).stdout)["catalog"]
+    (tmp_path / "standards.yaml").write_text("standards: [{name: s, forbids: [thank you]}]\n")
+    checked = run("check")
+    assert checked.exit_code == 2
+    told = [p for p in json.loads(checked.stdout)["problems"] if "(standard" in p["what"]]
+    assert {Path(p["file"]).name for p in told} == {"actions_nurture.yaml"}
+    refused = run("publish", "--store", store)
+    assert isinstance(refused.exception, BadCatalog)
+    assert "`thank you`" in str(refused.exception)
+    (tmp_path / "standards.yaml").unlink()
+    assert json.loads(run("publish", "--store", store).stdout) == {"published": False, "catalog": live}
+
+
+def catalog(*rules: dict[str, Any], content: Any = None, languages: Any = None, **action: Any) -> Catalog:
+    channel = action.pop("channel", "app")
+    treatment = {"name": "t", "channel": channel, "content": content or {}, "languages": languages or {}}
+    blocks = action.pop("blocks", {})
+    actions = [{"name": "a", "issue": "i", "group": "g", "treatments": [treatment], **action}]
+    placements = [{"name": "p", "channel": channel}]
+    base = {"currency": "EUR", "time_zone": "UTC", "placements": placements, "blocks": blocks}
+    traits = [{"name": "health", "type": "text"}, {"name": "plan", "type": "text"}]
+    return from_data({**base, "traits": traits, "actions": actions, "standards": list(rules)})
+
+
+def said(text: str, rule: dict[str, Any], **more: Any) -> list[str]:
+    """Return the words found fault with in a text."""
+    made = catalog({"name": "s", **rule}, content={"text": text}, **more)
+    return [p.what.split("`")[1] for p in standards.check(made)]
+
+
+@pytest.mark.parametrize(
+    ("text", "hits"),
+    [
+        ("Guaranteed!", ["guaranteed"]), ("GUARANTEED", ["guaranteed"]), ("unguaranteed", []),
+        ("guaranteedly", []), ("ｇｕａｒａｎｔｅｅｄ", ["guaranteed"]), ("guar\u00adan\u200bteed", ["guaranteed"]),
+        ("guar&shy;anteed", ["guaranteed"]), ("<b>guar</b>anteed", ["guaranteed"]), ("best\n  price", ["best price"]),
+        ("best&nbsp;price", ["best price"]), ("<p>best</p><p>price</p>", ["best price"]),
+        ("freedom", []), ("Free", ["free"]), ("free_text", []), ("20% off", ["% off"]), ("Straße", ["strasse"]),
+        ("{{ traits.free }}", []), ("{% if plan == 'free' %}x{% endif %}", []),
+        ("{{ customer.name | default: 'free' }}", ["free"]), ("{% assign x = \"free\" %}", ["free"]),
+        ("{% comment %}free{% endcomment %}", []), ("<!-- free -->a</p>", []), ("<a href='/free'>x</a>", []),
+        ("<img alt='free' src='a.png'/>", ["free"]), ("<style>.free {}</style>", []), ("a <free> b", ["free"]),
+        ("Steuerfreie", ["steuerfreie"]), ("frei", ["frei"]), ("don’t wait", ["don't wait"]),
+    ],
+)  # fmt: skip
+def test_forbidden_words_are_whole_words_as_a_customer_reads_them(text: str, hits: list[str]) -> None:
+    words = ["guaranteed", "best price", "FREE", "% off", "STRASSE", "*freie*", "frei", "don't wait"]
+    assert said(text, {"forbids": words}) == hits
+
+
+def test_what_allows_a_word() -> None:
+    rule = {"forbids": ["best"], "unless": "*Source:"}
+    assert said("The best. *Source: a test", rule) == []
+    assert said("The best. Source: a test", rule) == ["best"]
+    assert said("The best", {"claims": ["best"]}) == ["best"]
+    assert said("The best", {"claims": ["best"]}, proof="https://acme.example/test") == []
+    assert said("The best", {"forbids": ["best"]}, proof="https://acme.example/test") == ["best"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hits"),
+    [
+        ("Acme Inc. has wi-fi", ["wi-fi"]), ("ACME Inc. rules", ["ACME"]), ("Acme rules", ["Acme"]),
+        ("Wi‑Fi", []), ("WiFi at Acme Inc.", ["WiFi"]), ("https://acme.example/wifi", []), ("info@acme.example", []),
+        ("acme.example", []), ("<a href='/wifi'>Wi-Fi</a>", []), ("{{ acme }} and {{ links.wifi }}", []), ("swifi", []),
+    ],
+)  # fmt: skip
+def test_terms_are_spelled_right(text: str, hits: list[str]) -> None:
+    assert said(text, {"terms": {"acme": "Acme Inc.", "wifi": "Wi-Fi", "wi-fi": "Wi-Fi"}}) == hits
+
+
+def demands(text: str, **more: Any) -> list[tuple[bool, str]]:
+    made = catalog({"name": "s", "requires": ["{{sender.address}}", "Street 1"]}, content={"text": text}, **more)
+    return [(p.warning, p.cure.split(",")[0]) for p in standards.check(made)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["At STREET\n1", "<b>Street</b> 1</p>", "{{ sender.address }}", "{{-sender.address-}}", "{% render 'end' %}",
+     '{%- include "end" -%}', "{% render 'two' %}"],
+)  # fmt: skip
+def test_text_that_must_appear_is_there(text: str) -> None:
+    assert demands(text, blocks={"end": "Acme, Street 1", "two": "{% render 'end' %}"}) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Street 2", "<!-- Street 1 --></p>", "{% comment %}Street 1{% endcomment %}", "{% render 'else' %}",
+     "<style>Street 1</style>", "{% render 'loop' %}", "<a title='x' href='Street 1'>y</a>"],
+)  # fmt: skip
+def test_text_that_must_appear_is_missing(text: str) -> None:
+    assert demands(text, blocks={"end": "Street 1", "loop": "{% render 'loop' %}"}) == [(False, "add it")]
+
+
+def test_text_that_not_everybody_gets_is_told() -> None:
+    assert demands("{% if customer.country == 'DE' %}Street 1{% endif %}") == [(True, "write it outside of them")]
+    assert demands("{% if a %}{% if b %}x{% endif %}y{% endif %}Street 1") == []
+
+
+def test_every_language_must_have_it_with_its_own_blocks() -> None:
+    content, blocks = {"text": "Hi", "end": "{% render 'end' %}"}, {"end": {"en": "Imprint", "de": "Impressum"}}
+    rule = {"name": "s", "requires": "Imprint"}
+    both = catalog(rule, content=content, languages={"de": {"text": "Hallo"}}, blocks=blocks)
+    assert ["in `de`" in p.what for p in standards.check(both)] == [True]
+    assert standards.check(catalog({**rule, "languages": ["en"]}, content=content, blocks=blocks)) == []
+    own = catalog({**rule, "languages": ["de"]}, content=content, languages={"de-AT": {}}, blocks=blocks)
+    assert len(standards.check(own)) == 1, "de is about de-AT too"
+
+
+def test_scopes_kinds_and_fields_narrow_a_standard() -> None:
+    def count(**standard: Any) -> int:
+        rule = {"name": "s", "forbids": ["free"], **standard}
+        content = {"title": "free", "body": {"text": "free"}}
+        return len(standards.check(catalog(rule, content=content, channel="web")))
+
+    assert count() == 2
+    assert [count(on=s) for s in ("all", "i", "i/g", "action/a", "channel/web")] == [2] * 5
+    assert count(on=["channel/app"]) == 0
+    assert (count(kind="marketing"), count(kind="service")) == (2, 0)
+    assert (count(field="title"), count(field="body.*"), count(field="text")) == (1, 1, 0)
+
+
+def test_a_pattern_is_another_way_to_say_what_must_appear() -> None:
+    rule = {"name": "s", "pattern": r"\bHRB \d{4,}"}
+    assert standards.check(catalog(rule, content={"text": "Berlin HRB 12345"})) == []
+    assert len(standards.check(catalog(rule, content={"text": "Berlin hrb 12345"}))) == 1
+    assert standards.check(catalog({**rule, "requires": "x"}, content={"text": "x"})) == []
+
+
+def test_predictors_are_all_unless_they_are_listed() -> None:
+    rule = {"name": "s", "protects": ["health"]}
+    [problem] = standards.check(catalog(rule))
+    assert "predicts from `health`" in problem.what
+    assert standards.check(catalog({**rule, "allows": ["health"]})) == []
+    [named] = standards.check(catalog({"name": "s", "protects": ["age"], "names": ["plan"]}))
+    assert "predicts from `plan`, which is protected" in named.what
+    listed = from_data({**to_data(catalog(rule)), "model": {"predictors": ["plan"]}})
+    assert standards.check(listed) == []
+
+
+def test_a_value_that_reads_a_protected_constant_is_told() -> None:
+    rule = {"name": "s", "protects": ["health"], "allows": ["health"]}
+    made = catalog(rule, value="CASE WHEN plan = 'diabetes_care' THEN 2 ELSE 1 END")
+    [problem] = standards.check(made)
+    assert (problem.file, problem.column) == ("actions.a.value", len("CASE WHEN plan = 'x"))
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        ({}, "names no legal basis"),
+        ({"basis": "consent", "channel": "email"}, ""),
+        ({"basis": "legitimate_interest", "channel": "email"}, ""),
+        ({"basis": "contract", "channel": "email"}, "cannot reach out in channel `email`"),
+        ({"basis": "contract", "channel": "app"}, ""),
+        ({"basis": "contract", "channel": "email", "kind": "service"}, ""),
+        ({"basis": "contract", "kind": "service", "content": {"text": "20% off"}}, "may not carry an offer"),
+        ({"basis": "contract", "kind": "service", "content": {"text": "20% off"}, "value": 0}, ""),
+        ({"basis": "consent", "content": {"text": "20% off"}}, ""),
+    ],
+)
+def test_the_basis_fits(action: dict[str, Any], told: str) -> None:
+    problems = standards.check(catalog({"name": "s", "needs_basis": True}, **action))
+    assert len(problems) == bool(told)
+    assert all(told in p.what for p in problems)
+
+
+def approved(by: str, digest: str, text: str = "Hi", **more: Any) -> list[Problem]:
+    blocks = {"end": more.pop("end", "Bye"), "other": more.pop("other", "")}
+    approval = {"by": by, "at": "2026-01-01", "hash": digest} if by else None
+    content = {"text": text, "end": "{% render 'end' %}"}
+    made = catalog({"name": "s", "needs_approval": True}, owner="ana", approved=approval, content=content,
+                   blocks=blocks, **more)  # fmt: skip
+    return standards.check(made)
+
+
+def test_an_edited_text_is_no_longer_approved() -> None:
+    [asked] = approved("", "")
+    digest = asked.cure.split("hash: ")[1].split("}")[0]
+    assert approved("ben", digest) == []
+    assert approved("ben", digest, other="edited, but not used", value=7.0, lever=20) == []
+    for edit in ({"text": "Hi!"}, {"end": "Bye!"}, {"languages": {"de": {"text": "Hallo"}}}, {"benefit": "More"}):
+        [problem] = approved("ben", digest, **edit)
+        assert "says something else since `ben` approved it" in problem.what
+        assert digest not in problem.cure
+    [problem] = approved("Ana", digest)
+    assert "owns" in problem.what
+
+
+def test_a_text_with_blocks_upon_blocks_is_read_in_bounds() -> None:
+    many = {f"b{n}": f"{{% render 'b{n + 1}' %}}" * 20 + "x" * 100 for n in range(7)}
+    catalog_of = catalog({"name": "s", "forbids": ["best"]}, content={"text": "{% render 'b0' %}"}, blocks=many)
+    assert standards.check(catalog_of) == []
+
+
+def test_the_example_of_the_docs_is_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "messages.md").read_text("utf-8").split("## Standards", 1)[1]
+    example = yaml.safe_load(page.split("```yaml", 1)[1].split("```", 1)[0].replace(" on:", " 'on':"))
+    treatments = [{"name": "t", "channel": "email"}]
+    there = [{"name": i, "issue": i, "group": "bundle", "treatments": treatments} for i in ("grow", "retain")]
+    read_again = from_data({"placements": [{"name": "p", "channel": "email"}], "actions": there, **example})
+    assert len(read_again.standards) == len(example["standards"]) == 8
+
+
+words = st.text(st.sampled_from("ab ßÄﬁ<>/{}%'\"&; \n\u00ad’e\u0301{{}}<b></b>"), max_size=40)
+
+
+@given(words, words)
+def test_what_is_found_lies_where_it_is_said_to(before: str, after: str) -> None:
+    """Whatever stands around it: a word by itself is found, at its own first character."""
+    text = f"{before.replace('<', '').replace('{', '')} zebra {after.replace('<', '').replace('{', '')}"
+    reading = read(Source(("x",), text))
+    assert "zebra" in reading.text
+    assert reading.at(reading.text.index("zebra")) == (Source(("x",), text), text.index("zebra"))
+
+
+@given(words)
+def test_reading_never_fails_and_is_stable(text: str) -> None:
+    for always in (False, True):
+        reading = read(Source(("x",), text, "html"), liquid=True, always=always)
+        assert [m[0] for m in reading.marks] == sorted(m[0] for m in reading.marks)
+        assert all(0 <= m[2] <= len(text) for m in reading.marks)
+    assert "  " not in folded(text)
