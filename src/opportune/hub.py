@@ -19,7 +19,7 @@ from msgspec import structs
 from msgspec.structs import replace
 
 from opportune.catalog import Catalog
-from opportune.catalog.types import Goal, Trigger
+from opportune.catalog.types import Goal, Pulse, Trigger
 from opportune.clock import DAY, Clock, SystemClock, format_instant, to_datetime
 from opportune.decide import record as records
 from opportune.decide.answer import answered
@@ -27,9 +27,11 @@ from opportune.decide.explain import explain as explained
 from opportune.decide.explain import why
 from opportune.decide.pipeline import decide
 from opportune.decide.plan import Plan
+from opportune.decide.stages.assign import arm_of
 from opportune.decide.types import Decision, Request, Snapshot, hash64
 from opportune.deliver import gate
 from opportune.deliver.outbox import Outbox
+from opportune.deliver.replies import Replies
 from opportune.deliver.triggers import Triggers
 from opportune.deliver.types import Flow, Job, Lane, Send
 from opportune.errors import BadEvent, BadInput, BadRequest, Forgotten, NotFound, Stale
@@ -51,11 +53,13 @@ from opportune.events.types import (
     SituationChanged,
 )
 from opportune.learn import consequences, fold
+from opportune.ledger.asked import About, Asked, about
 from opportune.ledger.ledger import Ledger
 from opportune.ledger.record import Record, encode
 from opportune.ledger.reserve import reserve
 from opportune.personal import Personal
 from opportune.profiles.allowed import chosen, statuses
+from opportune.profiles.facts import answer_in, check_fact, facts
 from opportune.profiles.fold import check_consent
 from opportune.profiles.people import People, View
 from opportune.profiles.spec import ProfileSpec
@@ -114,6 +118,7 @@ class Hub:
         self.seen, self.dead_letters = Seen(store), DeadLetters(store, self.vault, self.clock.new_id)
         self.people = People(store, self.vault, NOTHING)
         self.outbox = Outbox(store)
+        self.asked = Asked(store)
         self.triggers = Triggers(store, self.vault, self.people.identities)
         self._lock, self._closed, self._lost = threading.RLock(), False, False
         self._archiving, self._closing = threading.Lock(), False
@@ -382,6 +387,7 @@ class Hub:
                 raise NotFound(f"there is no customer {customer!r}")
             now = self.clock.now()
             mine = self.ledger.relationship(view.subject)
+            began = {t.situation: (t.at, t.cause) for t in mine.turns if t.entered and t.situation in mine.situations}
             return Profile(
                 customer_id=view.customer,
                 subject=view.subject,
@@ -392,6 +398,7 @@ class Hub:
                 situations=list(mine.situations),
                 turns=[Turn(t.situation, t.entered, to_datetime(t.at), t.cause) for t in mine.turns],
                 choices=chosen(view.state, self.plan.catalog, now),
+                facts=dict(facts(view.state, self.people.spec, view.values(now), now, began, self.event)),
             )
 
     def nodes(self, customer: str | None, anonymous: str | None = None) -> tuple[str, ...]:
@@ -482,6 +489,7 @@ class Hub:
                 gone = self.people.forget(customer)
                 self.ledger.forget(gone)
                 self.outbox.forget(gone)
+                Replies(self.store).forget(gone)
                 self.triggers.forget(gone)
                 self._append([ForgottenCustomer(now, subject) for subject in gone])
                 self._change()
@@ -611,6 +619,7 @@ class Hub:
     def _accept(self, event: Event, tail: Tail) -> None:
         """Take one event; raise `BadEvent`, with nothing written, if it cannot be."""
         check_consent(event)
+        check_fact(event, self.plan.catalog)
         node = self.people.route(event)
         if event.type == "track" and "decisionId" in event.properties:
             tail.write()  # what fails inside of `respond` reads memory anew from the log
@@ -619,7 +628,7 @@ class Hub:
 
     def _answer(self, event: Event, node: str) -> None:
         """Take the answer that a track event carries; only the customer of the decision can give it."""
-        decision_id, action, outcome = (event.properties.get(name) for name in ("decisionId", "action", "outcome"))
+        decision_id, action, outcome = answer_in(event)
         value = event.properties.get("value")
         try:
             if not (isinstance(decision_id, str) and isinstance(action, str) and isinstance(outcome, str)):
@@ -718,7 +727,7 @@ class Hub:
         seed = peeking(view, placements, shown.day) if shown else hash64(decision_id)
         excluded: tuple[tuple[str, int, int], ...] = ()
         self._stir(view, now, "time")
-        model = self.ledger.last()
+        model, asking = self.ledger.last(), self._asking(view, placements, now)
         while True:
             snapshot, request = self.snapshots.of(view, self.brain, placements, now, seed, context, limit, excluded)
             decision = decide(request, snapshot)
@@ -734,6 +743,8 @@ class Hub:
         made = DecisionMade(now, decision_id, view.subject, self.published, model, sealed)
         rows = records.episodes(decision, view.subject, self.published)
         self.ledger.commit(made, kept, rows, request_id)
+        if asking and any(c.placement in asking[0].placements for c in decision.chosen):
+            self.asked.put(decision_id, asking[1])
         if sends := due_messages(self.plan, decision, made, flow):
             self.outbox.put(sends, now)
         for episode in rows.each:
@@ -745,6 +756,14 @@ class Hub:
                 self._live_campaigns.add(action.campaign)
         return answered(self.plan, decision, decision_id, view.customer)
 
+    def _asking(self, view: View, placements: Sequence[str], now: int) -> tuple[Pulse, About] | None:
+        """Return the pulse and what it would be about, if it may be asked in one of these placements."""
+        catalog = self.plan.catalog
+        if catalog.pulse is None or not {*catalog.pulse.placements} & {*placements}:
+            return None
+        spoken = self.snapshots.near(view, now).relationship.contacts
+        return catalog.pulse, about(arm_of(catalog.model, view.customer), spoken, catalog.pulse, now)
+
     def _reserve(
         self, view: View, decision: Decision, decision_id: str, now: int
     ) -> tuple[tuple[str, int, int], ...]:
@@ -753,8 +772,8 @@ class Hub:
         wanted = [(plan.action(c.action), plan.channels[c.channel]) for c in decision.chosen]
         withheld = [a.ghost for a in decision.answers if a.ghost and a.ghost.reason == "holdout"]
         ghosts = [(plan.action(g.action), plan.channels[g.channel]) for g in withheld]
-        zone = self.snapshots.zone(view, now)
-        full = reserve(self.ledger, plan.contact, view.nodes, decision_id, wanted, ghosts, now, zone)
+        terms = self.snapshots.terms(view, now)
+        full = reserve(self.ledger, plan.contact, view.nodes, decision_id, wanted, ghosts, now, terms)
         self._change(view.subject)
         if full is None:
             return ()

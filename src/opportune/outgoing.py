@@ -22,6 +22,7 @@ from opportune.events.types import Properties
 from opportune.hub import Hub
 from opportune.ledger.reserve import reserve
 from opportune.profiles.addresses import trait
+from opportune.profiles.people import View
 
 PATIENCE = 3 * DAY
 """How long a message may wait beyond its time before it is no longer right."""
@@ -40,6 +41,7 @@ class Leaving:
     """A message that may leave now: to which address, and what its content is made of."""
 
     row: Row
+    view: View
     action: Action
     channel: Channel
     to: str
@@ -168,20 +170,20 @@ class Outgoing:
             context = hub.ledger.decision(send.decision_id)[1].context
         except (Forgotten, NotFound):
             context = {}
-        snapshot, request = hub.snapshots.of(view, hub.brain, [send.placement], now, 0, context)
-        if why_not := misfit(request, snapshot, send.action):
-            return ": ".join(why_not)
-        contacts, zone = hub.snapshots.near(view, now).relationship.contacts, hub.snapshots.zone(view, now)
-        refusal = hub.plan.contact.why_not(contacts, action, channel, now, zone, send.decision_id)
+        refusal = hub.snapshots.why_not(view, action, channel, now, send.decision_id)
         if refusal and refusal.until is not None and refusal.until <= send.due + PATIENCE:
             return Later(max(refusal.until, now + SECOND), refusal.sentence)
         if refusal:
-            return f"contact: {refusal.sentence}"
+            return f"{'consent' if refusal.rule in ('consent', 'address') else 'contact'}: {refusal.sentence}"
+        snapshot, request = hub.snapshots.of(view, hub.brain, [send.placement], now, 0, context)
+        if why_not := misfit(request, snapshot, send.action):
+            return ": ".join(why_not)
         value = hub.plan.value_of(hub.plan.position[send.action], snapshot.row)
         # the consent stage has seen that there is an address; without `to` the customer's id is one
         to = trait(view.state, channel.to)[1] if channel.to else view.customer
+        zone = hub.snapshots.zone(view, now)
         job = hub.personal.job(view, now, zone, action, send.treatment, value, send.decision_id)
-        return Leaving(row, action, channel, str(to), job, now)
+        return Leaving(row, view, action, channel, str(to), job, now)
 
     def _settle(self, row: Row, outcome: Became, repeatable: bool, now: int) -> None:
         match outcome:
@@ -232,9 +234,9 @@ class Outgoing:
         if view is None:
             raise NotFound("its customer was forgotten")
         channel = hub.plan.channels[send.channel]
-        zone = hub.snapshots.zone(view, now)
+        terms = hub.snapshots.terms(view, now)
         full = reserve(
-            hub.ledger, hub.plan.contact, view.nodes, send.decision_id, [(action, channel)], [], now, zone
+            hub.ledger, hub.plan.contact, view.nodes, send.decision_id, [(action, channel)], [], now, terms
         )
         hub.snapshots.drop(view.subject)
         if full:

@@ -209,11 +209,29 @@ class Turn(msgspec.Struct, frozen=True, rename="camel"):
     cause: str
 
 
+class KnownFact(msgspec.Struct, frozen=True):
+    """Something known of a customer: a trait, a feature or a situation, and where it comes from.
+
+    `event` is what said it last (`identify`, `Fact Given`, `Complaint Opened` ...; `time` where nothing happened) and
+    `source` through what, `at` when. `evidence` is the number of events behind a feature, where that is kept; a
+    feature that counts in buckets knows the beginning of the last one. `says` is the customer's remark.
+    """
+
+    value: Value
+    kind: str
+    event: str
+    source: str = ""
+    at: datetime | None = None
+    evidence: int | None = None
+    says: str = ""
+
+
 class Profile(msgspec.Struct, frozen=True, rename="camel"):
     """What is known of a customer. `turns` are the latest changes of state, each with its cause.
 
     `consents` are statuses by purpose/channel or purpose/channel/topic. `choices` are in words what the customer chose
     beside them, and what is in the way: `pause/NAME`, `frequency/NAME`, `preferred_channel`, `unreachable/NAME`.
+    `facts` are the traits and features that are known, and `situation/NAME`, each with its source and age.
     """
 
     customer_id: str
@@ -225,6 +243,7 @@ class Profile(msgspec.Struct, frozen=True, rename="camel"):
     situations: list[str]
     turns: list[Turn]
     choices: dict[str, str] = {}
+    facts: dict[str, KnownFact] = {}
 
 
 class Export(msgspec.Struct, frozen=True, rename="camel"):

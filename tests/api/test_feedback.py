@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from page_house import House
 
 from opportune.deliver.carriers.mime import message_id
 from opportune.deliver.replies import Replies
+from page_house import House
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 PERSON = {"user-agent": CHROME, "accept-language": "de", "sec-fetch-mode": "navigate"}

@@ -13,13 +13,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from page_house import House
 
 from opportune.api.pages.form import fields
 from opportune.api.pages.language import chosen, languages, words
 from opportune.api.pages.markup import Html, tag
 from opportune.api.problems import Refused
 from opportune.clock import DAY
+from opportune.errors import BadInput
+from opportune.settings import read
+from page_house import House
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
@@ -490,3 +492,10 @@ def test_noise_for_a_form(raw: bytes, kind: str) -> None:
     except Refused as why:
         if why.status != 400:
             raise
+
+
+@pytest.mark.parametrize("url", ["hub.acme.example", "ftp://hub.acme.example", "https://", "https://a.example/?x=1"])
+def test_a_public_address_that_no_browser_can_go_to(url: str) -> None:
+    with pytest.raises(BadInput, match="public_url"):
+        read({"public_url": url}, {})
+    assert read({}, {"OPPORTUNE_PUBLIC_URL": "https://a.example/hub/"}).public_url == "https://a.example/hub"

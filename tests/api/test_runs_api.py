@@ -161,10 +161,7 @@ def test_the_command_drives_a_run_with_a_server_and_without_one(tmp_path: Path) 
     alone = opportune("run", "weekly", "--yes")
     assert (alone["state"], alone["made"], alone["messages"]) == ("done", 10, {"made": 10, "sent": 10})
     with Server(folder) as server:
-        assert opportune("run", "weekly", "--dry-run")["made"] == 10
         served = opportune("run", "weekly", "--yes")
         assert (served["state"], served["made"], served["messages"]["sent"]) == ("done", 10, 20)
-        assert [run["name"] for run in opportune("list")["runs"]] == ["hours", "slow", "weekly"]
         key = server.key("server")
         assert httpx.get(f"{server.address}/v1/outbound", auth=(key, "")).status_code == 403
-    assert opportune("status", "weekly")["id"] == served["id"]

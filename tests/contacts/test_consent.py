@@ -6,7 +6,7 @@ from itertools import permutations, product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opportune.catalog.types import ActionKind, Channel, ConsentRules
@@ -89,6 +89,7 @@ def oracle(said: dict[Key, Consent], channel: Channel, kind: str, topic: str) ->
 words = st.builds(Consent, st.sampled_from(["granted", "granted", "refused", "withdrawn"]), st.integers(0, 4))
 
 
+@settings(max_examples=settings().max_examples * 5)
 @given(
     st.dictionaries(st.sampled_from(KEYS), words, max_size=6),
     st.sampled_from([EMAIL, SMS, APP, ADS]),
@@ -158,6 +159,13 @@ def test_topics_as_people_say_them(said: dict[Key, Consent], news: bool, offers:
     assert (why_not(said, EMAIL, "marketing", 9, "news") is None) == news
     assert (why_not(said, EMAIL, "marketing", 9, "offers") is None) == offers
     assert why_not(said, EMAIL, "service", 9, "news") is None
+
+
+def test_a_topic_and_its_channel_may_be_granted_apart() -> None:
+    said: dict[Key, Consent] = {MAIL: word("granted", 1), ("all", "all", "news"): word("refused", 2)}
+    assert why_not(said, EMAIL, "marketing", 9, "news") is not None
+    assert why_not({**said, NEWS: word("granted", 3)}, EMAIL, "marketing", 9, "news") is None
+    assert why_not({**said, NEWS: word("granted", 3)}, EMAIL, "service", 9, "news") is not None
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,7 @@ def test_what_fails_for_one_person_names_the_authors_line() -> None:
 
 def test_needed_fields() -> None:
     assert [p[0] for p in problems(subject="", mjml=OFFER)] == ["subject"]
-    assert "neither `mjml` nor `html`" in problems()[0][3]
+    assert "no `mjml`, `html` or `text`" in problems()[0][3]
     assert "both `mjml` and `html`" in problems(mjml=OFFER, html="<p>")[0][3]
     assert "unknown field `preheadr`" in problems(mjml=OFFER, preheadr="x")[0][3]
     with pytest.raises(RenderFailed, match="subject is empty"):

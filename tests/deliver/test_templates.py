@@ -148,8 +148,9 @@ def test_nothing_lets_a_value_into_html_as_it_is() -> None:
     templates = Templates({}, "en")
     with pytest.raises(RenderFailed, match="unknown filter 'safe'"):
         templates.html("{{ v | safe }}", "html").render({"v": "<b>"})
-    for chain in ("escape", "escape_once", "newline_to_br", "strip_html | upcase", "split: '' | join: ''", "append: '<i>'",
-                  "prepend: ''", "replace: 'x', 'y'", "url_encode | url_decode", "initial", "truncate: 5"):  # fmt: skip
+    for chain in ("escape", "escape_once", "newline_to_br", "strip_html | upcase",
+                  "split: '' | join: ''", "append: '<i>'", "prepend: ''", "replace: 'x', 'y'",
+                  "url_encode | url_decode", "initial", "truncate: 5"):  # fmt: skip
         shown = templates.html("{{ v | " + chain + " }}", "html").render({"v": "<b>x</b>\n"})
         assert "<b>" not in shown, chain
         assert "<B>" not in shown, chain
@@ -252,8 +253,8 @@ CONDITIONS = st.sampled_from(
 def _blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     joined = st.lists(inner, max_size=3).map("".join)
     return st.one_of(
-        st.builds("{{% if {0} %}}{1}{{% elsif {2} %}}{3}{{% else %}}{4}{{% endif %}}".format, CONDITIONS, joined, CONDITIONS,
-                  joined, joined),
+        st.builds("{{% if {0} %}}{1}{{% elsif {2} %}}{3}{{% else %}}{4}{{% endif %}}".format, CONDITIONS, joined,
+                  CONDITIONS, joined, joined),
         st.builds("{{% if {0} %}}{1}{{% endif %}}".format, CONDITIONS, joined),
         st.builds("{{% unless {0} %}}{1}{{% endunless %}}".format, CONDITIONS, joined),
         st.builds("{{% for i in l %}}{0}{{{{ i }}}}{{% endfor %}}".format, joined),

@@ -17,7 +17,7 @@ CLICK, MESSAGE = "click", "message"
 """The purposes of the tokens in links that are followed, and in those that only name their message."""
 
 RATE = 20.0
-"""Acts a second of one message that are heard of: more than links that a scanner follows. The rest are answered only."""
+"""Acts a second of one message that are heard of: more than a scanner follows links. The rest are only answered."""
 
 PICTURE = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
 """A transparent GIF of one pixel."""

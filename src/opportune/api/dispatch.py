@@ -18,15 +18,15 @@ from typing import Any
 from msgspec.structs import replace
 
 from opportune.api.door import Door
-from opportune.api.links import links_of
+from opportune.api.links import Links, links_of
 from opportune.api.log import log, trace
 from opportune.catalog.types import Catalog, Channel, Sender
 from opportune.deliver.carriers import open_carrier
 from opportune.deliver.carriers.base import Carrier, InDoubt, Refused, TryLater
 from opportune.deliver.carriers.print import Print, PrintJob
 from opportune.deliver.forms import open_form
-from opportune.deliver.outbox import Row
-from opportune.deliver.types import Failure, Job, Message
+from opportune.deliver.replies import Replies
+from opportune.deliver.types import Failure, Job, Message, Receipt
 from opportune.errors import BadInput
 from opportune.outgoing import Became, Leaving, Outgoing
 
@@ -70,10 +70,11 @@ class Dispatch:
 
     def __init__(self, door: Door) -> None:
         self._door, self._outgoing = door, Outgoing(door.hub)
+        self._replies = Replies(door.hub.store)
         self._ways: dict[str, _Way] = {}
         self._shut: dict[str, tuple[Channel, str, float]] = {}
         self._catalog: Catalog | None = None
-        self._told: list[tuple[Row, Became]] = []
+        self._told: list[tuple[Leaving, Became]] = []
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = self._recovered = False
@@ -153,8 +154,8 @@ class Dispatch:
             left -= room[name]
         if not any(room.values()):
             return False
-        leaving = await self._door.writer.do(lambda: self._outgoing.release(room))
-        for one in leaving:
+        leaving = await self._door.writer.do(lambda: self._released(room))
+        for one, _ in leaving:
             way = self._ways[one.send.channel]
             way.under_way += 1
             way.allowance -= 1
@@ -162,28 +163,29 @@ class Dispatch:
             self._keep(self._bring(leaving))
         return bool(leaving)
 
-    async def _bring(self, leaving: Sequence[Leaving]) -> None:
+    def _released(self, room: Mapping[str, int]) -> list[tuple[Leaving, Links]]:
+        return [(one, links_of(self._door, one)) for one in self._outgoing.release(room)]
+
+    async def _bring(self, leaving: Sequence[tuple[Leaving, Links]]) -> None:
         try:
             messages = await self._made(leaving)
         except Exception as error:
             log.error("messages could not be made", **trace(error))
             messages = [TryLater(f"it could not be made: {error}") for _ in leaving]
-        await asyncio.gather(*(self._hand_over(one, made) for one, made in zip(leaving, messages, strict=True)))
+        await asyncio.gather(*(self._hand_over(one, made) for (one, _), made in zip(leaving, messages, strict=True)))
         await self._settle()
 
-    async def _made(self, leaving: Sequence[Leaving]) -> list[Message | Became]:
+    async def _made(self, leaving: Sequence[tuple[Leaving, Links]]) -> list[Message | Became]:
         """Render messages; what cannot be rendered says why."""
-        door = self._door
-        linked = [links_of(door, one) for one in leaving]
-        jobs = [with_links(one.job, links.known) for one, links in zip(leaving, linked, strict=True)]
-        contents = await asyncio.to_thread(door.hub.personal.renderer.render, jobs)
+        jobs = [with_links(one.job, links.known) for one, links in leaving]
+        contents = await asyncio.to_thread(self._door.hub.personal.renderer.render, jobs)
         made: list[Message | Became] = []
-        for one, links, content in zip(leaving, linked, contents, strict=True):
+        for (one, links), content in zip(leaving, contents, strict=True):
             if isinstance(content, Failure):
                 made.append(content)
             else:
                 finished = open_form(one.channel.form).linked(content.content, links.make)
-                if links.picture:
+                if links.picture and "html" in finished:
                     finished = with_picture(finished, links.picture)
                 made.append(Message(
                     key=one.send.key, channel=one.send.channel, to=one.to, content=finished, kind=one.send.kind,
@@ -207,7 +209,7 @@ class Dispatch:
         else:
             became = made
         way.under_way -= 1
-        self._told.append((one.row, became))
+        self._told.append((one, became))
         if len(self._told) >= PAGE:
             await self._settle()
 
@@ -216,8 +218,15 @@ class Dispatch:
         repeatable = self._repeatable()
         for start in range(0, len(told), PAGE):
             page = told[start : start + PAGE]
-            await self._door.writer.do(lambda page=page: self._outgoing.settle(page, repeatable))  # type: ignore[misc]
+            await self._door.writer.do(lambda page=page: self._settled(page, repeatable))  # type: ignore[misc]
         self._wake.set()
+
+    def _settled(self, told: Sequence[tuple[Leaving, Became]], repeatable: Mapping[str, bool]) -> None:
+        with self._door.hub.group():
+            self._outgoing.settle([(one.row, became) for one, became in told], repeatable)
+            for one, became in told:
+                if one.channel.form == "sms" and isinstance(became, Receipt):
+                    self._replies.remember(one.send.channel, one.to, one.send.subject)
 
     def _repeatable(self) -> dict[str, bool]:
         return {name: way.carrier.repeatable for name, way in self._ways.items()}
@@ -241,6 +250,8 @@ class Dispatch:
             if name in self._ways or (name in self._shut and self._shut[name][2] > now):
                 continue
             try:
+                if channel.form == "email" and not self._door.public_url:
+                    raise BadInput("nobody could unsubscribe: say by OPPORTUNE_PUBLIC_URL where the hub is reached")
                 told = with_sender(channel, catalog.sender) if catalog else channel
                 self._ways[name] = _Way(channel, open_carrier(told, os.environ, self._door.folder or "."))
                 self._shut.pop(name, None)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from opportune.api.door import Door
+from opportune.api.pages.confirm import requested_url
 from opportune.clock import DAY
 from opportune.deliver import links
 from opportune.outgoing import Leaving
@@ -29,20 +30,22 @@ class Links:
 
 
 def links_of(door: Door, one: Leaving) -> Links:
-    """Return the links of a message that is leaving."""
+    """Return the links of a message that is leaving; call it in a job of the writer."""
     send, hub = one.send, door.hub
     expires, base = one.at + GOOD_FOR, door.public_url
     data = {"s": send.subject, "d": send.decision_id, "a": send.action, "c": send.channel}
     token = door.signer.sign("message", data, expires)
     page = f"{base}/preferences/{token}"
-    known = {"why": f"{page}#why"}
+    known = {"why": f"{page}#why", "confirm": requested_url(door, one.view, send.channel)}
     if send.kind == "marketing":
         known |= {"unsubscribe": f"{base}/u/{token}", "preferences": page}
-    one_click = one.channel.form == "email" and send.kind == "marketing"
-    headers = {
-        "List-Unsubscribe": f"<{known['unsubscribe']}>",
-        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-    } if one_click else {}  # fmt: skip
+    # some providers give messages an id of their own: by this header they are known when they come back
+    headers = {"X-Opportune-Key": send.key} if one.channel.form == "email" else {}
+    if one.channel.form == "email" and send.kind == "marketing":
+        headers |= {
+            "List-Unsubscribe": f"<{known['unsubscribe']}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
 
     def click(url: str) -> str:
         return f"{base}/c/{door.signer.sign('click', {**data, 'u': url}, expires)}"

@@ -99,7 +99,11 @@ class RunsAtWork:
         steps, name = rehearse(self._door.hub, run, engine, PAGE), run.name
         try:
             while True:
-                told = await self._door.writer.do(lambda: next(steps, None), alone=engine == "duckdb")
+                try:
+                    told = await self._door.writer.do(lambda: next(steps, None), alone=engine == "duckdb")
+                except Busy:
+                    await asyncio.sleep(REST)  # others come first
+                    continue
                 if told is None:
                     return
                 self.dry[name] = told

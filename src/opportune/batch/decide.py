@@ -2,8 +2,8 @@
 
 A chunk of profiles is read from the store, its values are laid side by side (`sheet`), consent, situations and contact
 limits are asked once of equals (`verdicts`), conditions, scores and draws run in kernels that call those of a single
-decision (`kernels`). What is rare (the standing random arm, holdouts) or has no kernel (ways to explore other than
-Thompson sampling, other predictors) goes through `decide.pipeline.decide` itself.
+decision (`kernels`). What has no kernel (ways to explore other than Thompson sampling, other predictors) goes through
+`decide.pipeline.decide` itself, customer by customer.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from msgspec.structs import replace
 
 from opportune.batch.kernels import FACTORS, choose_many
-from opportune.batch.rows import Rows, Tally, without_date
-from opportune.batch.sheet import Reader, Sheet
+from opportune.batch.reader import Reader
+from opportune.batch.rows import ARMS, Rows, Tally
+from opportune.batch.sheet import Sheet
 from opportune.batch.source import Page, Source
-from opportune.batch.verdicts import Judge, Verdict, Verdicts
+from opportune.batch.verdicts import Judge, Mask, Verdict, Verdicts, snapshot_of
 from opportune.decide.pipeline import decide
 from opportune.decide.plan import Place, Plan
 from opportune.decide.stages.assign import arm_of
 from opportune.decide.stages.score import BASELINE_POSITIVES, EVERY, NOBODY
-from opportune.decide.types import Request, Snapshot, Stage
+from opportune.decide.stages.withhold import is_withheld
+from opportune.decide.types import Request, Stage
 from opportune.learn.brain import Brain
 from opportune.predictors.bayes import Bayes
 from opportune.profiles.people import People
@@ -35,7 +38,7 @@ from opportune.rules.program import Program
 from opportune.store.base import Store
 from opportune.store.vault import Vault
 
-CHUNK = 2048
+CHUNK = 512
 """Customers that are decided at a time: fewer where a catalog has very many actions."""
 
 CELLS = 4_000_000
@@ -124,10 +127,11 @@ class _Job:
         self.seed_of, self.flow, self.probabilities = seed_of, flow, probabilities
         self.brain = brain
         self.source = Source(hub.store, hub.vault)
-        self.quick = _Quick.of(self.plan, brain)
+        # a sample is drawn customer by customer
+        self.quick = None if (self.place.treatment[self.plan.survey] >= 0).any() else _Quick.of(self.plan, brain)
         models = (self.quick.model, self.quick.baseline) if self.quick else ()
         constants = condition.constants if condition else ()
-        self.reader = Reader(self.plan, hub.people.spec, self.source, place, at, models, constants)
+        self.reader = Reader(self.plan, hub.people.spec, place, at, models, constants)
         self.judge = Judge(self.plan, place, at)
         self.audience = Program(self.reader.layout, [condition]) if condition else None
         self.conditions = np.stack([self.plan.eligible, self.plan.applicable, self.plan.suitable, self.plan.helps])
@@ -143,12 +147,12 @@ class _Job:
             return self._rows(sheet), Counter()
         verdicts = self.judge.judge(sheet)
         rows = self._rows(sheet)
-        quick = np.array([not arm for arm in rows.arm]) if self.quick else np.zeros(len(rows), np.bool_)
-        if self.quick and quick.any():
+        if self.quick:
             self._sift(sheet, verdicts, rows)
-            self.quick.choose(self, sheet, verdicts, rows, quick)
-        for i in np.flatnonzero(~quick).tolist():
-            self._one(sheet, verdicts.each[i], rows, i)
+            self.quick.choose(self, sheet, verdicts, rows)
+        else:
+            for i in range(len(rows)):
+                self._one(sheet, verdicts.each[verdicts.of[i]], rows, i)
         return rows, self._reasons(verdicts)
 
     def _rows(self, sheet: Sheet) -> Rows:
@@ -163,7 +167,7 @@ class _Job:
             silence=np.zeros(n, np.uint8),
             price=np.array([self.plan.price(self.place, sheet.row(i)) for i in range(n)])
             if isinstance(price, Expression) else np.full(n, price, np.float64),
-            arm=[arm_of(model, customer) for customer in sheet.customers],
+            arm=np.array([ARMS.index(arm_of(model, customer)) for customer in sheet.customers], np.uint8),
             ghost=np.full(n, -1, np.int32), ghosts=np.full((n, 3), np.nan), totals=np.zeros((n, 2)),
             candidates=np.zeros(n, np.int32), pushed=np.zeros(n, np.bool_), stage=np.zeros((n, m), np.uint8),
         )  # fmt: skip
@@ -172,9 +176,9 @@ class _Job:
         """Find where actions fall before they are scored."""
         rows.stage[:] = verdicts.start[verdicts.start_of]
         self.plan.program.sift(sheet.numbers, sheet.row, self.conditions, CONDITIONS, rows.stage)
-        shut = np.flatnonzero(verdicts.closed.any(axis=1)[verdicts.closed_of])
+        shut = np.flatnonzero(verdicts.closed[verdicts.of].any(axis=1))
         stage = rows.stage[shut]
-        stage[(stage == 0) & verdicts.closed[verdicts.closed_of[shut]]] = Stage.CONTACT
+        stage[(stage == 0) & verdicts.closed[verdicts.of[shut]]] = Stage.CONTACT
         rows.stage[shut] = stage
 
     def _one(self, sheet: Sheet, verdict: Verdict, rows: Rows, i: int) -> None:
@@ -184,22 +188,22 @@ class _Job:
             sheet.customers[i], (self.place.name,), self.at, int(rows.seeds[i]), self.limit,
             probabilities=self.probabilities,
         )  # fmt: skip
-        snapshot = Snapshot(
-            plan, brain.model, brain.baseline, sheet.row(i), {self.place.channel.name: verdict.allowed},
-            verdict.refusals, brain.answers, brain.baseline_positives,
+        snapshot = replace(
+            snapshot_of(plan, self.place, verdict, brain.model, brain.baseline, sheet.row(i)),
+            answers=brain.answers, baseline_positives=brain.baseline_positives,
         )  # fmt: skip
         rows.put(i, decide(request, snapshot).answers[0])
 
     def _reasons(self, verdicts: Verdicts) -> Counter[tuple[str, str]]:
         """Count customers by what consent, situations and contact limits said of them."""
         here, found = f"channel/{self.place.channel.name}", Counter[tuple[str, str]]()
-        kinds = {id(v): v for v in verdicts.each}
-        for key, count in Counter(map(id, verdicts.each)).items():
-            verdict = kinds[key]
-            found.update({("consent", w): count for w in {without_date(w) for w in verdict.allowed if w}})
+        counts = np.bincount(verdicts.of, minlength=len(verdicts.each)).tolist()
+        for verdict, count in zip(verdicts.each, counts):
+            told = {words for pair in (verdict.allowed, *verdict.topics.values()) for words in pair if words}
+            found.update({("consent", words): count for words in told if count})
             rules = {r.rule for r in verdict.refusals if r.scope == here or not r.scope.startswith("channel/")}
-            found.update({("contact", rule): count for rule in rules})
-        for holding, count in Counter(verdicts.holding).items():
+            found.update({("contact", rule): count for rule in rules if count})
+        for holding, count in verdicts.holding.items():
             for situation, holds in zip(self.plan.situations, holding):
                 if holds:
                     found["situation", situation.name] += count
@@ -216,6 +220,7 @@ class _Quick:
     ramp: int
     compared: bool
     incremental: bool
+    withheld: Mask
 
     @classmethod
     def of(cls, plan: Plan, brain: Brain) -> _Quick | None:
@@ -228,9 +233,10 @@ class _Quick:
         ramp = settings.ramp if brain.answers >= settings.ramp else 0
         found = brain.baseline_positives
         incremental = settings.arbitrate == "incremental" and found >= BASELINE_POSITIVES
-        return cls(model, baseline, model.positives() if ramp else NOBODY, ramp, bool(found), incremental)
+        withheld = np.array([is_withheld(plan, i) for i in range(len(plan.actions))], np.bool_)
+        return cls(model, baseline, model.positives() if ramp else NOBODY, ramp, bool(found), incremental, withheld)
 
-    def choose(self, job: _Job, sheet: Sheet, verdicts: Verdicts, rows: Rows, taken: Any) -> None:
+    def choose(self, job: _Job, sheet: Sheet, verdicts: Verdicts, rows: Rows) -> None:
         """Score what is left and draw."""
         plan, n = job.plan, len(rows)
         values, value_of = plan.value[None], np.zeros(n, np.int64)
@@ -241,10 +247,10 @@ class _Quick:
                     values[i, position] = plan.number(expression, sheet.row(i)) or 0.0
         texts = sheet.text_rows(self.model)
         choose_many(
-            taken, sheet.numbers, plan.number_slots, texts, self.model.weights(), self.model.columns,
+            rows.arm, sheet.numbers, plan.number_slots, texts, self.model.weights(), self.model.columns,
             self.baseline.weights(), sheet.text_rows(self.baseline) if self.compared else texts, self.baseline.columns,
             self.compared, self.incremental, values, value_of, verdicts.lever, verdicts.start_of, verdicts.context,
-            verdicts.context_of, bool(plan.weights), plan.marketing, plan.worthy, plan.catalog.model.width,
+            verdicts.context_of, bool(plan.weights), plan.marketing, self.withheld, plan.worthy, plan.catalog.model.width,
             self.positives, self.ramp, rows.price, rows.seeds, job.probabilities, rows.stage, rows.chosen, rows.factors,
             rows.silence, rows.ghost, rows.ghosts, rows.totals, rows.candidates, rows.pushed,
         )  # fmt: skip

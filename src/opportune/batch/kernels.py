@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from opportune.decide.chance import uniform
 from opportune.decide.scores import BASE, BASELINE, PRIORITY, WORTH, C, L, P, V, gather_kernel, weigh
 from opportune.decide.selection import FLOOR, draw, probabilities
 from opportune.predictors import kernels
@@ -15,20 +16,23 @@ LOGIT_NORMAL = 0
 FACTORS = 8
 """Numbers per chosen action: P, baseline, C, V, L, priority, the draw, the probability."""
 
-CHOSEN, NOTHING_LEFT, NOT_WORTH = range(3)
+USUAL, RANDOM_ARM, HOLDOUT_ARM = range(3)
+"""The standing arms."""
+
+CHOSEN, NOTHING_LEFT, NOT_WORTH, HELD_OUT = range(4)
 """Why there is silence, if there is."""
 
-SCORE, ARBITRATE = 8, 9
+SCORE, ARBITRATE, WITHHOLD = 8, 9, 10
 """The stages of `decide.types.Stage` that are reached here."""
 
 
 @njit(cache=True, nogil=True)
 def choose_many(
-    taken, numbers, slots, texts, model, columns, baseline, baseline_texts, baseline_columns, compared, incremental,
-    values, value_of, levers, lever_of, contexts, context_of, weighed, marketing, worthy, width, positives, ramp, prices,
-    seeds, told, stage, chosen, factors, silence, ghost, ghosts, totals, candidates, pushed,
+    arms, numbers, slots, texts, model, columns, baseline, baseline_texts, baseline_columns, compared, incremental,
+    values, value_of, levers, lever_of, contexts, context_of, weighed, marketing, withheld, worthy, width, positives, ramp,
+    prices, seeds, told, stage, chosen, factors, silence, ghost, ghosts, totals, candidates, pushed,
 ):  # fmt: skip
-    """Do for each row with `taken` what `score` and `arbitrate` do for one customer, from `stage` on.
+    """Do for each row what `score`, `arbitrate` and `withhold` do for one customer, from `stage` on.
 
     `model` and `baseline` are what `Bayes.weights` gives, `columns` those of every action; `compared` says whether the
     baseline is told, `incremental` whether it is taken off, `told` whether selection probabilities are. Filled in:
@@ -37,8 +41,6 @@ def choose_many(
     `candidates`, `pushed`.
     """
     for i in range(len(stage)):
-        if not taken[i]:
-            continue
         index, table, service = gather_kernel(stage[i], values[value_of[i]], levers[lever_of[i]], marketing)
         inputs = numbers[i].take(slots).astype(np.float32)
         out = _scored(model, columns, inputs, texts[i], index)
@@ -59,12 +61,16 @@ def choose_many(
             continue
         left = np.ones(n, np.bool_)
         for rank in range(min(chosen.shape[1], n)):
-            winner, drawn = draw(LOGIT_NORMAL, table, index, left, service, price, seeds[i], rank)
-            each, silent, discarded = np.full(n, np.nan), np.nan, np.nan
-            if told:
+            each, silent, discarded = np.full(n, np.nan), 0.0, 0.0
+            if arms[i] == RANDOM_ARM:
+                each = np.where(left, 1.0 / left.sum(), 0.0)
+                winner, drawn = _any(table, each, seeds[i], rank)
+            else:
+                winner, drawn = draw(LOGIT_NORMAL, table, index, left, service, price, seeds[i], rank)
+            if told and arms[i] != RANDOM_ARM:
                 each, silent, discarded = probabilities(LOGIT_NORMAL, table, left, service, price)
-                if rank == 0:
-                    totals[i, 0], totals[i, 1] = silent, discarded
+            if rank == 0:
+                totals[i, 0], totals[i, 1] = silent, discarded
             if winner < 0:
                 if rank == 0:
                     best = _best(table, left)
@@ -82,6 +88,44 @@ def choose_many(
         for k in range(n):
             if left[k]:
                 stage[i, index[k]] = ARBITRATE
+        if arms[i] == HOLDOUT_ARM:
+            _withhold(i, withheld, stage, chosen, factors, silence, ghost, ghosts)
+
+
+@njit(cache=True, nogil=True)
+def _any(table, each, seed, stream):
+    """Return (position, mean priority) of one of the candidates, as `explore.uniform_random` draws it."""
+    u, ladder, winner = uniform(seed, stream, 0), 0.0, -1
+    for k in range(len(each)):
+        ladder += each[k]
+        if each[k] > 0.0:
+            winner = k
+            if u < ladder:
+                break
+    return winner, table[PRIORITY, winner]
+
+
+@njit(cache=True, nogil=True)
+def _withhold(i, withheld, stage, chosen, factors, silence, ghost, ghosts):
+    """Take marketing back; the first that is taken back is the ghost."""
+    kept = 0
+    for rank in range(chosen.shape[1]):
+        action = chosen[i, rank]
+        if action < 0:
+            break
+        if withheld[action]:
+            stage[i, action] = WITHHOLD
+            if ghost[i] < 0:
+                ghost[i], ghosts[i, 0], ghosts[i, 1] = action, factors[i, rank, 0], factors[i, rank, 7]
+            chosen[i, rank] = -1
+        else:
+            if kept < rank:
+                chosen[i, kept], chosen[i, rank] = action, -1
+                factors[i, kept] = factors[i, rank]
+            kept += 1
+    factors[i, kept:] = np.nan
+    if kept == 0 and ghost[i] >= 0 and silence[i] == CHOSEN:
+        silence[i] = HELD_OUT
 
 
 @njit(cache=True, nogil=True)

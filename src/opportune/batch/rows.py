@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,16 +10,18 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from opportune.batch.kernels import CHOSEN, NOT_WORTH, NOTHING_LEFT
+from opportune.batch.kernels import CHOSEN, HELD_OUT, NOT_WORTH, NOTHING_LEFT
 from opportune.decide.plan import Place, Plan
 from opportune.decide.stages.arbitrate import NOTHING_LEFT as NOTHING_LEFT_TEXT
 from opportune.decide.stages.arbitrate import not_worth
+from opportune.decide.stages.assign import HOLDOUT, RANDOM
+from opportune.decide.stages.withhold import HELD_OUT as HELD_OUT_TEXT
 from opportune.decide.types import Answer, Chosen, Ghost, Stage
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 
-HELD_OUT = NOT_WORTH + 1
+ARMS = ("", RANDOM, HOLDOUT)
 
 SILENCES = {CHOSEN: "", NOTHING_LEFT: "nothing left", NOT_WORTH: "not worth the attention", HELD_OUT: "held out"}
 """Why a customer gets nothing."""
@@ -32,7 +33,10 @@ class Rows:
 
     `chosen` [n, limit] are positions of actions in the plan (-1: none), `factors` [n, limit, 8] their P, baseline, C,
     V, L, priority, draw and selection probability. `silence` is a key of `SILENCES`, `price` what a contact must be
-    worth, `arm` the standing arm, `stage` [n, actions] where each action fell (`Stage`). `flow` is what asked.
+    worth, `arm` the place of the standing arm in `ARMS`, `stage` [n, actions] where each action fell (`Stage`). `ghost`
+    is the action that would have been made (-1: none) with (P, probability, priority where not worth it) in `ghosts`,
+    `totals` are (probability of silence, discarded mass), `flow` is what asked. `apart` are the answers of those who
+    were decided one by one.
     """
 
     plan: Plan
@@ -46,7 +50,7 @@ class Rows:
     factors: Floats
     silence: npt.NDArray[np.uint8]
     price: Floats
-    arm: list[str]
+    arm: npt.NDArray[np.uint8]
     ghost: Ints
     ghosts: Floats
     totals: Floats
@@ -64,15 +68,16 @@ class Rows:
             return msgspec.structs.replace(self.apart[i], scores=None, chances=None, notes=())
         ghost, price = int(self.ghost[i]), float(self.price[i])
         p, probability, priority = self.ghosts[i].tolist()
+        reason = "price" if self.silence[i] == NOT_WORTH else "holdout"
         best = "" if ghost < 0 else self.plan.actions[ghost].name
         return Answer(
             placement=self.place.name,
             chosen=tuple(self._chosen(i, rank) for rank in range(self.chosen.shape[1]) if self.chosen[i, rank] >= 0),
             silence={
                 CHOSEN: None, NOTHING_LEFT: NOTHING_LEFT_TEXT,
-                NOT_WORTH: not_worth(best, priority, self.place.name, price),
+                NOT_WORTH: not_worth(best, priority, self.place.name, price), HELD_OUT: HELD_OUT_TEXT,
             }[int(self.silence[i])],
-            ghost=Ghost(best, self.place.name, self.place.channel.name, p, probability, "price") if best else None,
+            ghost=Ghost(best, self.place.name, self.place.channel.name, p, probability, reason) if best else None,
             price=price,
             candidates=int(self.candidates[i]),
             silence_probability=float(self.totals[i, 0]),
@@ -163,15 +168,6 @@ class Tally:
                 for a, counts in zip(self.plan.actions, self.fallen)
             },
         }
-
-
-def without_date(reason: str) -> str:
-    """Return a reason without the day that it names, so that equal ones can be counted.
-
-    >>> without_date("marketing by email was withdrawn on 2026-01-01")
-    'marketing by email was withdrawn'
-    """
-    return re.sub(r" on \d{4}-\d\d-\d\d$", "", reason)
 
 
 def _counted(codes: npt.NDArray[np.uint8]) -> list[tuple[int, int]]:

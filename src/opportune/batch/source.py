@@ -1,23 +1,19 @@
 """Profiles as they lie in the store, many at once: sealed pages in the order of the pseudonyms, then opened.
 
-A `Page` is read in a few range scans over the tables that hold a customer (profiles, their keys, links between
-identities, what was said to them); opening it needs no store, so that several threads can do it. From SQLite pages are
-read on a connection of their own, so that neither the hub nor its transactions wait; from any other store through its
-interface.
+A `Page` is read in a few range scans over the tables that hold customers (profiles, their keys, links between
+identities, what was said to them), by the thread that asks for it: inside of a transaction it sees what this has
+written. Opening a page asks the store for nothing, so that other threads can do it meanwhile.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from opportune.errors import Forgotten, NotFound
+from opportune.errors import Forgotten
 from opportune.profiles.identity import Link
 from opportune.store.base import Store
 from opportune.store.sqlite import SqliteStore
@@ -26,30 +22,37 @@ from opportune.store.vault import Vault
 ASKED = 500
 """Pseudonyms that one query asks for."""
 
+Part = tuple[bytes | None, bytes | None]
+"""The state of one identity and what was said to it; None for what there is not."""
+
 
 class Page(NamedTuple):
-    """Sealed rows. `keys` is None where the vault is to be asked for the keys."""
+    """Rows of some customers, in order: `states` by pseudonym, and beside them those of other identities of theirs.
+
+    `links` and `relationships` hold what there is. `keys` open what is sealed; None: nothing is.
+    """
 
     states: Sequence[tuple[str, bytes]]
     keys: dict[str, bytes] | None
-    links: dict[str, bytes]
+    links: dict[str, Link]
     relationships: dict[str, bytes]
+    others: dict[str, bytes]
 
 
 class Opened(NamedTuple):
     """The people of a page: pseudonym and state of each.
 
-    `relationships` and `members` (other identities of the same person) by place, where there are any.
+    `relationships` (what was said to them) and `members` (their other identities) by place, where there are any.
     """
 
     subjects: list[str]
     states: list[bytes]
     relationships: dict[int, bytes]
-    members: dict[int, list[str]]
+    members: dict[int, list[Part]]
 
 
 class Source:
-    """The people of a store. Pages may be read in one thread and opened in others."""
+    """The people of a store."""
 
     def __init__(self, store: Store, vault: Vault) -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -63,113 +66,124 @@ class Source:
         Pseudonyms without a row are left out.
         """
         if isinstance(self._store, SqliteStore):
-            yield from _of_sqlite(self._store.path, size, subjects)
+            yield from _Sqlite(self._store).pages(size, subjects)
         else:
             yield from self._of_any(size, subjects)
 
     def open(self, page: Page) -> Opened:
-        """Return the people of a page. Identities that belong to another one, and the forgotten, are left out."""
+        """Return the people of a page. Identities that belong to another one, and the forgotten, are left out.
+
+        Raises `BrokenStore` where something does not open.
+        """
         found = Opened([], [], {}, {})
         links, relationships = page.links, page.relationships
         for subject, sealed in page.states:
-            link = _link(links[subject]) if subject in links else None
+            link = links.get(subject)
             if link is not None and link.root is not None:
                 continue
-            try:
-                state = self._opened(page, subject, sealed)
-                said = relationships.get(subject)
-                relationship = None if said is None else self._opened(page, subject, said)
-            except Forgotten:
+            state = self._opened(page, subject, sealed)
+            if state is None:
                 continue
             place = len(found.subjects)
-            if relationship is not None:
-                found.relationships[place] = relationship
+            if subject in relationships:
+                relationship = self._opened(page, subject, relationships[subject])
+                if relationship is not None:
+                    found.relationships[place] = relationship
             if link is not None and link.members:
-                found.members[place] = link.members
+                found.members[place] = [self._part(page, member) for member in link.members]
             found.subjects.append(subject)
             found.states.append(state)
         return found
 
-    def alone(self, subject: str) -> tuple[bytes | None, bytes | None]:
-        """Return the state and what was said to one identity; None for what there is not."""
-        rows = (self._store.table(name).get(subject) for name in ("profiles", "relationships"))
-        state, relationship = (None if row is None else self._vault.open(subject, row) for row in rows)
+    def _part(self, page: Page, node: str) -> Part:
+        rows = (page.others.get(node), page.relationships.get(node))
+        state, relationship = (None if row is None else self._opened(page, node, row) for row in rows)
         return state, relationship
 
-    def _opened(self, page: Page, subject: str, sealed: bytes) -> bytes:
-        key = page.keys.get(subject) if page.keys is not None else None
-        if key:
-            try:
-                return self._cipher_of(key).decrypt(sealed[1:13], sealed[13:], subject.encode())
-            except Exception:  # the vault knows what this means, and says it
-                return self._vault.open(subject, sealed)
+    def _opened(self, page: Page, subject: str, sealed: bytes) -> bytes | None:
+        """Return what was sealed for a subject as `Vault.open` does; None if the subject was forgotten."""
+        if page.keys is None:
+            return sealed
+        key = page.keys.get(subject)
+        if not key:
+            return None
         try:
+            return self._cipher_of(key).decrypt(sealed[1:13], sealed[13:], subject.encode())
+        except Exception:  # the vault knows what this means, and says it
             return self._vault.open(subject, sealed)
-        except NotFound:
-            raise Forgotten(subject) from None
 
     def _of_any(self, size: int, subjects: Iterable[str] | None) -> Iterator[Page]:
+        """Read and open rows through the interface of a store."""
         states, links = self._store.table("profiles"), self._store.table("links")
         relationships = self._store.table("relationships")
-        if subjects is None:
-            rows: Iterator[tuple[str, bytes]] = states.scan()
-        else:
-            rows = ((key, row) for key in subjects for row in [states.get(key)] if row is not None)
+
+        def opened(node: str, row: bytes | None) -> bytes | None:
+            try:
+                return None if row is None else self._vault.open(node, row)
+            except Forgotten:
+                return None
+
+        named = states.scan() if subjects is None else ((key, states.get(key)) for key in subjects)
+        rows = ((key, state) for key, row in named if (state := opened(key, row)) is not None)
         while page := list(islice(rows, size)):
-            linked = {key: row for key, _ in page for row in [links.get(key)] if row is not None}
-            said = {key: row for key, _ in page for row in [relationships.get(key)] if row is not None}
-            yield Page(page, None, linked, said)
+            linked = {key: _link(row) for key, _ in page if (row := links.get(key)) is not None}
+            members = [member for link in linked.values() for member in link.members]
+            said = {key: opened(key, relationships.get(key)) for key in (*(key for key, _ in page), *members)}
+            others = {key: opened(key, states.get(key)) for key in members}
+            yield Page(page, None, linked, _there(said), _there(others))
 
 
-def _of_sqlite(path: Path, size: int, subjects: Iterable[str] | None) -> Iterator[Page]:
-    """Read pages from the file of a store; the tables are those of `store.sqlite_shapes`."""
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)) as file:
-        file.execute("PRAGMA cache_size = -16384")
-        file.isolation_level = None
+class _Sqlite:
+    """Pages of a SQLite store; the tables are those of `store.sqlite_shapes`."""
+
+    _STATES = "SELECT key, value FROM table_profiles"
+    _KEYS = "SELECT key, CASE live WHEN 1 THEN payload ELSE x'' END FROM log_keys"
+    _LINKS = "SELECT key, value FROM table_links"
+    _SAID = "SELECT key, value FROM table_relationships"
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    def pages(self, size: int, subjects: Iterable[str] | None) -> Iterator[Page]:
+        """Yield pages, as `Source.pages` does."""
         if subjects is None:
-            yield from _ranges(file, size)
-        else:
-            yield from _named(file, size, iter(subjects))
-
-
-def _ranges(file: sqlite3.Connection, size: int) -> Iterator[Page]:
-    def between(query: str) -> dict[str, bytes]:
-        return dict(file.execute(f"{query} WHERE key BETWEEN ? AND ?", (states[0][0], states[-1][0])))
-
-    after = ""
-    while True:
-        file.execute("BEGIN")  # the tables of one page are of one instant
-        states = file.execute(
-            "SELECT key, value FROM table_profiles WHERE key > ? ORDER BY key LIMIT ?", (after, size)
-        ).fetchall()
-        page = Page(states, *(between(query) for query in _BESIDE)) if states else None
-        file.execute("COMMIT")
-        if page is None:
+            after = ""
+            while states := self._store.rows(f"{self._STATES} WHERE key > ? ORDER BY key LIMIT ?", (after, size)):
+                after = states[-1][0]
+                keys, links, said = (
+                    dict(self._store.rows(f"{query} WHERE key BETWEEN ? AND ?", (states[0][0], after)))
+                    for query in (self._KEYS, self._LINKS, self._SAID)
+                )
+                yield self._page(states, keys, links, said)
             return
-        yield page
-        after = states[-1][0]
+        named = iter(subjects)
+        while part := list(islice(named, size)):
+            rows = self._among(self._STATES, part)
+            keys, links, said = (self._among(query, part) for query in (self._KEYS, self._LINKS, self._SAID))
+            yield self._page([(key, rows[key]) for key in part if key in rows], keys, links, said)
 
+    def _page(
+        self, states: list[tuple[str, bytes]], keys: dict[str, bytes], links: dict[str, bytes], said: dict[str, bytes]
+    ) -> Page:
+        known = {key: _link(row) for key, row in links.items()}
+        members = [member for link in known.values() for member in link.members]
+        others: dict[str, bytes] = {}
+        if members:
+            others = self._among(self._STATES, members)
+            keys |= self._among(self._KEYS, members)
+            said |= self._among(self._SAID, members)
+        return Page(states, keys, known, said, others)
 
-def _named(file: sqlite3.Connection, size: int, subjects: Iterator[str]) -> Iterator[Page]:
-    def among(query: str) -> dict[str, bytes]:
+    def _among(self, query: str, keys: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         for start in range(0, len(keys), ASKED):
             part = keys[start : start + ASKED]
-            found.update(file.execute(f"{query} WHERE key IN ({','.join('?' * len(part))})", part))
+            found.update(self._store.rows(f"{query} WHERE key IN ({','.join('?' * len(part))})", part))
         return found
 
-    while keys := list(islice(subjects, size)):
-        file.execute("BEGIN")
-        states = among("SELECT key, value FROM table_profiles")
-        page = Page([(key, states[key]) for key in keys if key in states], *(among(query) for query in _BESIDE))
-        file.execute("COMMIT")
-        yield page
 
+def _there(rows: dict[str, bytes | None]) -> dict[str, bytes]:
+    return {key: row for key, row in rows.items() if row is not None}
 
-_BESIDE = (
-    "SELECT key, CASE live WHEN 1 THEN payload ELSE x'' END FROM log_keys",
-    "SELECT key, value FROM table_links",
-    "SELECT key, value FROM table_relationships",
-)
 
 _link = msgspec.msgpack.Decoder(Link).decode

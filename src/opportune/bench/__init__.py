@@ -15,6 +15,7 @@ GROUPS = {
     "learn": "opportune.bench.learn",
     "engine": "opportune.bench.engine",
     "http": "opportune.bench.http",
+    "batch": "opportune.bench.batch",
     "send": "opportune.bench.send",
 }
 """Where each group of figures is; its module has a function `figures() -> list`."""

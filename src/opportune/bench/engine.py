@@ -84,10 +84,10 @@ def catalog(actions: int, seed: int = 0) -> Catalog:
     )
 
 
-def hub_of(actions: int, customers: int = 200) -> Hub:
-    """Return a hub in memory with that catalog, some customers, and a model that has seen some answers."""
+def hub_of(actions: int, customers: int = 200, store: str = "memory:") -> Hub:
+    """Return a hub with that catalog, some customers, and a model that has seen some answers."""
     clock = FakeClock()
-    hub = Hub.of(catalog(actions), "memory:", clock)
+    hub = Hub.of(catalog(actions), store, clock)
     rng = np.random.default_rng(1)
     for k in range(customers):
         traits: dict[str, Any] = {f"n{i}": float(rng.integers(0, 20)) for i in range(80)}

@@ -24,10 +24,11 @@ NOT_OUTCOMES = {
 
 def read_actions(draft: Draft, node: Node | None) -> tuple[Action, ...]:
     """Return the actions sorted by issue, group and name, whatever the order of the files."""
-    return tuple(sorted((_action(draft, item) for item in entries(node)), key=lambda a: (a.issue, a.group, a.name)))
+    return tuple(sorted((read_action(draft, item) for item in entries(node)), key=lambda a: (a.issue, a.group, a.name)))
 
 
-def _action(draft: Draft, item: Node) -> Action:
+def read_action(draft: Draft, item: Node) -> Action:
+    """Return one action."""
     fields, name = draft.named("actions", "action", item)
     for level in ("issue", "group"):
         fields.text(level, required=True)
@@ -133,10 +134,11 @@ def _treatments(draft: Draft, action: Fields) -> list[Treatment]:
 
 
 def write_actions(catalog: Catalog) -> Any:
-    return [_written(action) for action in catalog.actions]
+    return [written(action) for action in catalog.actions if not (action.survey or action.asks)]
 
 
-def _written(a: Action) -> dict[str, Any]:
+def written(a: Action) -> dict[str, Any]:
+    """Return an action as plain data."""
     conditions = {key: getattr(a, key) for key in ("helps", "eligible", "applicable", "suitable")}
     return slim(
         name=a.name,

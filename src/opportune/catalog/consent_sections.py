@@ -27,7 +27,7 @@ def read_topics(draft: Draft, node: Node | None) -> tuple[Topic, ...]:
         if name == RESERVED_TOPIC or len(name) > 64 or name != name.lower():
             cure = "events of consent name it: lower case, at most 64 characters, and not `all`"
             draft.report.error(fields.spot("name"), f"`{name}` cannot name a topic", cure)
-        topics.append(Topic(name, _texts(fields, "title")))
+        topics.append(Topic(name, by_language(fields, "title")))
         fields.close()
     return tuple(sorted(topics, key=lambda t: t.name))
 
@@ -67,7 +67,7 @@ def _wording(draft: Draft, consent: Fields) -> tuple[str, dict[str, str]]:
     if node is None:
         return "", {}
     fields = Fields(node, draft.report, "`wording` of `consent`")
-    version, texts = fields.text("version", required=True), _texts(fields, "text")
+    version, texts = fields.text("version", required=True), by_language(fields, "text")
     if not texts:
         draft.report.error(node.spot, "`wording` of `consent` has no `text`", "add what customers see, by language")
     fields.close()
@@ -126,7 +126,7 @@ def _written(texts: Mapping[str, str]) -> Any:
     return texts[""] if "" in texts else dict(texts)
 
 
-def _texts(fields: Fields, key: str) -> dict[str, str]:
+def by_language(fields: Fields, key: str) -> dict[str, str]:
     """Return texts by language; one plain text stands under "", for every language."""
     node = fields.find(key)
     if node is None:

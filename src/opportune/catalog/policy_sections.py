@@ -100,7 +100,7 @@ def _quiet(fields: Fields, name: str, on: str) -> Quiet | None:
 
 
 def write_contact(catalog: Catalog) -> Any:
-    return [_written(rule) for rule in catalog.contact]
+    return [_written(rule) for rule in catalog.contact if isinstance(rule, Quiet) or not rule.made]
 
 
 def _written(rule: ContactRule) -> dict[str, Any]:

@@ -34,13 +34,16 @@ def read_traits(draft: Draft, node: Node | None) -> tuple[Trait, ...]:
     for item in entries(node):
         fields, name = draft.named("traits", "trait", item, readable=True)
         kind = Kind(fields.choice("type", KINDS, "number", required=True))
-        traits.append(Trait(name, kind, fields.flag("mutable")))
+        traits.append(Trait(name, kind, fields.flag("mutable"), fields.flag("correctable")))
         fields.close()
     return tuple(sorted(traits, key=lambda t: t.name))
 
 
 def write_traits(catalog: Catalog) -> Any:
-    return [slim(name=t.name, type=t.kind.value, mutable=t.mutable or None) for t in catalog.traits]
+    return [
+        slim(name=t.name, type=t.kind.value, mutable=t.mutable or None, correctable=t.correctable or None)
+        for t in catalog.traits
+    ]
 
 
 def read_context(draft: Draft, node: Node | None) -> tuple[Name, ...]:
@@ -129,6 +132,7 @@ def write_features(catalog: Catalog) -> Any:
             mutable=f.mutable or None,
         )
         for f in catalog.features
+        if not f.made
     ]
 
 

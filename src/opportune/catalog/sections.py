@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from opportune.catalog import action_sections as actions
+from opportune.catalog import asked_sections as asked
 from opportune.catalog import channel_sections as channels
 from opportune.catalog import consent_sections as consent
 from opportune.catalog import flow_sections as flows
@@ -77,6 +78,8 @@ READING = (
     Section("triggers", "list", flows.read_triggers, flows.write_triggers),
     Section("outbound", "list", flows.read_outbound, flows.write_outbound),
     Section("contact", "list", policy.read_contact, policy.write_contact),
+    Section("pulse", "mapping", asked.read_pulse, asked.write_pulse),
+    Section("asks", "list", asked.read_asks, asked.write_asks),
     Section("levers", "mapping", policy.read_levers, policy.write_levers),
     Section("context_weights", "list", policy.read_context_weights, policy.write_context_weights),
     Section("model", "mapping", policy.read_model, policy.write_model),

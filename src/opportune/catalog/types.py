@@ -18,11 +18,15 @@ STAGED = ("eligible", "applicable", "suitable")
 
 @dataclass(frozen=True, slots=True)
 class Trait:
-    """A declared attribute of a customer. `mutable`: a person can change it, so an explanation may suggest it."""
+    """A declared attribute of a customer.
+
+    `mutable`: it can be changed, so an explanation may suggest it. `correctable`: customers may set it right themselves.
+    """
 
     name: str
     kind: Kind
     mutable: bool = False
+    correctable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class Feature:
     """A named number or text computed from events of one name.
 
     `aggregate` is count, distinct, sum, avg, min, max, last or days_since; `of` the property it reads. `window` and
-    `by` are spans; None counts from the beginning. `kind` is NUMBER, or what `last` reads (TEXT, BOOL).
+    `by` are spans; None counts from the beginning. `kind` is NUMBER, or what `last` reads (TEXT, BOOL). `made`: no file
+    has it, it comes with `pulse` or `asks`.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Feature:
     by: int | None = None
     kind: Kind = Kind.NUMBER
     mutable: bool = False
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,7 @@ class Action:
     """Something we could do for a customer.
 
     `basis` is the legal basis as declared (see `legal_basis`); `proof` says where what the texts claim is proven.
+    `survey`: it is the question of `pulse`; `asks` is the trait that it asks for (see `Ask`), "" for all others.
     """
 
     name: str
@@ -159,6 +166,8 @@ class Action:
     proof: str = ""
     approved: Approval | None = None
     topic: str = ""
+    survey: bool = False
+    asks: str = ""
 
     @property
     def path(self) -> str:
@@ -173,17 +182,21 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most `at_most` contacts in any window (t - span, t], counted per `on`."""
+    """At most `at_most` contacts in any window (t - span, t], counted per `on`. `made`: as of a `Feature`."""
 
     name: str
     on: str
     at_most: int
     span: int
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """After `times` outcomes `after` within `span`, no contact for `pause`, counted per `on`."""
+    """After `times` outcomes `after` within `span`, no contact for `pause`, counted per `on`.
+
+    `made`: as of a `Feature`.
+    """
 
     name: str
     on: str
@@ -191,6 +204,7 @@ class Pause:
     times: int
     span: int
     pause: int
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +413,49 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulse:
+    """One question to a sample of the customers, answered yes or no; texts by language, "" for every language.
+
+    In each period of `every` a `share` of the customers may be asked, in `placements` that are for nothing else, once.
+    They are asked about what happened between `within` and `after` ago: a contact, or one of `events`. A situation in
+    `about` is what the question is about, so it does not silence it.
+    """
+
+    question: Mapping[str, str] = field(hash=False)
+    yes: Mapping[str, str] = field(hash=False)
+    no: Mapping[str, str] = field(hash=False)
+    placements: tuple[str, ...]
+    share: float
+    every: int
+    after: int
+    within: int
+    events: tuple[str, ...]
+    about: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One answer that a customer may give; `title` by language, empty where the value says it."""
+
+    value: str | float | bool
+    title: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A trait that is asked for when it helps: the question and what an answer buys, by language.
+
+    Without `options` any value of the trait's type is an answer.
+    """
+
+    fact: str
+    question: Mapping[str, str] = field(hash=False)
+    buys: Mapping[str, str] = field(hash=False)
+    placements: tuple[str, ...]
+    options: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """Everything that the hub may say, and when.
 
@@ -430,4 +487,6 @@ class Catalog:
     blocks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     triggers: tuple[Trigger, ...] = ()
     outbound: tuple[Run, ...] = ()
+    pulse: Pulse | None = None
+    asks: tuple[Ask, ...] = ()
     hash: str = ""

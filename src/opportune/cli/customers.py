@@ -83,7 +83,7 @@ def profile(
     with connect(dir, store) as hub:
         found = hub.profile(customer)
     lines = [f"{found.customer_id} ({len(found.nodes)} identities)"]
-    for part in (found.values, found.contacts, found.consents):
+    for part in (found.values, found.contacts, found.consents, found.choices):
         lines += [f"  {name} = {value}" for name, value in part.items() if value is not None]
     lines += [f"  in situation {name}" for name in found.situations]
     for turn in found.turns:

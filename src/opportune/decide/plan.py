@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from opportune.catalog.profile_sections import LEVER_BOUNDS
-from opportune.catalog.types import Action, Catalog, Channel
+from opportune.catalog.types import Action, Catalog, Channel, Situation
 from opportune.decide.types import Stage
 from opportune.errors import BadRequest
 from opportune.ledger.record import inputs_of, keys_of
@@ -67,7 +67,7 @@ class Plan:
             Silencer(
                 s.name,
                 self._index(s.when),
-                np.unique(np.concatenate([np.zeros(0, np.int32), *map(self._members, s.silences)])).astype(np.int32),
+                self._silenced(s),
                 self._percents(s.raises.items()),
             )
             for s in catalog.situations
@@ -91,6 +91,7 @@ class Plan:
         self.places = {p.name: self._place(p.name, p.channel, p.price) for p in catalog.placements}
         self._scopes: dict[tuple[str, bool], Ints] = {}
         about = {a.topic for a in catalog.actions} - {""}
+        self.survey = np.array([i for i, a in enumerate(catalog.actions) if a.survey], np.int32)
         self.topics = {topic: np.array([a.topic == topic for a in catalog.actions], np.bool_) for topic in about}
         self.keys, self.inputs = keys_of(catalog), inputs_of(catalog)
         self.number_slots = np.array([self.layout.slot[n] for n in self.inputs.numbers], np.int32)
@@ -171,6 +172,14 @@ class Plan:
 
         return np.array([i for i, a in enumerate(self.actions) if belongs(a)], np.int32)
 
+    def _silenced(self, situation: Situation) -> Ints:
+        """Return what a situation silences: not the question that is about it."""
+        silenced = np.unique(np.concatenate([np.zeros(0, np.int32), *map(self._members, situation.silences)]))
+        pulse = self.catalog.pulse
+        if pulse is not None and situation.name in pulse.about:
+            silenced = silenced[[not self.actions[i].survey for i in silenced]]
+        return silenced.astype(np.int32)
+
     def _percents(self, levers: Iterable[tuple[str, float]]) -> Floats:
         total = np.zeros(len(self.actions))
         for scope, percent in levers:
@@ -184,7 +193,11 @@ class Plan:
         return np.array([-1 if e is None else self._index(e) for e in expressions], np.int32)
 
     def _place(self, name: str, channel: str, price: float | Expression) -> Place:
+        asking = name in (self.catalog.pulse.placements if self.catalog.pulse else ())
+
         def first(a: Action) -> int:
+            if a.survey is not asking:  # the question stands for itself, so that no offer decides who is asked
+                return -1
             fits = (
                 i
                 for i, t in enumerate(a.treatments)

@@ -194,15 +194,18 @@ def _grid(family, terms, price, low, high):
         t = g / (COARSE - 1.0)
         points[g] = low + (high - low) * t * t
     points[COARSE] = min(max(price, low), high)
-    order = _evaluated(family, terms, points, rise, totals, logs, 0, COARSE + 1)
+    order = _evaluated(family, terms, points, rise, totals, logs, np.arange(COARSE), 0, COARSE + 1)
     # twice, because the widest candidate may hide what decides between the others within one coarse cell
     order = _refined(family, terms, points, rise, totals, logs, order, COARSE)
     return _refined(family, terms, points, rise, totals, logs, order, FINE), rise, totals, logs
 
 
 @njit(cache=True, nogil=True)
-def _evaluated(family, terms, points, rise, totals, logs, start, end):
-    """Fill in what belongs to the points from `start` to `end`; return the order of all up to there."""
+def _evaluated(family, terms, points, rise, totals, logs, order, start, end):
+    """Fill in what belongs to the points from `start` to `end`; return the order of all up to there.
+
+    `order` is that of the first ones; those after them ascend.
+    """
     for g in range(start, end):
         total = 0.0
         for i in range(len(terms)):
@@ -212,7 +215,16 @@ def _evaluated(family, terms, points, rise, totals, logs, start, end):
             logs[g, i] = found
             total += found
         totals[g], rise[g] = total, math.exp(total)
-    return np.argsort(points[:end])
+    merged = np.empty(end, np.int64)
+    i, j = 0, len(order)
+    for k in range(end):
+        if j == end or (i < len(order) and points[order[i]] <= points[j]):
+            merged[k] = order[i]
+            i += 1
+        else:
+            merged[k] = j
+            j += 1
+    return merged
 
 
 @njit(cache=True, nogil=True)
@@ -228,4 +240,4 @@ def _refined(family, terms, points, rise, totals, logs, order, more):
         step = rise[there] - rise[here]
         share = min(max((level - rise[here]) / step, 0.0), 1.0) if step > 0 else 0.5
         points[n + k] = points[here] + (points[there] - points[here]) * share
-    return _evaluated(family, terms, points, rise, totals, logs, n, n + more)
+    return _evaluated(family, terms, points, rise, totals, logs, order, n, n + more)

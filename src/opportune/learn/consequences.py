@@ -178,7 +178,12 @@ def _of(rows: Episodes, action: Action) -> Episode:
 
 
 def _label(rows: Episodes, action: Action, decision_id: str, at: int) -> list[LedgerFact]:
-    """Return the fact that tells the model, if the label is another one now."""
+    """Return the fact that tells the model, if the label is another one now.
+
+    What customers say to the pulse is about what came before it: it teaches no action.
+    """
+    if action.survey:
+        return []
     episode = _of(rows, action)
     verdict = episode.verdict(action.outcomes)
     if verdict == episode.label:

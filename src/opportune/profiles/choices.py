@@ -105,6 +105,8 @@ def merged(states: Iterable[State]) -> Choices | None:
         whole.prefers = max((p for p in (whole.prefers, choices.prefers) if p), default=None)
         for key, when in choices.bounced.items():
             whole.bounced[key] = max(whole.bounced.get(key, when), when)
+        for name, word in choices.corrected.items():
+            whole.corrected[name] = max(whole.corrected.get(name, word), word, key=lambda w: (w.at, w.seq))
     return whole
 
 

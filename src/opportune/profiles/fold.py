@@ -17,6 +17,8 @@ from opportune.events.types import Event
 from opportune.profiles.buckets import FOREVER
 from opportune.profiles.choices import consents
 from opportune.profiles.consent_events import check_consent, consent_status, hear, speaks
+from opportune.profiles.facts import FACTS, heeded
+from opportune.profiles.facts import hear as hear_fact
 from opportune.profiles.features import Window
 from opportune.profiles.fields import dig, event_name
 from opportune.profiles.spec import Accumulator, ProfileSpec, Watch
@@ -44,6 +46,8 @@ def fold(state: State, event: Event, seq: int, spec: ProfileSpec) -> Sequence[Wa
     if event.type == "identify":
         _take_traits(state, event.traits, at, seq, spec)
         return ()
+    if event.event in FACTS and event.type == "track":
+        hear_fact(state, event, seq, spec)
     name = event_name(event)
     if name is None:
         return ()
@@ -114,7 +118,10 @@ def values(state: State, spec: ProfileSpec, now: int) -> tuple[dict[str, Value],
 
 def _take_traits(state: State, new: Mapping[str, Any], at: int, seq: int, spec: ProfileSpec) -> None:
     traits = state.traits
+    corrected = state.choices.corrected if state.choices else None
     for name, value in new.items():
+        if corrected and name in corrected and not heeded(corrected, name, value, at, seq):
+            continue
         held = traits.get(name)
         if held is None:
             if len(traits) >= MOST_TRAITS and name not in spec.declared:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from opportune.profiles.choices import join, merged
+from opportune.profiles.facts import settle
 from opportune.profiles.spec import ProfileSpec
 from opportune.profiles.state import State
 
@@ -38,6 +39,7 @@ def merge(states: Iterable[State], spec: ProfileSpec) -> State:
         join(whole.consents, state.consents)
         join(whole.preferences, state.preferences)
         _merge_features(whole.features, state.features, spec)
+    settle(whole.traits, [first, *others])
     return whole
 
 
@@ -54,6 +56,7 @@ def narrow(states: Sequence[State], spec: ProfileSpec) -> State:
                 best = written
         if best is not None:
             found.traits[name] = best
+    settle(found.traits, states)
     for state in states:
         _merge_features(found.features, state.features, spec)
     return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from opportune.catalog.types import Catalog, Situation
 from opportune.events.types import Event
 from opportune.profiles.buckets import FOREVER
+from opportune.profiles.facts import FACTS
 from opportune.profiles.fold import values
 from opportune.profiles.merge import narrow
 from opportune.profiles.people import View
@@ -87,15 +88,17 @@ class Situations:
         """Return whether to look again at a customer to whom an event has just happened.
 
         `fed` is what watched the event; `joined` says whether it made one person of two. Events of a feature that a
-        situation reads ask for a look, and so does `identify`; it is spared where the last one still holds.
+        situation reads ask for a look, and so do `identify` and a customer's word about a fact; it is spared where the
+        last one still holds.
         """
-        asks = event.type == "identify" or event.event in self._stirring
+        told = event.type == "identify" or event.event in FACTS
+        asks = told or event.event in self._stirring
         if joined:
             self.forget(subject)
         known = self._known.get(subject)
         if known is None:
             return asks
-        if event.type == "identify" or "traits" in event.context:
+        if told or "traits" in event.context:
             known.stale.update(self._by_trait)
         for watch in fed:
             for accumulator in watch.accumulators:

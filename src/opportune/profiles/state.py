@@ -60,6 +60,14 @@ class Prefers(msgspec.Struct, frozen=True, array_like=True, order=True):
     only: bool
 
 
+class Corrected(msgspec.Struct, frozen=True, array_like=True):
+    """What a customer said is wrong of a trait: the value `was`, and by which event (see `facts`)."""
+
+    was: Any
+    at: int
+    seq: int
+
+
 class Choices(msgspec.Struct, array_like=True):
     """What a customer chose beside consent itself, and what their consents rest on.
 
@@ -68,6 +76,7 @@ class Choices(msgspec.Struct, array_like=True):
     - `requests`: key -> the last grant that was only asked for; it never hides another word.
     - `frequency`: channel -> what was chosen, of a merged person by each of the nodes.
     - `bounced`: channel and digest of an address (`addresses.bounce_key`) -> (at, seq) of its last hard bounce.
+    - `corrected`: trait -> the last word of the customer about it, until something else than what it corrected is said.
     """
 
     pauses: dict[tuple[str, ...], Said] = {}
@@ -77,6 +86,7 @@ class Choices(msgspec.Struct, array_like=True):
     frequency: dict[str, list[Often]] = {}
     prefers: Prefers | None = None
     bounced: dict[str, tuple[int, int]] = {}
+    corrected: dict[str, Corrected] = {}
 
 
 class State(msgspec.Struct, array_like=True):

@@ -119,9 +119,10 @@ class Program:
         values = self._given_values
         given = np.zeros((len(numbers), len(self._given)), np.int8)
         if values is not None:
-            given[:] = [[TRUE if v else NULL if v is None else FALSE for v in values(row(i))] for i in range(len(given))]
-        start = self._rows.start
-        self._sift(self._table, self._work, self._state, start, numbers, self._given, given, wanted, codes, stage)
+            for i in range(len(numbers)):
+                given[i] = [TRUE if v else NULL if v is None else FALSE for v in values(row(i))]
+        places = self._given.astype(np.int32)
+        self._sift(self._table, self._work, self._state, self._rows.start, numbers, places, given, wanted, codes, stage)
 
     def test(self, truth: Truth, index: int) -> bool:
         """Return whether one condition is TRUE."""

@@ -80,7 +80,7 @@ def standing(hub: Hub, view: View) -> Standing:
     topics = tuple((t.name, t.title, _wanted(consented, open_, t.name, catalog, now)) for t in catalog.topics)
     paused = refusal(Wishes(pauses=said.pauses), Channel("", push=False), "marketing", now)
     prefers = preference(state)
-    facts = [(t, values.get(t.name)) for t in catalog.traits if t.mutable and t.name not in OWN_PLACE]
+    facts = [(t, values.get(t.name)) for t in catalog.traits if t.correctable and t.name not in OWN_PLACE]
     began = {turn.situation: turn.at for turn in mine.turns if turn.entered}
     gpc = said.consents.get(("ads", "all"))
     return Standing(

@@ -1,4 +1,4 @@
-"""The form `email`: {subject, preheader?, mjml | html, text?, from_name?} -> {subject, preheader, html, text, ...}.
+"""The form `email`: {subject, preheader?, mjml | html | text, from_name?} -> {subject, preheader, html?, text, ...}.
 
 Once per treatment and language: MJML becomes HTML, its CSS is inlined, the text part is derived. Per person only
 Liquid runs.
@@ -32,7 +32,7 @@ _LITERAL = re.compile(r"\{[{%]")
 
 
 class Email:
-    """An e-mail with an HTML and a text part. The text part is derived from the HTML unless `text` is given.
+    """An e-mail with an HTML and a text part, or of text alone. The text is derived from the HTML unless it is given.
 
     Marketing always carries a way out: see `Footer`.
     """
@@ -47,16 +47,16 @@ class Email:
         text = draft.text("text") if content.get("text") else page.text(templates) if page else None
         warnings = draft.close(FIELDS)
         assert subject is not None
-        assert page is not None
         assert text is not None
-        footer = Footer(language, templates)
-        return _Compiled(subject, preheader, from_name, page.template(templates), text, footer, page, warnings)
+        html = page.template(templates) if page else None
+        return _Compiled(subject, preheader, from_name, html, text, Footer(language, templates), page, warnings)
 
     def linked(self, content: dict[str, Any], make: Make) -> dict[str, Any]:
-        return {**content, "html": linked_html(content["html"], make), "text": linked_text(content["text"], make)}
+        html = {"html": linked_html(content["html"], make)} if "html" in content else {}
+        return {**content, **html, "text": linked_text(content["text"], make)}
 
     def remarks(self, content: Mapping[str, Any]) -> list[str]:
-        size = len(content["html"].encode())
+        size = len(content.get("html", "").encode())
         return [_too_big(size)] if size > CLIPPED else []
 
 
@@ -86,8 +86,10 @@ class _Page:
 
 def _page(draft: Draft, language: str, preheader: bool) -> _Page | None:
     given = [field for field in ("mjml", "html") if draft.content.get(field)]
+    if not given and draft.content.get("text"):
+        return None
     if len(given) != 1:
-        what = "both `mjml` and `html`" if given else "neither `mjml` nor `html`"
+        what = "both `mjml` and `html`" if given else "no `mjml`, `html` or `text`"
         draft.wrong(given[-1] if given else "mjml", what, "give the e-mail one of them")
         return None
     field = given[0]
@@ -130,10 +132,10 @@ class _Compiled:
     subject: Template
     preheader: Template | None
     from_name: Template | None
-    html: Template
+    html: Template | None
     text: Template
     footer: Footer
-    page: _Page
+    page: _Page | None
     warnings: Sequence[Problem]
 
     def render(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,16 +143,14 @@ class _Compiled:
         if not subject:
             raise RenderFailed(Failure("the subject is empty", "subject"))
         preheader = one_line(self.preheader.render(context)) if self.preheader else ""
-        html = self.rendered(self.html, self.page.html, context)
-        if self.preheader:
-            html = html.replace(PREHEADER, escape(preheader), 1)
-        text = tidy(self.rendered(self.text, self.page.plain, context)).replace(" ()", "")  # a link to nowhere
-        content = {
-            "subject": subject,
-            "preheader": preheader,
-            "html": self.footer.html(html, context),
-            "text": self.footer.text(text, context),
-        }
+        content = {"subject": subject, "preheader": preheader}
+        if self.html and self.page:
+            html = self.rendered(self.html, self.page.html, context)
+            if self.preheader:
+                html = html.replace(PREHEADER, escape(preheader), 1)
+            content["html"] = self.footer.html(html, context)
+        text = tidy(self.rendered(self.text, self.page.plain if self.page else "", context))
+        content["text"] = self.footer.text(text.replace(" ()", ""), context)  # a link to nowhere
         if self.from_name:
             content["from_name"] = one_line(self.from_name.render(context))
         return content
@@ -159,4 +159,4 @@ class _Compiled:
         try:
             return template.render(context)
         except RenderFailed as failed:
-            raise RenderFailed(self.page.located(failed.failure, compiled)) from None
+            raise RenderFailed(self.page.located(failed.failure, compiled) if self.page else failed.failure) from None
