@@ -21,6 +21,7 @@ from opportune.errors import Problem as Mistake
 from opportune.wire import (
     Answered,
     Backup,
+    CareReport,
     CatalogDiff,
     Explanation,
     Export,
@@ -162,6 +163,11 @@ class Client:
         """Return everything that is kept about a customer."""
         return self._call("GET", f"/v1/customers/{_q(customer)}/export", Export)
 
+    def consents(self, customer: str, receipts: bool = False) -> list[dict[str, Any]]:
+        """Return the records of what a customer consented to, refused and took back; as signed receipts if asked."""
+        query = {"receipts": str(receipts).lower()}
+        return self._call("GET", f"/v1/customers/{_q(customer)}/consents", list[dict[str, Any]], query=query)
+
     def actions(self, customer: str, placement: str, anonymous: bool = False, limit: int = 1) -> Iterator[Answered]:
         """Yield the next best action now, and again each time that it changes; ends when the hub does."""
         query = {"placement": placement, "limit": str(limit), "anonymous": str(anonymous).lower()}
@@ -267,6 +273,16 @@ class Client:
     def remove_webhook(self, id: str) -> None:
         """End a subscription."""
         self._call("DELETE", f"/v1/webhooks/{_q(id)}", dict)
+
+    def care(self, since: str = "", until: str = "", by: str = "") -> CareReport:
+        """Return the care score, by default of the last 90 days; `by` is channel, action or issue."""
+        query = {key: text for key, text in (("since", since), ("until", until), ("by", by)) if text}
+        return self._call("GET", "/v1/care", CareReport, query=query)
+
+    def correct(self, customer: str, name: str, value: Value = None, remove: bool = False, says: str = "") -> Profile:
+        """Take a customer's word that a trait is another one, or (`remove`) wrong; return what is known then."""
+        body = {"name": name, "value": value, "remove": remove, "says": says}
+        return self._call("POST", f"/v1/customers/{_q(customer)}/corrections", Profile, body)
 
     def outbox(self) -> OutboxState:
         """Return what waits to leave, what became of the rest, and what keeps channels from sending."""

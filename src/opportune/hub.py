@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from opportune.catalog import Catalog
 from opportune.catalog.types import Goal, Pulse, Trigger
-from opportune.clock import DAY, Clock, SystemClock, format_instant, to_datetime
+from opportune.clock import DAY, Clock, SystemClock, to_datetime
 from opportune.decide import record as records
 from opportune.decide.answer import answered
 from opportune.decide.explain import explain as explained
@@ -70,7 +70,7 @@ from opportune.store import open_store
 from opportune.store.archived_log import ArchivedLog
 from opportune.store.base import Store
 from opportune.store.vault import Vault
-from opportune.wire import Answered, Explanation, Export, Ingested, Profile, Recorded, Turn, Why
+from opportune.wire import Answered, Explanation, Ingested, Profile, Recorded, Turn, Why
 
 CHECKPOINT = 20_000
 """Facts of the ledger between two checkpoints of the model."""
@@ -407,43 +407,24 @@ class Hub:
             view = self.people.resolve(customer, anonymous)
             return view.nodes if view else ()
 
-    def export(self, profile: Profile) -> Export:
-        """Return everything that is kept about the customer of a profile. Holds up other calls only item by item."""
-        decisions, mine = [], set(profile.nodes)
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep others from changing anything while the block reads."""
         with self._lock:
-            view = self.people.view(profile.subject)
-            if view is None:
-                raise NotFound(f"there is no customer {profile.customer_id!r}")
-            traits = {name: value for name, (value, _, _) in view.state.traits.items()}
-            ids = self.people.named(view)
-            letters = self.dead_letters.of(text for _, text in ids)
-        events = sorted(self.events_of(profile.nodes), key=lambda event: event.received_at)
-        for decision_id, rows in self.ledger.joined():
-            if rows.subject in mine:
-                with self._lock:
-                    answer = self._again(decision_id)
-                became = [
-                    {
-                        "action": e.action,
-                        "seen": None if e.reached is None else format_instant(e.reached),
-                        "outcomes": {name: format_instant(at) for name, at in e.outcomes.items()},
-                        "withheld": e.ghost,
-                    }
-                    for e in rows.each
-                ]
-                decisions.append({**msgspec.to_builtins(answer), "became": became})
-        known = [{"type": kind, "id": text} for kind, text in ids]
-        aside = [{"reason": one.reason, "message": one.message, "raw": one.raw} for one in letters]
-        return Export(profile, known, traits, [to_segment(event) for event in events], decisions, aside)
+            yield
 
-    def events_of(self, nodes: Iterable[str]) -> Iterator[Event]:
-        """Yield the events of some nodes, those of each in the order they came. Holds up others item by item."""
-        for node in nodes:
-            for _, _, payload in self.events.read(0, node):
-                if payload:
-                    with self._lock:
-                        event = codec.decode_event(self.vault.open(node, payload))
-                    yield event
+    def again(self, decision_id: str) -> Answered:
+        """Return the answer of a decision of the ledger, as the channel got it. Raises `NotFound`, `Forgotten`."""
+        with self._lock:
+            return self._again(decision_id)
+
+    def events_of(self, node: str) -> Iterator[tuple[int, Event]]:
+        """Yield the events of a node with their numbers in the log, in order. Holds up others item by item."""
+        for number, _, payload in self.events.read(0, node):
+            if payload:
+                with self._lock:
+                    event = codec.decode_event(self.vault.open(node, payload))
+                yield number, event
 
     def event(self, cause: str) -> Event:
         """Return the event that a fact names as its cause: `event 12`. Raises `NotFound`, or `Forgotten`."""

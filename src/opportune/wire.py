@@ -250,7 +250,8 @@ class Export(msgspec.Struct, frozen=True, rename="camel"):
     """Everything that is kept about a customer.
 
     `ids` are all that clients know them by, `traits` also those that the catalog does not declare, `decisions` with
-    what became of them, `rejected` the events that were set aside.
+    what became of them, `rejected` the events that were set aside, `consents` the records of consent, `messages` those
+    that wait or could not be sent.
     """
 
     profile: Profile
@@ -259,6 +260,8 @@ class Export(msgspec.Struct, frozen=True, rename="camel"):
     events: list[dict[str, Any]]
     decisions: list[dict[str, Any]]
     rejected: list[dict[str, Any]]
+    consents: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = []
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -546,6 +549,56 @@ class Preview(msgspec.Struct, frozen=True, rename="camel"):
     content: Mapping[str, Any]
     remarks: list[str]
     fault: RenderFault | None = None
+
+
+class CareScore(msgspec.Struct, frozen=True):
+    """The share of yes among the answers to the pulse, with its 95 % interval; null with a `reason` where too few."""
+
+    asked: int
+    answered: int
+    yes: int
+    score: float | None
+    interval: tuple[float, float] | None
+    reason: str | None
+
+
+class CareDifference(msgspec.Struct, frozen=True):
+    """The score of the hub minus that of people who are held out, with its 95 % interval; null with a `reason`."""
+
+    value: float | None
+    interval: tuple[float, float] | None
+    reason: str | None
+
+
+class CareCompared(msgspec.Struct, frozen=True):
+    """Answers to the pulse, of the hub's customers and of people who are held out.
+
+    `name` is the channel, action or issue that the question was about; null: of all, or of a visit alone.
+    """
+
+    name: str | None
+    hub: CareScore
+    holdout: CareScore
+    difference: CareDifference
+    remarks: list[str]
+
+
+class CareReport(msgspec.Struct, frozen=True):
+    """The care score of questions asked in [since, until), and by what they were about."""
+
+    since: datetime
+    until: datetime
+    all: CareCompared
+    groups: list[CareCompared]
+
+
+class CorrectionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a customer says about a trait: its right `value`, or `remove` it; and in `says` why."""
+
+    name: str
+    value: Value = None
+    remove: bool = False
+    says: str = ""
 
 
 class TriggerInfo(msgspec.Struct, frozen=True, rename="camel"):

@@ -144,6 +144,7 @@ def test_whoever_comes_or_is_joined_meanwhile_changes_nothing_for_others() -> No
         life.runs.step(1)
         life.hub.ingest({"type": "identify", "userId": name, "anonymousId": f"d{number}", "messageId": f"j{number}"})
         life.customer(f"late{number}")
+        life.hub.people.save()
     life.goes_on()
     asked = life.asked()
     assert not any(name.startswith("late") for name in asked), "they were not there when it began"
@@ -202,6 +203,32 @@ def test_a_crash_between_any_two_steps_repeats_and_forgets_nothing(tmp_path: Pat
     state = life.state()
     assert (state.state, state.decided, state.made, state.passed) == ("done", 60, 60, 60)
     life.hub.close()
+
+
+def test_a_crash_loses_neither_what_an_engine_chose_nor_a_time_of_the_schedule(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(*args: Any, **more: Any) -> Any:
+        raise BrokenStore("the disk is full")
+
+    life = Life(shop({"schedule": "0 * * * *"}))
+    names = life.customers(30)
+    life.goes_on()
+    life.clock.advance(HOUR)
+    with monkeypatch.context() as patched:
+        patched.setattr(life.runs, "_go_on", breaks)
+        with pytest.raises(BrokenStore):
+            life.runs.step(5)
+    life.goes_on()
+    assert life.asked() == dict.fromkeys(names, 1)
+    life.runs.begin("weekly", engine="duckdb")
+    with monkeypatch.context() as patched:
+        patched.setattr(life.runs.table, "put", breaks)
+        with pytest.raises(BrokenStore):
+            life.runs.step(5)
+    life.goes_on()
+    assert (life.state().state, life.state().made) == ("done", 30)
+    assert life.asked() == dict.fromkeys(names, 2)
 
 
 def test_it_decides_no_further_ahead_than_messages_leave(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,6 +313,21 @@ def test_the_best_time_is_the_hour_in_which_the_customer_is_about() -> None:
         assert view
         hour = local_minutes(at, str(view.values(at)["time_zone"])) // 60
         assert hour == habit[view.customer], view.customer
+
+
+def test_who_missed_the_best_time_once_is_not_made_to_wait_for_it_again() -> None:
+    life = Life(shop({"best_time": True, "window": "08:00-20:00"}))
+    life.customer("maya")
+    stamp = format_instant(START - DAY + 8 * HOUR)
+    for number in range(30):
+        life.hub.ingest({"type": "track", "event": "Seen", "userId": "maya", "timestamp": stamp,
+                         "messageId": f"s{number}"})  # fmt: skip
+    life.runs.begin("weekly")
+    life.goes_on()
+    assert not life.asked(), "it is 1 at night, and 9 is better"
+    life.clock.advance(12 * HOUR)
+    life.goes_on()
+    assert life.asked() == {"maya": 1}
 
 
 def test_pause_resume_and_stop_take_effect_at_once() -> None:

@@ -190,6 +190,18 @@ def test_an_order_elsewhere_counts_once_both_are_known_to_be_one(life: Life) -> 
     assert life.counts() == {"begun": 1, "cancelled": 1}
 
 
+def test_what_the_person_had_elsewhere_counts_once_both_are_known_to_be_one(life: Life) -> None:
+    life.leaves_a_cart("maya")
+    life.clock.advance(30 * MINUTE)
+    life.leaves_a_cart("phone", known=False)
+    life.passes(40 * MINUTE)
+    assert life.flows() == {("maya", "cart"): 1}
+    life.identifies("maya", "phone")
+    life.passes(DAY)
+    assert life.flows() == {("maya", "cart"): 1}
+    assert life.counts()["rested"] == 1
+
+
 def test_carts_of_two_devices_of_one_person_are_one(life: Life) -> None:
     life.leaves_a_cart("phone", known=False)
     life.clock.advance(10 * MINUTE)
@@ -317,6 +329,7 @@ def test_a_crash_leaves_the_timer_and_the_decision_or_neither(tmp_path: Path) ->
 
     def breaks() -> None:
         with life.hub.group():
+            life.hub.tick()
             life.hub.tick()
             raise BrokenStore("the disk is full")
 

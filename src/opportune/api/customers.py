@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from hashlib import sha256
+from typing import Any
 
+import msgspec
+
+from opportune import dossier
 from opportune.api.decisions import for_browser
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Reply, Stream
 from opportune.api.problems import Refused
 from opportune.api.streams import Question
 from opportune.api.who import BrowserCustomer, browser_customer, text_id
+from opportune.profiles.consent_records import receipt
 from opportune.wire import Answered, BrowserAnswer, Export, Profile
+
+FOREVER = 1 << 62
 
 
 async def profile(door: Door, call: Call) -> Profile:
@@ -21,8 +29,22 @@ async def profile(door: Door, call: Call) -> Profile:
 async def export(door: Door, call: Call) -> Reply:
     """Return everything that is kept about a customer."""
     known = await door.writer.do(lambda: door.hub.profile(call.parameters["id"]))
-    found = await asyncio.to_thread(door.hub.export, known)
+    found = await asyncio.to_thread(dossier.export, door.hub, known)
     return Reply(found, headers={"Content-Disposition": 'attachment; filename="customer.json"'})
+
+
+async def consents(door: Door, call: Call) -> list[dict[str, Any]]:
+    """Return the records of consent of a customer, as receipts signed by this hub where `receipts` asks for them."""
+    hub = door.hub
+    known = await door.writer.do(lambda: hub.profile(call.parameters["id"]))
+    found = await asyncio.to_thread(dossier.consents, hub, known)
+    if call.query.get("receipts", "") not in ("true", "1", "yes"):
+        return [msgspec.to_builtins(record) for record in found]
+    return [receipt(record, hub.clock.now(), lambda data: _signed(door, data)) for record in found]
+
+
+def _signed(door: Door, data: bytes) -> str:
+    return door.signer.sign("consent receipt", {"sha256": sha256(data).hexdigest()}, FOREVER)
 
 
 async def forget(door: Door, call: Call) -> dict[str, bool]:
@@ -90,6 +112,9 @@ ENDPOINTS = (
              problems=_PROBLEMS),
     Endpoint("GET", "/v1/customers/{id}/export", "server", export, "Everything that is kept about a customer",
              gives=Export, problems=_PROBLEMS),
+    Endpoint("GET", "/v1/customers/{id}/consents", "server", consents, "What a customer consented to, word by word",
+             gives=list[dict[str, Any]], query=(Parameter("receipts", bool, "As receipts signed by this hub"),),
+             problems=_PROBLEMS),
     Endpoint("DELETE", "/v1/customers/{id}", "server", forget, "Destroy everything that is kept about a customer",
              gives=dict[str, bool], problems=_PROBLEMS),
 )  # fmt: skip

@@ -39,6 +39,9 @@ PAGE = 12
 REST = 1.0
 """Seconds after which the outbox is looked at although nothing was put into it: time alone makes messages due."""
 
+RESULTS = {Receipt: "sent", TryLater: "later", Refused: "refused", InDoubt: "in_doubt", Failure: "not_rendered"}
+"""What became of a message, as it is counted."""
+
 AGAIN = 30.0
 """Seconds until a carrier that could not be opened is tried again."""
 
@@ -209,6 +212,7 @@ class Dispatch:
         else:
             became = made
         way.under_way -= 1
+        self._door.metrics.tried(one.send.channel, RESULTS[type(became)])
         self._told.append((one, became))
         if len(self._told) >= PAGE:
             await self._settle()

@@ -8,6 +8,7 @@ from pathlib import Path
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Reply
 from opportune.api.problems import Refused
+from opportune.clock import SECOND
 from opportune.wire import Healthy
 
 LEAST_DISK = 256 << 20
@@ -39,6 +40,8 @@ async def metrics(door: Door, call: Call) -> Reply:
     door.metrics.waiting.set(door.writer.waiting)
     door.metrics.streams.set(len(door.streams))
     door.metrics.letters.set(await door.writer.do(door.hub.dead_letters.count))
+    due = await door.writer.do(door.hub.outbox.next_due)
+    door.metrics.lag.set(0.0 if due is None else max(0.0, (door.hub.clock.now() - due) / SECOND))
     return Reply(door.metrics.text(), media="text/plain; version=0.0.4; charset=utf-8")
 
 

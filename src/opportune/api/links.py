@@ -39,6 +39,8 @@ def links_of(door: Door, one: Leaving) -> Links:
     known = {"why": f"{page}#why", "confirm": requested_url(door, one.view, send.channel)}
     if send.kind == "marketing":
         known |= {"unsubscribe": f"{base}/u/{token}", "preferences": page}
+    if one.action.survey or one.action.asks:
+        known |= {"answer": f"{base}/a/{token}"}
     # some providers give messages an id of their own: by this header they are known when they come back
     headers = {"X-Opportune-Key": send.key} if one.channel.form == "email" else {}
     if one.channel.form == "email" and send.kind == "marketing":

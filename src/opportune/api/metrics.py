@@ -33,6 +33,10 @@ class Metrics:
         self._feedback = Counter(
             "opportune_feedback", "Notifications of providers by result", ["provider", "result"], registry=registry
         )
+        self._messages = Counter(
+            "opportune_messages", "Messages by what became of them", ["channel", "result"], registry=registry
+        )
+        self.lag = Gauge("opportune_outbox_lag_seconds", "How late the oldest message is", registry=registry)
         self.retries = Counter("opportune_client_retries", "Requests that a client sent again", registry=registry)
         self.waiting = Gauge("opportune_writer_waiting", "Jobs that wait for the writer", registry=registry)
         self.streams = Gauge("opportune_streams_open", "Open streams", registry=registry)
@@ -73,6 +77,10 @@ class Metrics:
     def delivered(self, result: str) -> None:
         """Count one try of a webhook: delivered, failed, or given_up."""
         self._webhooks.labels(result).inc()
+
+    def tried(self, channel: str, result: str) -> None:
+        """Count one message that was tried: sent, later, refused, in_doubt, or not_rendered."""
+        self._messages.labels(channel, result).inc()
 
     def fed_back(self, provider: str, told: FeedbackTaken) -> None:
         """Count what a provider told."""

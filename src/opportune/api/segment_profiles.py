@@ -7,7 +7,7 @@ space, whatever it is called. Lists are paged by `limit` (10, at most 200) and `
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +17,8 @@ from opportune.api.problems import Refused
 from opportune.clock import format_instant
 from opportune.errors import NotFound
 from opportune.events.segment import to_segment
+from opportune.events.types import Event
+from opportune.hub import Hub
 from opportune.profiles.people import View
 
 MOST = 200
@@ -32,7 +34,7 @@ async def read(door: Door, call: Call) -> Reply:
         page, cursor = _page(call, rows)
         told: dict[str, Any] = {"traits": dict(page), "cursor": cursor}
     elif part == "events":
-        events = await asyncio.to_thread(lambda: sorted(door.hub.events_of(view.nodes), key=lambda e: e.at)[::-1])
+        events = await asyncio.to_thread(lambda: _events(door.hub, view.nodes))
         page, cursor = _page(call, events)
         told = {"data": [to_segment(event) for event in page], "cursor": cursor}
     elif part == "external_ids":
@@ -49,6 +51,11 @@ async def read(door: Door, call: Call) -> Reply:
     else:
         raise NotFound(f"a profile has no part {part!r}; it has traits, events, external_ids, metadata and links")
     return Reply(told)
+
+
+def _events(hub: Hub, nodes: Iterable[str]) -> list[Event]:
+    """Return the events of a customer, newest first."""
+    return sorted((event for node in nodes for _, event in hub.events_of(node)), key=lambda event: event.at)[::-1]
 
 
 def _view(door: Door, named: str) -> View:

@@ -2,6 +2,7 @@
 
 from opportune.api import (
     admin,
+    asked,
     clicks,
     customers,
     decisions,
@@ -21,6 +22,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *decisions.ENDPOINTS,
     *ingest.ENDPOINTS,
     *customers.ENDPOINTS,
+    *asked.ENDPOINTS,
     *messages.ENDPOINTS,
     *segment_profiles.ENDPOINTS,
     *health.ENDPOINTS,

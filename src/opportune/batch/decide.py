@@ -250,7 +250,7 @@ class _Quick:
             rows.arm, sheet.numbers, plan.number_slots, texts, self.model.weights(), self.model.columns,
             self.baseline.weights(), sheet.text_rows(self.baseline) if self.compared else texts, self.baseline.columns,
             self.compared, self.incremental, values, value_of, verdicts.lever, verdicts.start_of, verdicts.context,
-            verdicts.context_of, bool(plan.weights), plan.marketing, self.withheld, plan.worthy, plan.catalog.model.width,
-            self.positives, self.ramp, rows.price, rows.seeds, job.probabilities, rows.stage, rows.chosen, rows.factors,
-            rows.silence, rows.ghost, rows.ghosts, rows.totals, rows.candidates, rows.pushed,
+            verdicts.context_of, bool(plan.weights), plan.marketing, self.withheld, plan.worthy,
+            plan.catalog.model.width, self.positives, self.ramp, rows.price, rows.seeds, job.probabilities, rows.stage,
+            rows.chosen, rows.factors, rows.silence, rows.ghost, rows.ghosts, rows.totals, rows.candidates, rows.pushed,
         )  # fmt: skip

@@ -29,8 +29,8 @@ SCORE, ARBITRATE, WITHHOLD = 8, 9, 10
 @njit(cache=True, nogil=True)
 def choose_many(
     arms, numbers, slots, texts, model, columns, baseline, baseline_texts, baseline_columns, compared, incremental,
-    values, value_of, levers, lever_of, contexts, context_of, weighed, marketing, withheld, worthy, width, positives, ramp,
-    prices, seeds, told, stage, chosen, factors, silence, ghost, ghosts, totals, candidates, pushed,
+    values, value_of, levers, lever_of, contexts, context_of, weighed, marketing, withheld, worthy, width, positives,
+    ramp, prices, seeds, told, stage, chosen, factors, silence, ghost, ghosts, totals, candidates, pushed,
 ):  # fmt: skip
     """Do for each row what `score`, `arbitrate` and `withhold` do for one customer, from `stage` on.
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from opportune.batch.rows import ARMS, SILENCES, Rows
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 MEMORY = "512MB"
 """What DuckDB may take; more goes to a file beside the segment until that is written."""
+
+AT_ONCE = 20_000
+"""Rows that are handed to DuckDB at a time: it costs the same for one as for a thousand."""
 
 COLUMNS = {
     "subject": "VARCHAR", "action": "INTEGER", "rank": "USMALLINT", "propensity": "DOUBLE", "baseline": "DOUBLE",
@@ -35,6 +39,7 @@ class Segment:
     def __init__(self, connection: DuckDBPyConnection) -> None:
         self._connection = connection
         self._told: dict[str, Any] | None = None
+        self._waiting: list[dict[str, npt.NDArray[Any]]] = []
         connection.execute(f"SET memory_limit = '{MEMORY}'")
         connection.execute(f"CREATE TABLE rows ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})")
 
@@ -57,12 +62,21 @@ class Segment:
             "silence": rows.silence[who], "silence_probability": rows.totals[who, 0], "price": rows.price[who],
             "arm": rows.arm[who], "seed": rows.seeds[who],
         }  # fmt: skip
-        self._connection.register("chunk", chunk)
-        self._connection.execute("INSERT INTO rows SELECT * FROM chunk")
-        self._connection.unregister("chunk")
+        self._waiting.append(chunk)
+        if sum(len(waiting["rank"]) for waiting in self._waiting) >= AT_ONCE:
+            self._insert()
+
+    def _insert(self) -> None:
+        if self._waiting:
+            chunk = {name: np.concatenate([part[name] for part in self._waiting]) for name in COLUMNS}
+            self._waiting.clear()
+            self._connection.register("chunk", chunk)
+            self._connection.execute("INSERT INTO rows SELECT * FROM chunk")
+            self._connection.unregister("chunk")
 
     def write(self, path: Path) -> None:
         """Write the file."""
+        self._insert()
         told = self._told or {"at": 0, "flow": "", "placement": "", "actions": [], "treatments": [], "silences": [],
                               "arms": []}  # fmt: skip
         factors = ", ".join(f"CASE WHEN NOT isnan({name}) THEN {name} END AS {name}" for name in list(COLUMNS)[3:11])

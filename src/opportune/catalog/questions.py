@@ -83,7 +83,8 @@ def _content(
         case "json":
             return told
         case "script":
-            return {"questions": question, **({"benefit": buys} if buys else {}), **({"answers": choice} if choice else {})}
+            parts = {"questions": question, "benefit": buys, "answers": choice}
+            return {key: text for key, text in parts.items() if text}
         case "email":
             return {"subject": question, "mjml": _mail(question, buys, answers)}
         case "sms":

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import opportune
+from opportune.cli.asked import COMMANDS as ASKED
 from opportune.cli.catalog import COMMANDS as CATALOG
 from opportune.cli.customers import COMMANDS as CUSTOMERS
 from opportune.cli.decisions import COMMANDS as DECISIONS
@@ -37,7 +38,7 @@ def options(version: Annotated[bool, typer.Option("--version", help="Print the v
         raise typer.Exit
 
 
-for command in (*DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *MESSAGES, *SERVER, *MEASURE):
+for command in (*DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *MESSAGES, *SERVER, *MEASURE, *ASKED):
     app.command(name=command.__name__.rstrip("_").replace("_", "-"), help=command.__doc__)(command)
 for name, group in {**GROUPS, **OUTBOUND, **OUTBOX, **DRAFTS}.items():
     app.add_typer(group, name=name)

@@ -92,6 +92,28 @@ def profile(
     say(json, found, "\n".join(lines))
 
 
+def consents(
+    customer: Annotated[str, typer.Argument(help="A user id, an anonymous id or a pseudonym.")],
+    receipts: Annotated[bool, typer.Option("--receipts", help="As receipts that this hub has signed.")] = False,
+    dir: Dir = None,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """Show what a customer consented to, refused and took back, each word with its time, source and wording.
+
+    Example: opportune consents maya --json
+    """
+    with connect(dir, store) as hub:
+        found = hub.consents(customer, receipts)
+    lines = []
+    for one in found:
+        record = one.get("record", one)
+        about = "/".join(filter(None, (record["purpose"], record["channel"], record["topic"])))
+        lines.append(f"{about}: {record['status']} since {record['since']}")
+        lines += [f"  {word['at']} {word['status']} {word.get('source', '')}".rstrip() for word in record["history"]]
+    say(json, {"consents": found}, "\n".join(lines) or f"{customer} has said nothing about consent.")
+
+
 def forget(
     customer: Annotated[str, typer.Argument(help="A user id or an anonymous id.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -156,4 +178,4 @@ def restore(
     say(json, {"restored": str(path)}, f"{path} is what {file} holds.")
 
 
-COMMANDS = (import_, rejected, profile, forget, backup, restore)
+COMMANDS = (import_, rejected, profile, consents, forget, backup, restore)

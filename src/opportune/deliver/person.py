@@ -17,7 +17,7 @@ from opportune.deliver.render.salutation import INFORMAL
 DEEPEST, MOST = 6, 1000
 """How deep traits may be nested, and how many values one list or mapping may have; the rest is left out."""
 
-LINKS = ("unsubscribe", "preferences", "why", "confirm", "web")
+LINKS = ("unsubscribe", "preferences", "why", "confirm", "web", "answer")
 """The links that a message may have; those that are not given are empty."""
 
 _TITLES = frozenset(

@@ -198,8 +198,6 @@ class Triggers:
             self.count(trigger.name, "late")
         elif _resting(trigger, timers.values(), at):
             self.count(trigger.name, "rested")
-        elif any(timer.ended > at for timer in timers.values()):
-            self.count(trigger.name, "cancelled")
         elif any(timer.at > at for timer in waiting.values()):
             self.count(trigger.name, "restarted")  # by an event that came before it: that one counts
         else:

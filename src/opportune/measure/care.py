@@ -67,10 +67,10 @@ def score(answers: Answers, level: float = 0.95) -> Rate | NotEnoughData:
 def against(hub: Answers, holdout: Answers, level: float = 0.95) -> Difference | NotEnoughData:
     """Return the score of the hub minus that of people who are held out, with its interval."""
     one, other = score(hub, level), score(holdout, level)
-    for name, found in ((HUB, one), (HOLDOUT, other)):
-        if isinstance(found, NotEnoughData):
-            return NotEnoughData(f"{name}: {found.reason}")
-    assert isinstance(one, Rate) and isinstance(other, Rate)
+    if isinstance(one, NotEnoughData):
+        return NotEnoughData(f"{HUB}: {one.reason}")
+    if isinstance(other, NotEnoughData):
+        return NotEnoughData(f"{HOLDOUT}: {other.reason}")
     return difference(one, other)
 
 

@@ -182,10 +182,8 @@ def _behind(a: Accumulator, held: Any, spec: ProfileSpec, now: int) -> tuple[int
         return None, int(held[0])
     clock = spec.clocks[a.clock]
     first = clock.of(now) - a.count
-    if a.feature.aggregate == "distinct":
-        buckets = {bucket: 1 for bucket in held.values() if bucket > first}
-    else:
-        buckets = {bucket: cell for bucket, cell in held.items() if bucket > first}
+    cells = dict.fromkeys(held.values(), 1) if a.feature.aggregate == "distinct" else held
+    buckets: dict[int, Any] = {bucket: cell for bucket, cell in cells.items() if bucket > first}
     latest = clock.start(max(buckets)) if buckets and a.feature.window is not None else None
     match a.feature.aggregate:
         case "count":

@@ -65,7 +65,7 @@ def corrected(was: Standing, form: Mapping[str, str]) -> list[Call]:
         if text is None:
             continue
         try:
-            new = _value(trait.kind, text.strip())
+            new = value_of(trait.kind, text.strip())
         except (ValueError, BadInput):
             continue
         if new != value:
@@ -123,7 +123,8 @@ def _often(channel: str, often: str) -> Call:
     return _track("Frequency Chosen", channel=channel, at_most=int(number), **{"in": f"{int(days)}d"})
 
 
-def _value(kind: Kind, text: str) -> Value:
+def value_of(kind: Kind, text: str) -> Value:
+    """Return the value that a text of a form stands for, None for an empty one; `ValueError`, `BadInput` for others."""
     if not text:
         return None
     if kind is Kind.NUMBER:
