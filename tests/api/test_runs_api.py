@@ -68,7 +68,7 @@ def shop(folder: Path, count: int = 40) -> Path:
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
     folder = shop(tmp_path / "shop")
-    client = Client("", "", Local(Hub.open(folder), folder))
+    client = Client("", "", Local(Hub.open(folder), folder, "https://hub.example"))
     yield client
     client.close()
 
@@ -149,7 +149,20 @@ def test_triggers_tell_what_became_of_them(client: Client) -> None:
     assert client.triggers()[0].on == "Seen"
 
 
-def test_the_command_drives_a_run_with_a_server_and_without_one(tmp_path: Path) -> None:
+def test_a_run_whose_channel_cannot_send_says_why_and_is_not_waited_for(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop")
+    client = Client("", "", Local(Hub.open(folder), folder))  # nobody could unsubscribe from its e-mails
+    client.run_outbound("weekly")
+    info = over(client, "weekly")
+    assert info.waiting in (0, 10)
+    assert "email cannot send: nobody could unsubscribe" in info.told
+    client.close()
+
+
+def test_the_command_drives_a_run_with_a_server_and_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPPORTUNE_PUBLIC_URL", "https://hub.example")
     folder = shop(tmp_path / "shop")
 
     def opportune(*words: str) -> Any:

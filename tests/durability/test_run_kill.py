@@ -82,7 +82,7 @@ def asked(hub: Hub, flow: str) -> Counter[str]:
     return Counter(kept.customer for kept in (hub.ledger.decision(one)[1] for one in made) if kept.flow == flow)
 
 
-@pytest.mark.parametrize(("kills", "count"), [(4, 700), pytest.param(40, 6000, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("kills", "count"), [(4, 450), pytest.param(40, 6000, marks=pytest.mark.long)])
 def test_killed_at_any_moment_it_asks_everybody_once(kills: int, count: int, tmp_path: Path) -> None:
     dice, folder = random.Random(kills), tmp_path / "shop"
     audience = shop(folder, count)

@@ -11,7 +11,7 @@ from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.heard import naming
 from opportune.api.problems import Refused
 from opportune.catalog.asked_sections import PULSE
-from opportune.clock import DAY, to_datetime
+from opportune.clock import DAY, SECOND, to_datetime
 from opportune.errors import BadRequest, NotFound
 from opportune.events.segment import instant_of
 from opportune.events.types import Properties
@@ -24,6 +24,7 @@ from opportune.profiles.facts import CORRECTED, why_wrong
 from opportune.profiles.people import View
 from opportune.wire import CareCompared, CareDifference, CareReport, CareScore, CorrectionRequest, Profile, Value
 
+MILLISECOND = SECOND // 1000
 LATELY = 90 * DAY
 """How far back the care score looks if nobody says how far."""
 
@@ -33,7 +34,7 @@ SOURCE = "correction"
 
 async def care_score(door: Door, call: Call) -> CareReport:
     """Return the care score of the questions asked in a span of time, of all and by what they were about."""
-    until = _instant(call, "until", door.hub.clock.now())
+    until = _instant(call, "until", door.hub.clock.now() + MILLISECOND)
     since = _instant(call, "since", until - LATELY)
     by = call.query.get("by", "")
     if by and by not in get_args(care.By):

@@ -203,13 +203,14 @@ def _info(door: Door, at_work: RunsAtWork, run: Run) -> RunInfo:
         return info
     soon, later = now + MINUTE, runs.next_due(state)
     held = any(key in box.pauses() for key in ((run.name, channel), (ANY, channel)))
-    held = held or channel in (door.dispatch.problems if door.dispatch else {})
+    problem = (door.dispatch.problems if door.dispatch else {}).get(channel, "")
+    held, told = held or bool(problem), f"{channel} cannot send: {problem}" if problem else state.told
     leaving = not held and any(box.due(queue, soon, 1) for queue in box.queues() if queue.flow == run.name)
     leaving = leaving or any(row.send.flow == run.name for row in box.each("sending"))
     left = not state.passed_all or (later is not None and later <= soon)
     deciding = left and not held and state.state == "running" and runs.room(run) > 0
     return replace(
-        info, state=state.state, id=state.id, by=state.by, engine=state.engine, told=state.told,
+        info, state=state.state, id=state.id, by=state.by, engine=state.engine, told=told,
         started=to_datetime(state.started), ended=to_datetime(state.ended) if state.ended else None,
         total=state.total, passed=state.passed, outside=state.outside, later=state.later,
         next_later=None if later is None or state.state not in UNDER_WAY else to_datetime(later),

@@ -35,7 +35,10 @@ class Asked:
         self._rows.put([(decision_id, _encode(about))])
 
     def read(self, since: int = 0, until: int | None = None) -> Iterator[tuple[str, About]]:
-        """Yield (decision, what it was about) of the decisions made in [since, until), in order of time."""
+        """Yield (decision, what it was about) of the decisions made in [since, until), in order of time.
+
+        Ids tell the time to the millisecond, so that is as exact as it gets.
+        """
         last = "~" if until is None else ulid(max(until, 0), bytes(10))
         for decision_id, row in self._rows.scan(after=ulid(max(since, 0), bytes(10))):
             if decision_id >= last:

@@ -155,8 +155,12 @@ class SqliteTable:
 
     def delete(self, keys: Sequence[str]) -> None:
         """Remove keys; absent ones are ignored."""
-        with self._store.transaction():
-            self._store.write_many(f"DELETE FROM {self._table} WHERE key = ?", [(check_text(key),) for key in keys])
+        statement = f"DELETE FROM {self._table} WHERE key = ?"
+        if len(keys) == 1:
+            self._store.write_one(statement, (check_text(keys[0]),))
+        elif keys:
+            with self._store.transaction():
+                self._store.write_many(statement, [(check_text(key),) for key in keys])
 
     def scan(self, prefix: str = "", after: str = "") -> Iterator[tuple[str, bytes]]:
         """Yield (key, value) of the keys with the prefix that sort after `after`, in order of code points."""
