@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from opportune.api.asked import corrected, questions
+from opportune.batch.decide import decide_all
 from opportune.catalog.types import Pulse
 from opportune.clock import DAY, HOUR, MINUTE, SECOND
 from opportune.decide.stages.assign import arm_of
@@ -207,6 +208,31 @@ def test_who_is_held_out_is_asked_as_well_and_planted_truth_is_found(clock: Fake
     by_action = care.tally(rows, "action")
     assert by_action.keys() == {"offer"}
     assert by_action["offer"] == whole
+
+
+def test_what_was_withheld_in_an_app_counts_as_said_and_what_nobody_saw_does_not(clock: FakeClock) -> None:
+    hub = Hub.of(shop(model={"holdout_share": 0.5, "random_share": 0.0}), "memory:", clock)
+    names = [f"c{i}" for i in range(20)]
+    hub.ingest([view_page(name) for name in names])
+    for name in names:
+        hub.decide(name, "app.home")  # of the others it was decided, and never seen
+    clock.advance(2 * HOUR)
+    for name in names:
+        hub.respond(str(asked(hub, name)), "pulse", "yes")
+    told = {(about.arm, about.action, about.channel) for _, about, _ in questions(hub, 0, clock.now() + SECOND)}
+    assert told == {("holdout", "offer", "app"), ("", "", "")}
+
+
+def test_a_run_to_everybody_asks_the_same_customers(clock: FakeClock) -> None:
+    hub = Hub.of(shop(model={"holdout_share": 0.3}, pulse={**PULSE, "share": 0.5}), "memory:", clock)
+    names = [f"c{i}" for i in range(60)]
+    hub.ingest([view_page(name) for name in names])
+    clock.advance(2 * HOUR)
+    found = {}
+    for rows in decide_all(hub, "app.pulse", at=clock.now(), seed_of=lambda customer: 1):
+        found |= {name: bool(position >= 0) for name, position in zip(rows.customers, rows.chosen[:, 0])}
+    assert found == {name: bool(hub.decide(name, "app.pulse", peek=True).actions) for name in names}
+    assert 15 <= sum(found.values()) <= 45
 
 
 def test_answers_to_the_pulse_teach_nothing(hub: Hub, clock: FakeClock) -> None:

@@ -57,7 +57,7 @@ def read_pulse(draft: Draft, node: Node | None) -> Pulse | None:
     )  # fmt: skip
     fields.close()
     _check_about(draft, fields, pulse)
-    _check_prices(draft, fields, pulse)
+    _check_places(draft, fields, pulse)
     lately = _lately(draft, fields, pulse)
     if not (question and pulse.placements and lately):
         return pulse
@@ -206,12 +206,20 @@ def _check_about(draft: Draft, fields: Fields, pulse: Pulse) -> None:
             draft.report.warn(fields.node.spot, what, cure)
 
 
-def _check_prices(draft: Draft, fields: Fields, pulse: Pulse) -> None:
-    """Whoever is asked must not depend on how likely a yes is."""
+def _check_places(draft: Draft, fields: Fields, pulse: Pulse) -> None:
+    """Whoever is asked must not depend on how likely a yes is, so a placement of the pulse is for nothing else."""
+    own, spot = set(pulse.placements), fields.spot("placements")
+    for action in draft.parts["actions"]:
+        for t in action.treatments:
+            places = [p.name for p in draft.parts["placements"] if p.channel == t.channel]
+            meant = {name for name in places for glob in t.placements if fnmatch.fnmatchcase(name, glob)}
+            if meant and meant <= own:
+                what = f"treatment `{t.name}` of action `{action.name}` has no placement that is not the pulse's own"
+                draft.report.error(spot, what, "declare a placement for the pulse alone, such as app.pulse")
     for place in draft.parts["placements"]:
         if place.name in pulse.placements and place.price != 0.0:
             what = f"placement `{place.name}` of `pulse` has a price, so that only the content would be asked"
-            draft.report.error(fields.spot("placements"), what, "give the pulse a placement without a price")
+            draft.report.error(spot, what, "give the pulse a placement without a price")
 
 
 def _placements(draft: Draft, fields: Fields) -> tuple[str, ...]:
