@@ -22,7 +22,8 @@ CATALOG: dict[str, Any] = {
     "language": "en",
     "sender": {"name": "Acme & Söhne", "email": "hello@acme.example", "address": "Street 1, 10115 Berlin",
                "website": "https://acme.example"},
-    "traits": [{"name": "plan", "type": "text", "correctable": True}, {"name": "lines", "type": "number", "correctable": True},
+    "traits": [{"name": "plan", "type": "text", "correctable": True},
+               {"name": "lines", "type": "number", "correctable": True},
                {"name": "has_tv", "type": "bool", "correctable": True}, {"name": "language", "type": "text"}],
     "features": [{"name": "complaints", "event": "Complaint", "aggregate": "count", "window": "30d", "by": "1d"}],
     "situations": [{"name": "open_complaint", "when": "complaints > 0", "silences": []}],
@@ -105,7 +106,8 @@ class House:
         """Return the events of a customer that did not come from their own set-up, in order."""
         view = self.hub.people.resolve(who, None)
         assert view
-        return [event for event in self.hub.events_of(view.nodes) if event.source != "default"]
+        numbered = [one for node in view.nodes for one in self.hub.events_of(node)]
+        return [event for _, event in sorted(numbered, key=lambda one: one[0]) if event.source != "default"]
 
     def consents(self, who: str) -> dict[str, str]:
         return self.hub.profile(who).consents

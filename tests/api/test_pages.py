@@ -341,13 +341,16 @@ def test_facts_are_corrected_where_they_may_be(house: House) -> None:
     form = {"do": "facts", "fact-plan": "  silver ", "fact-lines": "3,5", "fact-has_tv": "no", "fact-language": "xx",
             "fact-email": "evil@example.com"}  # fmt: skip
     assert house.post(f"/preferences/{token}", form).status_code == 303
-    (event,) = house.events(who)
-    assert event.traits == {"plan": "silver", "lines": 3.5, "has_tv": False}
+    assert [event.event for event in house.events(who)] == ["Fact Corrected"] * 3
+    now = {"plan": "silver", "lines": 3.5, "has_tv": False}
+    assert {name: house.hub.profile(who).values[name] for name in now} == now
+    house.hub.ingest({"type": "identify", "userId": who, "traits": {"lines": 2}})
     house.clock.advance(1_000_000)
-    assert house.post(f"/preferences/{token}", form).headers["location"] == "?done=same"
+    assert house.post(f"/preferences/{token}", form).headers["location"] == "?done=same", "a nightly sync changes nothing"
     unread = {"do": "facts", "fact-lines": "many", "fact-has_tv": "perhaps", "fact-plan": ""}
     house.post(f"/preferences/{token}", unread)
-    assert house.events(who)[-1].traits == {"plan": None}
+    assert house.events(who)[-1].properties == {"name": "plan", "was": "silver", "remove": True}
+    assert house.hub.profile(who).values["plan"] is None
 
 
 def test_a_situation_that_is_not_so(house: House) -> None:

@@ -124,7 +124,10 @@ def filled(hub: Hub, clock: FakeClock, customers: int, decisions: int, seed: int
         if k % 9 != 8 and k % 11:
             event("identify", k, traits=kept)
         if k % 7 == 3:
+            refusal = {"event": "Consent Updated",
+                       "properties": {"channel": ["app", "email"][k % 2], "status": "refused"}}  # fmt: skip
             hub.ingest({"type": "page", "anonymousId": f"device{k}", "name": "home"})
+            hub.ingest({"type": "track", "anonymousId": f"device{k}", **refusal})
             hub.ingest({"type": "identify", "userId": f"c{k}", "anonymousId": f"device{k}", "traits": {"age": 44}})
         for _ in range(int(rng.integers(0, 4))):
             clock.advance(int(rng.integers(0, HOUR // 4)))

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from batch_company import company, online, seed_of, stages, told
+from msgspec.structs import replace
 
 from opportune.batch.decide import audience, decide_all
 from opportune.clock import DAY, HOUR
-from opportune.decide.types import Answer
+from opportune.decide.types import Answer, Stage
 from opportune.hub import Hub
+from opportune.profiles.state import Said, dump
 
 LONG = {"customers": 3_000, "decisions": 6_000, "actions": 150}
 
@@ -81,6 +84,24 @@ def test_whatever_may_be_said(more: dict[str, Any]) -> None:
         answers = compared(hub, placement, clock.now(), 1)
         assert any(a.chosen for a in answers)
         assert "consent" in stages(answers)
+
+
+def test_the_order_of_words_counts() -> None:
+    hub, clock = company(30, 0)
+    rng, rows = np.random.default_rng(3), []
+    for view in hub.people.everyone():
+        keys = [("marketing", "app"), ("marketing", "all"), ("all", "app"), ("all", "all")]
+        words = {
+            keys[k]: Said("granted" if rng.random() < 0.5 else "refused", clock.now() - int(rng.integers(3)), k)
+            for k in rng.permutation(4)[: rng.integers(2, 5)].tolist()
+        }
+        # as states were before the list of refusals was kept
+        rows.append((view.subject, dump(replace(view.states[0], consents=words, preferences={}, choices=None))))
+    hub.people._rows.put(hub.vault.seal_many(rows))
+    hub.people._states.clear()
+    hub.people._views.clear()
+    answers = compared(hub, "app.home", clock.now(), 1)
+    assert len({tuple(answer.stages == Stage.CONSENT) for answer in answers}) >= 3
 
 
 def test_a_batch_inside_of_a_transaction_sees_what_it_has_written(tmp_path: Path) -> None:

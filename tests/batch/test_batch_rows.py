@@ -8,11 +8,16 @@ from pathlib import Path
 import duckdb
 import pytest
 from batch_company import company, online, seed_of
+from batch_company import told as told_of
 
 from opportune.batch.decide import decide_all
 from opportune.batch.rows import Tally
 from opportune.batch.segment import written
+from opportune.bench import batch
 from opportune.decide.types import Stage
+from opportune.hub import Hub
+from opportune.store import open_store
+from opportune.testing import FakeClock
 
 
 def test_the_tally_counts_what_the_answers_say() -> None:
@@ -80,3 +85,16 @@ def test_a_segment_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="full"):
         written(failing(), tmp_path / "segment.parquet")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.long
+def test_the_figures_of_a_small_base(tmp_path: Path) -> None:
+    path = tmp_path / "hub.db"
+    batch.build(path, 300, 20)
+    told, slow = batch.measure(path), batch.commit(path, 20)
+    assert 400 < told["answered"] < 500  # caps, withdrawn consent and conditions leave some without
+    assert 10 < slow["answered"] <= 20
+    with Hub(open_store(f"sqlite:///{path}"), FakeClock(batch.AT)) as hub:
+        rows = next(decide_all(hub, batch.PLACEMENT, at=batch.AT, seed_of=seed_of(batch.PLACEMENT, batch.AT)))
+        for i, subject in enumerate(rows.subjects):
+            assert told_of(rows.answer(i)) == told_of(online(hub, subject, batch.PLACEMENT, batch.AT, 1))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from opportune.catalog import check, from_data
+from opportune.catalog import check, from_data, load
 from opportune.catalog.build import from_bytes, to_bytes, to_data
+from opportune.catalog.project import write_project
 from opportune.catalog.types import Cap, Option, Pause
 from opportune.clock import DAY, HOUR, MINUTE
 from opportune.deliver.render.check import check as check_texts
 from opportune.errors import BadCatalog
 from opportune.testing import tiny_action, tiny_catalog
 
-PLACES = [{"name": n, "channel": n.split(".")[0]} for n in
-          ("app.home", "app.pulse", "email.pulse", "sms.pulse", "push.pulse", "agent.pulse", "letter.mail")]  # fmt: skip
+NAMES = ("app.home", "app.pulse", "email.pulse", "sms.pulse", "push.pulse", "agent.pulse", "letter.mail")
+PLACES = [{"name": name, "channel": name.split(".")[0]} for name in NAMES]
 PULSE: dict[str, Any] = {
     "question": {"en": "Did this help you & yours?", "de": "Hat das geholfen?"},
     "placements": ["app.pulse", "email.pulse"],
@@ -71,7 +73,8 @@ def test_the_pulse_is_an_action_with_its_cap_and_what_it_counts() -> None:
     assert mail.content["subject"] == "Did this help you & yours?"
     assert "Did this help you &amp; yours?" in mail.content["mjml"]
     assert "{{ links.answer }}?answer=yes" in mail.content["mjml"]
-    assert mail.languages["de"]["subject"] == "Hat das geholfen?" and ">Ja<" in mail.languages["de"]["mjml"]
+    assert mail.languages["de"]["subject"] == "Hat das geholfen?"
+    assert ">Ja<" in mail.languages["de"]["mjml"]
 
 
 def test_an_ask_is_an_action_that_rests_after_a_dismissal() -> None:
@@ -88,8 +91,9 @@ def test_an_ask_is_an_action_that_rests_after_a_dismissal() -> None:
 def test_questions_can_be_rendered_in_every_form_that_takes_an_answer() -> None:
     places = ["email.pulse", "sms.pulse", "push.pulse", "agent.pulse"]
     free = {**{k: v for k, v in ASK.items() if k != "options"}, "placements": places}
-    for made in (catalog(pulse={**PULSE, "placements": ["app.pulse", *places]}, asks=[]),
-                 catalog(pulse=None, asks=[{**ASK, "placements": places}]), catalog(pulse=None, asks=[free])):  # fmt: skip
+    pulse = {**PULSE, "placements": ["app.pulse", *places]}
+    asks = [catalog(pulse=None, asks=[ask]) for ask in ({**ASK, "placements": places}, free)]
+    for made in (catalog(pulse=pulse, asks=[]), *asks):
         assert [p for p in check_texts(made) if not p.warning] == []
 
 
@@ -145,4 +149,23 @@ asks:
     [wrong] = [p for p in told if not p.warning]
     assert (wrong.line, wrong.column) == (10, 11)
     [warned] = [p for p in told if "situation `leaving`" in p.what]
-    assert warned.warning and warned.line == 2
+    assert warned.warning
+    assert warned.line == 2
+
+
+def test_the_examples_of_the_template_work_when_they_are_taken_in(tmp_path: Path) -> None:
+    write_project(tmp_path / "shop", False)
+    for file in ("customers.yaml", "policies.yaml"):
+        path = tmp_path / "shop" / file
+        text = path.read_text("utf-8")
+        text = re.sub(r"(?m)^( *)# (- \{name: |pulse: |asks:|  - \{fact|     placements)", r"\1\2", text)
+        path.write_text(text, "utf-8")
+    more = "traits: [{name: birthday_month, type: number}]\nplacements: [{name: app.pulse, channel: app}]\n"
+    (tmp_path / "shop" / "more.yaml").write_text(more, "utf-8")
+    assert [str(p) for p in check(tmp_path / "shop") if not p.warning] == []
+    made = load(tmp_path / "shop")
+    assert made.pulse
+    assert [a.fact for a in made.asks] == ["birthday_month"]
+    assert {"complaints_90d", "days_since_complaint", "last_stars", "angry_calls_30d", "last_feeling"} <= {
+        f.name for f in made.features
+    }

@@ -1,4 +1,4 @@
-"""The care score against planted truth: intervals cover at their rate, equal arms differ at theirs, and few say nothing."""
+"""The care score against planted truth: intervals cover at their rate, equal arms differ at theirs, few say nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ def test_there_is_a_number_where_there_are_answers_and_a_reason_elsewhere(n: int
     for one in (hub, holdout):
         found = score(one)
         if one.answered < LEAST_ANSWERS:
-            assert isinstance(found, NotEnoughData) and str(LEAST_ANSWERS) in found.reason
+            assert isinstance(found, NotEnoughData)
+            assert str(LEAST_ANSWERS) in found.reason
         else:
             assert isinstance(found, Rate)
             assert 0 <= found.low <= one.yes / one.answered <= found.high <= 1

@@ -55,6 +55,10 @@ def links_of(door: Door, one: Leaving) -> Links:
     sender = hub.plan.catalog.sender
     campaign = one.action.campaign or one.action.name
     marks = links.utm(sender.name or "opportune", send.channel, campaign, f"{send.action}/{send.treatment}")
-    make = links.maker(click if "clicks" in one.channel.track else None, sender.website, marks, known.values())
+    made = links.maker(click if "clicks" in one.channel.track else None, sender.website, marks, known.values())
+
+    def make(url: str) -> str:
+        return url if url.startswith(f"{base}/a/") else made(url)  # an answer is heard of anyway
+
     opens = one.channel.form == "email" and "opens" in one.channel.track
     return Links(known, headers, make, f"{base}/o/{token}.gif" if opens else None)

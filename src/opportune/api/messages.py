@@ -13,7 +13,7 @@ from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.problems import Refused
 from opportune.catalog.fields import nearest
 from opportune.catalog.types import Action, Treatment
-from opportune.deliver.forms import open_form
+from opportune.deliver.forms import form_of, open_form
 from opportune.deliver.render.samples import LINKS, ordinary
 from opportune.deliver.render.worker import language_of
 from opportune.deliver.types import Failure, Job
@@ -39,7 +39,8 @@ async def preview(door: Door, call: Call) -> Preview:
 
     action, treatment, job = await door.writer.do(work)
     catalog, [made] = door.hub.plan.catalog, await asyncio.to_thread(door.hub.personal.renderer.render, [job])
-    form = next(c.form for c in catalog.channels if c.name == treatment.channel)
+    channel = next(c for c in catalog.channels if c.name == treatment.channel)
+    form = form_of(channel, treatment.content)
     content: Mapping[str, Any] = {} if isinstance(made, Failure) else made.content
     fault = RenderFault(made.what, made.field, made.line, made.column) if isinstance(made, Failure) else None
     return Preview(

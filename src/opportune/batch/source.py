@@ -55,9 +55,10 @@ class Source:
     """The people of a store."""
 
     def __init__(self, store: Store, vault: Vault) -> None:
+        from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        self._cipher_of = AESGCM
+        self._cipher_of, self._invalid = AESGCM, (InvalidTag, ValueError)
         self._store, self._vault = store, vault
 
     def pages(self, size: int, subjects: Iterable[str] | None = None) -> Iterator[Page]:
@@ -109,7 +110,7 @@ class Source:
             return None
         try:
             return self._cipher_of(key).decrypt(sealed[1:13], sealed[13:], subject.encode())
-        except Exception:  # the vault knows what this means, and says it
+        except self._invalid:  # the vault says what this means
             return self._vault.open(subject, sealed)
 
     def _of_any(self, size: int, subjects: Iterable[str] | None) -> Iterator[Page]:

@@ -10,6 +10,7 @@ from opportune.catalog.fields import Fields
 from opportune.catalog.node import Node
 from opportune.catalog.policy_sections import amount
 from opportune.catalog.profile_sections import LEVER_BOUNDS
+from opportune.catalog.shelf_sections import read_items, written_items
 from opportune.catalog.types import Action, Approval, Basis, Catalog, Goal, Outcomes, Treatment
 from opportune.clock import DAY, format_instant, format_span
 
@@ -128,7 +129,7 @@ def _treatments(draft: Draft, action: Fields) -> list[Treatment]:
         content, languages = read_content(draft, fields), read_languages(draft, fields)
         channel = fields.choice("channel", channels, required=True)
         placements = tuple(sorted(fields.words("placements", ("*",))))
-        treatments.append(Treatment(name, channel, placements, content, languages))
+        treatments.append(Treatment(name, channel, placements, content, languages, read_items(draft, fields)))
         fields.close()
     return treatments
 
@@ -173,4 +174,5 @@ def _written_outcomes(o: Outcomes) -> dict[str, Any]:
 def _written_treatment(t: Treatment) -> dict[str, Any]:
     placements = None if t.placements == ("*",) else list(t.placements)
     content, languages = dict(t.content), {language: dict(words) for language, words in t.languages.items()}
-    return slim(name=t.name, channel=t.channel, placements=placements, content=content, languages=languages)
+    items = written_items(t.items)
+    return slim(name=t.name, channel=t.channel, placements=placements, content=content, languages=languages, items=items)

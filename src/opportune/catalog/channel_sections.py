@@ -144,7 +144,7 @@ def write_channels(catalog: Catalog) -> Any:
 def _written(c: Channel) -> dict[str, Any]:
     """Return what differs from the channel of that name; a name that is not built in always says whether it pushes."""
     usual = plain(c.name, c.push)
-    return slim(
+    written = slim(
         name=c.name,
         push=None if CHANNELS.get(c.name) is c.push else c.push,
         form=None if c.form == usual.form else c.form,
@@ -152,5 +152,6 @@ def _written(c: Channel) -> dict[str, Any]:
         to=None if c.to == usual.to else c.to,
         rate=c.rate,
         options=dict(c.options),
-        track=None if c.track == usual.track else list(c.track),
     )
+    # `slim` would drop an empty list, which says something here
+    return written if c.track == usual.track else {**written, "track": list(c.track)}

@@ -12,8 +12,10 @@ from opportune.catalog import channel_sections as channels
 from opportune.catalog import consent_sections as consent
 from opportune.catalog import flow_sections as flows
 from opportune.catalog import message_sections as messages
+from opportune.catalog import offer_sections as offers
 from opportune.catalog import policy_sections as policy
 from opportune.catalog import profile_sections as profile
+from opportune.catalog import shelf_sections as shelves
 from opportune.catalog import standard_sections as standards
 from opportune.catalog.draft import Draft, Section
 from opportune.catalog.fields import nearest
@@ -65,6 +67,7 @@ DECLARING = (
     Section("features", "list", profile.read_features, profile.write_features),
     Section("context", "list", profile.read_context, profile.write_context),
     Section("channels", "list", channels.read_channels, channels.write_channels),
+    Section("loyalty", "mapping", offers.read_loyalty, offers.write_loyalty),
 )
 """The sections that declare the names which conditions read."""
 
@@ -86,7 +89,9 @@ READING = (
     Section("retain", "mapping", policy.read_retain, policy.write_retain),
     Section("sender", "mapping", messages.read_sender, messages.write_sender),
     Section("blocks", "mapping", messages.read_blocks, messages.write_blocks),
+    Section("coupons", "list", offers.read_coupons, offers.write_coupons),
     Section("standards", "list", standards.read_standards, standards.write_standards),
+    Section("shelf", "mapping", shelves.read_shelf, shelves.write_shelf),
 )
 """The sections that may read those names."""
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from opportune.catalog.offer_types import Coupon, Loyalty
+from opportune.catalog.shelf_types import ItemsWanted, ShelfRules
 from opportune.rules import Expression, Kind, Name
 
 ActionKind = Literal["marketing", "service"]
@@ -116,7 +118,8 @@ class Outcomes:
 class Treatment:
     """One form of an action in one channel; `placements` are names or globs.
 
-    `content` is in the catalog's language; `languages` are the keys of it that other languages say otherwise.
+    `content` is in the catalog's language; `languages` are the keys of it that other languages say otherwise. `items`
+    are the recommended items that it carries.
     """
 
     name: str
@@ -124,6 +127,7 @@ class Treatment:
     placements: tuple[str, ...]
     content: Mapping[str, Any] = field(default_factory=dict)
     languages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    items: ItemsWanted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -489,4 +493,7 @@ class Catalog:
     outbound: tuple[Run, ...] = ()
     pulse: Pulse | None = None
     asks: tuple[Ask, ...] = ()
+    coupons: tuple[Coupon, ...] = ()
+    loyalty: Loyalty | None = None
+    shelf: ShelfRules = ShelfRules()
     hash: str = ""

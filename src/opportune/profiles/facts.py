@@ -119,12 +119,16 @@ def heeded(corrected: MutableMapping[str, Corrected], name: str, value: Any, at:
 
 def settle(traits: MutableMapping[str, Trait], states: Sequence[State]) -> None:
     """Let corrections of one identity count for what others of the same person wrote."""
-    for state in states:
-        for name, word in (state.choices.corrected if state.choices else {}).items():
-            written = [w for other in states if (w := other.traits.get(name)) is not None]
-            counts = [w for w in written if w[1:] <= (word.at, word.seq) or not same(w[0], word.was)]
-            if counts and name in traits:
-                traits[name] = max(counts, key=lambda w: w[1:])
+    said = sorted(
+        (word.at, word.seq, name, word.was)
+        for state in states if state.choices
+        for name, word in state.choices.corrected.items()
+    )  # fmt: skip
+    for name, (when, was) in {name: ((at, seq), was) for at, seq, name, was in said if name in traits}.items():
+        written = [w for state in states if (w := state.traits.get(name)) is not None]
+        counts = [w for w in written if w[1:] <= when or not same(w[0], was)]
+        if counts:
+            traits[name] = max(counts, key=lambda w: w[1:])
 
 
 def same(one: Any, other: Any) -> bool:

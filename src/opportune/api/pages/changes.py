@@ -58,8 +58,8 @@ def resumed(was: Standing) -> list[Call]:
 
 
 def corrected(was: Standing, form: Mapping[str, str]) -> list[Call]:
-    """Return the call that corrects what is known; a value that cannot be read changes nothing."""
-    traits: dict[str, Value] = {}
+    """Return the calls that correct what is known; a value that cannot be read changes nothing."""
+    calls: list[Call] = []
     for trait, value in was.facts:
         text = form.get(f"fact-{trait.name}")
         if text is None:
@@ -69,8 +69,9 @@ def corrected(was: Standing, form: Mapping[str, str]) -> list[Call]:
         except (ValueError, BadInput):
             continue
         if new != value:
-            traits[trait.name] = new
-    return [{"type": "identify", "traits": traits}] if traits else []
+            said = {"remove": True} if new is None else {"value": new}
+            calls.append(_track("Fact Corrected", name=trait.name, was=value, **said))
+    return calls
 
 
 def denied(was: Standing, form: Mapping[str, str]) -> list[Call]:

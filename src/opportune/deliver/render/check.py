@@ -8,6 +8,7 @@ from typing import Any
 
 from opportune.catalog.places import Locate, in_data
 from opportune.catalog.types import Action, Catalog, Treatment
+from opportune.deliver.forms import form_of
 from opportune.deliver.render.languages import nearest
 from opportune.deliver.render.samples import samples
 from opportune.deliver.render.templates import RenderFailed, is_plain
@@ -48,7 +49,8 @@ def check(catalog: Catalog, locate: Locate | None = None) -> list[Problem]:
 
 
 def _same_for_everybody(catalog: Catalog, treatment: Treatment) -> bool:
-    form = next(c.form for c in catalog.channels if c.name == treatment.channel)
+    channel = next(c for c in catalog.channels if c.name == treatment.channel)
+    form = form_of(channel, treatment.content)
     return form == "json" and is_plain([treatment.content, *treatment.languages.values()])
 
 

@@ -16,6 +16,7 @@ from typing import IO, Self
 import msgspec
 
 from opportune.catalog.types import Catalog, Treatment
+from opportune.deliver.forms import form_of
 from opportune.deliver.render import names
 from opportune.deliver.render.languages import nearest
 from opportune.deliver.render.process import FULL, Answer, Failed, Found, Inspect, Made, Render, Stock, Texts
@@ -100,9 +101,13 @@ class Renderer:
     def _take(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._treatments = {f"{a.name}/{t.name}": t for a in catalog.actions for t in a.treatments}
-        forms = {c.name: c.form for c in catalog.channels}
+        channels = {c.name: c for c in catalog.channels}
         texts = {
-            key: Texts(forms[t.channel], dict(t.content), {name: dict(said) for name, said in t.languages.items()})
+            key: Texts(
+                form_of(channels[t.channel], t.content),
+                dict(t.content),
+                {name: dict(said) for name, said in t.languages.items()},
+            )
             for key, t in self._treatments.items()
         }
         blocks = {name: dict(said) for name, said in catalog.blocks.items()}

@@ -1,0 +1,1 @@
+"""The parts of the recommender, each in a file of its own."""
