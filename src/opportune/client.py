@@ -23,23 +23,34 @@ from opportune.wire import (
     Backup,
     CareReport,
     CatalogDiff,
+    CodeInfo,
+    CouponInfo,
     Explanation,
     Export,
     FileImport,
     Healthy,
+    ItemsPage,
+    ItemsTaken,
     KeyInfo,
     LetterJob,
+    NewCodes,
     OutboxState,
     OutcomeAnswer,
+    PointsInfo,
+    PointsMoved,
     Preview,
     Problem,
     Profile,
     Published,
     Rebuilt,
+    Recommendations,
     Recorded,
+    Redemption,
     RejectedEvents,
     Replayed,
     RunInfo,
+    ShelfState,
+    StatementLine,
     Status,
     TriggerInfo,
     UserToken,
@@ -183,6 +194,37 @@ class Client:
         asked = {"customer": customer or "", "treatment": treatment, "language": language}
         query = {name: value for name, value in asked.items() if value}
         return self._call("GET", f"/v1/actions/{_q(action)}/preview", Preview, query=query)
+
+    def recommend(
+        self, customer: str | None = None, anonymous: str | None = None, n: int = 10, purpose: str | None = None,
+        likes: Sequence[str] = (), of: str = "", without: Sequence[str] = (), peek: bool = False,
+    ) -> Recommendations:  # fmt: skip
+        """Return items for a customer, each with its reason; for a `gift` by what the recipient `likes`."""
+        asked = {
+            "userId": customer, "anonymousId": anonymous, "n": n, "purpose": purpose, "likes": list(likes), "of": of,
+            "without": list(without), "peek": peek,
+        }  # fmt: skip
+        return self._call("POST", "/v1/recommend", Recommendations, asked)
+
+    def put_items(self, items: Iterable[Mapping[str, Any]]) -> ItemsTaken:
+        """Put items on the shelf, in the place of those of the same ids; all of them or none."""
+        return self._call("POST", "/v1/items", ItemsTaken, {"items": list(items)})
+
+    def items(self, after: str = "", limit: int = 100) -> ItemsPage:
+        """Return the items by id, a page at a time."""
+        return self._call("GET", "/v1/items", ItemsPage, query={"after": after, "limit": str(limit)})
+
+    def remove_item(self, item: str) -> bool:
+        """Take an item off the shelf; return whether it was there."""
+        return self._call("DELETE", f"/v1/items/{_q(item)}", dict[str, bool])["removed"]
+
+    def shelf(self) -> ShelfState:
+        """Return what the shelf holds and has learned."""
+        return self._call("GET", "/v1/shelf", ShelfState)
+
+    def train_shelf(self) -> ShelfState:
+        """Train the model of the shelf now."""
+        return self._call("POST", "/v1/shelf/train", ShelfState)
 
     def user_token(self, user_id: str, lasts: str = "1h") -> UserToken:
         """Return a token with which a browser may ask about one user."""
@@ -345,6 +387,68 @@ class Client:
     def stop_outbound(self, name: str) -> RunInfo:
         """End an outbound run for good; messages of it that did not leave yet are taken back."""
         return self._call("POST", f"/v1/outbound/{_q(name)}/stop", RunInfo)
+
+    def redeem(
+        self, code: str, order_id: str, customer: str | None = None, amount: float | None = None,
+        items: Sequence[Mapping[str, Any]] = (), ip: str | None = None, peek: bool = False,
+    ) -> Redemption:  # fmt: skip
+        """Redeem a code for an order, once; an item has `price`, `quantity` and `properties`.
+
+        `NotFound` for a code that there is not, `Stale` with the reason for one that cannot be redeemed.
+        """
+        asked = {"code": code, "orderId": order_id, "userId": customer, "amount": amount, "items": list(items),
+                 "ip": ip, "peek": peek}  # fmt: skip
+        return self._call("POST", "/v1/coupons/redeem", Redemption, asked)
+
+    def release_coupon(
+        self, code: str, order_id: str, amount: float | None = None, items: Sequence[Mapping[str, Any]] = ()
+    ) -> Redemption:
+        """Say that an order was returned; with `amount` or `items` that much of it was kept."""
+        asked = {"code": code, "orderId": order_id, "amount": amount, "items": list(items)}
+        return self._call("POST", "/v1/coupons/release", Redemption, asked)
+
+    def issue_coupon(self, coupon: str, customer: str, reference: str) -> CodeInfo:
+        """Make a code for a customer; the same reference has the same code."""
+        asked = {"userId": customer, "reference": reference}
+        return self._call("POST", f"/v1/coupons/{_q(coupon)}/issue", CodeInfo, asked)
+
+    def new_codes(self, coupon: str, count: int) -> list[str]:
+        """Make many codes; they are in this answer and nowhere else."""
+        return self._call("POST", f"/v1/coupons/{_q(coupon)}/codes", NewCodes, {"count": count}).codes
+
+    def code(self, code: str) -> CodeInfo:
+        """Return what became of a code."""
+        return self._call("POST", "/v1/coupons/show", CodeInfo, {"code": code})
+
+    def withdraw_code(self, code: str) -> bool:
+        """End a code; return whether it was open."""
+        return self._call("POST", "/v1/coupons/withdraw", dict[str, bool], {"code": code})["withdrawn"]
+
+    def coupons(self) -> list[CouponInfo]:
+        """Return the coupons, and what became of each."""
+        return self._call("GET", "/v1/coupons", list[CouponInfo])
+
+    def codes_of(self, customer: str) -> list[CodeInfo]:
+        """Return the codes that were made for a customer."""
+        return self._call("GET", f"/v1/customers/{_q(customer)}/coupons", list[CodeInfo])
+
+    def points(self, customer: str) -> PointsInfo:
+        """Return where a customer stands: points, tier, and what ends soon."""
+        return self._call("GET", f"/v1/customers/{_q(customer)}/points", PointsInfo)
+
+    def statement(self, customer: str, after: int = 0, limit: int = 100) -> list[StatementLine]:
+        """Return a page of a customer's account, the oldest line first."""
+        query = {"after": str(after), "limit": str(limit)}
+        return self._call("GET", f"/v1/customers/{_q(customer)}/points/statement", list[StatementLine], query=query)
+
+    def spend_points(self, customer: str, points: int, id: str) -> PointsMoved:
+        """Spend points, all or none, once for each id; `Stale` where there are too few."""
+        return self._call("POST", "/v1/points/spend", PointsMoved, {"userId": customer, "points": points, "id": id})
+
+    def reverse_points(self, customer: str, what: str, of: str, id: str, points: int | None = None) -> PointsMoved:
+        """Give points back that were `spent` under the id `of`, or take back those `earned` by the order `of`."""
+        asked = {"userId": customer, "what": what, "of": of, "id": id, "points": points}
+        return self._call("POST", "/v1/points/reverse", PointsMoved, asked)
 
     def close(self) -> None:
         """Let go of the connection."""

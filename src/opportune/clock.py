@@ -18,6 +18,9 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+EARLIEST, LATEST = -2_208_988_800 * SECOND, 253_370_764_800 * SECOND
+"""1900 and 9999 in UTC. What senders say happened outside of these is no time: no calendar holds it in every zone."""
+
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _SPAN = re.compile(r"^\s*(\d+)\s*([smhdw])\s*$")
 
@@ -110,30 +113,32 @@ def parse_instant(text: str) -> int:
     """
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise BadInput(f"{text!r} is not a time; write ISO 8601, such as 2026-01-31T12:00:00Z") from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def to_datetime(at: int) -> datetime:
-    """Return an instant as a datetime in UTC.
+    """Return an instant as a datetime in UTC; beyond the calendar, its first or last day that exists in every zone.
 
-    >>> to_datetime(1_000_000).isoformat()
-    '1970-01-01T00:00:01+00:00'
+    >>> to_datetime(1_000_000).isoformat(), to_datetime(1 << 62).year
+    ('1970-01-01T00:00:01+00:00', 9999)
     """
-    return _EPOCH + timedelta(microseconds=at)
+    return _EPOCH + timedelta(microseconds=min(max(at, _FIRST), _LAST))
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = ((day - _EPOCH) // timedelta(microseconds=1)
+                 for day in (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)))  # fmt: skip
 
 
 def format_instant(at: int) -> str:
-    """Return an instant as ISO 8601 in UTC.
+    """Return an instant as ISO 8601 in UTC; beyond the calendar as `to_datetime`.
 
     >>> format_instant(1_000_000)
     '1970-01-01T00:00:01Z'
     """
-    seconds, micros = divmod(at, SECOND)
+    seconds, micros = divmod(min(max(at, _FIRST), _LAST), SECOND)
     text = datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros).isoformat()
     return text.replace("+00:00", "Z")

@@ -33,7 +33,7 @@ from opportune.deliver import gate
 from opportune.deliver.outbox import Outbox
 from opportune.deliver.replies import Replies
 from opportune.deliver.triggers import Triggers
-from opportune.deliver.types import Flow, Job, Lane, Send
+from opportune.deliver.types import Flow, Lane, Send
 from opportune.errors import BadEvent, BadInput, BadRequest, Forgotten, NotFound, Stale
 from opportune.events import codec
 from opportune.events.dead_letters import DeadLetters, Letter
@@ -57,7 +57,7 @@ from opportune.ledger.asked import About, Asked, about
 from opportune.ledger.ledger import Ledger
 from opportune.ledger.record import Record, encode
 from opportune.ledger.reserve import reserve
-from opportune.personal import Personal
+from opportune.personal import Contents, Personal
 from opportune.profiles.allowed import chosen, statuses
 from opportune.profiles.facts import answer_in, check_fact, facts
 from opportune.profiles.fold import check_consent
@@ -124,6 +124,7 @@ class Hub:
         self._archiving, self._closing = threading.Lock(), False
         self.changed: Callable[[str | None], None] = lambda subject: None
         self._contents: Personal | None = None
+        self._old_contents: tuple[int, Personal] | None = None
         self.published = self.ledger.published()
         self.brain = fold.live(self.ledger)
         self._taught = self.ledger.last()
@@ -287,8 +288,8 @@ class Hub:
                         raise BadRequest(f"{who!r} names nobody; give the id of a customer", "userId")
                     made = self._commit(view, wanted, now, context or {}, limit, request, shown, flow)
                     answer = self._told(made, explain)
-            jobs = self.jobs(answer, customer, anonymous) if personal else []
-        return self.filled(answer, jobs)
+            contents = self.contents(answer, customer, anonymous) if personal else None
+        return self.filled(answer, contents)
 
     @property
     def personal(self) -> Personal:
@@ -296,27 +297,44 @@ class Hub:
         self._check_live()
         return cast(Personal, self._contents)
 
-    def jobs(self, answer: Answered, customer: str | None, anonymous: str | None = None) -> list[Job]:
-        """Return what has to be rendered of an answer for a customer; `filled` does it."""
+    def contents(self, answer: Answered, customer: str | None, anonymous: str | None = None) -> Contents | None:
+        """Return what has to be rendered of an answer for a customer; `filled` does it. None: nothing."""
         with self._lock:
-            if not self.personal.varies(answer):
-                return []
+            personal = self._personal(answer.decision_id)
+            if not personal.varies(answer):
+                return None
             view, now = self.people.resolve(customer, anonymous), self.clock.now()
             view = view or View("", customer or anonymous or "", (State(),), (), self.people.spec)
-            return self.personal.jobs(answer, view, now, self.snapshots.zone(view, now))
+            return Contents(personal, personal.jobs(answer, view, now, self.snapshots.zone(view, now)))
 
-    def filled(self, answer: Answered, jobs: Sequence[Job]) -> Answered:
+    def filled(self, answer: Answered, contents: Contents | None) -> Answered:
         """Return an answer with its contents made for its customer; what cannot be rendered is left out and released.
 
         Blocks while it renders, and holds up nobody else.
         """
-        if not jobs:
+        if contents is None:
             return answer
-        answer, failed = self.personal.filled(answer, jobs)
-        for offer, failure in failed if answer.decision_id else ():
-            why = f"not rendered: {failure.field}:{failure.line}:{failure.column}: {failure.what}"
-            self.respond(str(answer.decision_id), offer.action, "released", reason=why)
+        answer, failed = contents.personal.filled(answer, contents.jobs)
+        for offer, _ in failed if answer.decision_id else ():
+            # what waits in the outbox is rendered when it leaves, and fails or not by itself
+            if not self._sends_in(offer.placement):
+                self.respond(str(answer.decision_id), offer.action, "released", reason="not rendered")
         return answer
+
+    def _sends_in(self, placement: str) -> bool:
+        place = self.plan.places.get(placement)
+        return place is not None and place.channel.via is not None
+
+    def _personal(self, decision_id: str | None) -> Personal:
+        """Return the contents of the catalog that a decision was made with; of a peek those of the live one."""
+        published = self.ledger.decision(decision_id)[0].catalog if decision_id else self.published
+        if published == self.published:
+            return self.personal
+        if self._old_contents is None or self._old_contents[0] != published:
+            if self._old_contents is not None:
+                self._old_contents[1].close()
+            self._old_contents = published, Personal(self.ledger.catalog(published))
+        return self._old_contents[1]
 
     def respond(
         self,
@@ -548,8 +566,9 @@ class Hub:
             if self._closed:
                 return
             self._closed = True
-            if self._contents is not None:
-                self._contents.close()
+            for personal in (self._contents, self._old_contents and self._old_contents[1]):
+                if personal is not None:
+                    personal.close()
             if self.published:
                 self.people.save()
             self.store.close()

@@ -8,21 +8,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from opportune.catalog.types import Action, Channel
 from opportune.clock import DAY, HOUR, SECOND, format_instant
 from opportune.decide.explain import misfit
 from opportune.decide.types import hash64
-from opportune.deliver.breaker import forgiven, harm
+from opportune.deliver.breaker import BREAKER, faded, forgiven, harm, recent
 from opportune.deliver.carriers.base import InDoubt, Refused, TryLater
-from opportune.deliver.outbox import ANY, Pause, Row
+from opportune.deliver.outbox import ANY, LANES, Pause, Queue, Row
 from opportune.deliver.types import Failure, Job, Receipt, Send
-from opportune.errors import BadRequest, Forgotten, NotFound
-from opportune.events.types import Properties
+from opportune.errors import BadRequest, BrokenStore, Forgotten, NotFound
 from opportune.hub import Hub
 from opportune.ledger.reserve import reserve
-from opportune.profiles.addresses import trait
+from opportune.profiles.addresses import bounce_key, trait
 from opportune.profiles.people import View
+from opportune.profiles.terms import CHOSEN
 
 PATIENCE = 3 * DAY
 """How long a message may wait beyond its time before it is no longer right."""
@@ -47,6 +48,7 @@ class Leaving:
     to: str
     job: Job
     at: int
+    schema: Mapping[str, Any] | None = None
 
     @property
     def send(self) -> Send:
@@ -61,60 +63,82 @@ class Later:
     why: str
 
 
+class Never(NamedTuple):
+    """A message is no longer right: the stage at which it fell, and the sentence that says why."""
+
+    stage: str
+    why: str
+
+
+class Told(NamedTuple):
+    """What became of a message that was tried: `to` is the address ("": not known), `repeatable` whether a second try
+    of the same key is the same message there, `form` what it consisted of.
+    """
+
+    row: Row
+    became: Became
+    to: str = ""
+    repeatable: bool = False
+    form: str = ""
+
+
 class Outgoing:
     """The messages of one hub on their way out."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub, self._outbox = hub, hub.outbox
 
-    def release(self, room: Mapping[str, int]) -> list[Leaving]:
-        """Return messages that are due and still right, marked as `sending`; at most `room` of each channel.
+    def release(self, room: Mapping[str, int], most: int) -> tuple[list[Leaving], int]:
+        """Return messages that are due and still right, marked as `sending`, and how many messages were looked at.
 
-        What is not right any more is suppressed with its reason, what must wait waits until then.
+        At most `room` of each channel leave and `most` are looked at. Service goes first; the flows of a lane share
+        what it may. What is not right any more is suppressed with its reason, what must wait waits until then.
         """
-        hub, left, leaving = self._hub, dict(room), list[Leaving]()
+        hub, left, leaving, looked = self._hub, dict(room), list[Leaving](), 0
         with hub.group():
-            now, paused = hub.clock.now(), self._outbox.pauses()
-            for queue in self._outbox.queues():
-                if (queue.flow, queue.channel) in paused or (ANY, queue.channel) in paused:
-                    continue
-                for row in self._outbox.due(queue, now, left.get(queue.channel, 0)):
-                    match self._look_again(row, now):
-                        case Leaving() as found:
-                            self._outbox.move(row, "sending", now)
-                            leaving.append(found)
-                            left[queue.channel] -= 1
-                        case Later(until, why):
-                            self._outbox.move(row, "waiting", now, why, until)
-                        case str(why):
-                            self._outbox.move(row, "suppressed", now, why)
-                            self._respond(row, "released", f"suppressed: {why}")
-                            self._count(row, "suppressed")
-        return leaving
+            now, pauses = hub.clock.now(), self._outbox.pauses()
+            queues = [queue for queue in self._outbox.queues() if left.get(queue.channel) and not held(queue, pauses)]
+            for lane in LANES:
+                mine = [queue for queue in queues if queue.lane == lane]
+                # by turns, so that no flow waits for another one to be done
+                for turn in (-(-(most - looked) // max(len(mine), 1)), most):
+                    for queue in mine:
+                        for row in self._outbox.due(queue, now, min(turn, most - looked, left[queue.channel])):
+                            looked += 1
+                            found = self._taken(row, now)
+                            if found is not None:
+                                leaving.append(found)
+                                left[queue.channel] -= 1
+        return leaving, looked
 
     def ready(self, now: int, channels: Collection[str]) -> bool:
         """Return whether a message of some channels is due."""
-        paused = self._outbox.pauses()
-        queues = (q for q in self._outbox.queues() if q.channel in channels)
-        going = (q for q in queues if (q.flow, q.channel) not in paused and (ANY, q.channel) not in paused)
-        return any(self._outbox.due(queue, now, 1) for queue in going)
+        pauses = self._outbox.pauses()
+        queues = (queue for queue in self._outbox.queues() if queue.channel in channels and not held(queue, pauses))
+        return any(self._outbox.due(queue, now, 1) for queue in queues)
 
-    def settle(self, told: Sequence[tuple[Row, Became]], repeatable: Mapping[str, bool]) -> None:
-        """Take in what became of messages that were `sending`; `repeatable` says of channels whether a second try of
-        the same key is the same message there.
-        """
+    def settle(self, told: Sequence[Told]) -> list[Told]:
+        """Take in what became of messages that were `sending`; return those whose customer was not forgotten."""
+        kept = list[Told]()
         with self._hub.group():
             now = self._hub.clock.now()
-            for row, outcome in told:
-                kept = self._outbox.get(row.send.key)
-                if kept is not None:  # None: the customer was forgotten meanwhile
-                    self._settle(kept, outcome, repeatable.get(row.send.channel, False), now)
+            for one in told:
+                row = self._outbox.get(one.row.send.key)
+                if row is not None and row.state == "sending":
+                    kept.append(one._replace(row=row))
+                    self._settle(kept[-1], now)
+        return kept
 
-    def recover(self, repeatable: Mapping[str, bool]) -> int:
-        """Settle what was `sending` when an earlier process ended; return how many messages that were."""
-        rows = list(self._outbox.each("sending"))
-        self.settle([(row, InDoubt("the hub stopped while it was leaving")) for row in rows], repeatable)
+    def recover(self, channels: Collection[str], repeatable: bool) -> int:
+        """Settle what was `sending` in some channels when an earlier process ended; return how many messages."""
+        why = InDoubt("the hub stopped while it was leaving")
+        rows = [row for row in self._outbox.each("sending") if row.send.channel in channels]
+        self.settle([Told(row, why, "", repeatable) for row in rows])
         return len(rows)
+
+    def lost(self, known: Collection[str]) -> set[str]:
+        """Return the channels of messages that were `sending`, of those that are not known any more."""
+        return {row.send.channel for row in self._outbox.each("sending")} - {*known}
 
     def again(self, key: str) -> None:
         """Let a message that is dead, or in doubt, be tried once more. Raises `NotFound`, `BadRequest`."""
@@ -124,7 +148,7 @@ class Outgoing:
                 self._keep_room(row, now)
             elif row.state != "in_doubt":
                 raise BadRequest(f"message {key} is {row.state}; only what is dead or in doubt can be tried again")
-            self._outbox.again(row, now)
+            self._outbox.again(row, now, counted=row.state == "in_doubt")
             self._count(row, row.state, -1)
 
     def sent_after_all(self, key: str) -> None:
@@ -151,77 +175,119 @@ class Outgoing:
     def heard(self, decision_id: str, channel: str, what: str) -> None:
         """Count what came back of a message that was sent (`bounced`, `complained`, `opened`, `clicked`)."""
         _, kept = self._hub.ledger.decision(decision_id)
-        self._judge(kept.flow, channel, self._outbox.count(kept.flow, channel, {what: 1}))
+        self._tally(kept.flow, channel, "returned" if what == "bounced" else what)
 
-    def _look_again(self, row: Row, now: int) -> Leaving | Later | str:
+    def _taken(self, row: Row, now: int) -> Leaving | None:
+        """Put a message that is due into the state that fits; return it if it may leave."""
+        match self._verdict(row, now):
+            case Leaving() as found:
+                self._outbox.move(row, "sending", now)
+                return found
+            case Later(until, why):
+                self._outbox.move(row, "waiting", now, why, until)
+            case Never(stage, why):
+                self._outbox.move(row, "suppressed", now, f"{stage}: {why}")
+                self._release(row, f"suppressed: {stage}")
+                self._count(row, "suppressed")
+        return None
+
+    def _verdict(self, row: Row, now: int) -> Leaving | Later | Never:
+        """Return what `_look_again` says; what nobody foresaw in one customer's data costs that message alone."""
+        try:
+            return self._look_again(row, now)
+        except BrokenStore:
+            raise
+        except Exception as error:
+            return Never("error", f"{type(error).__name__}: {error}")
+
+    def _look_again(self, row: Row, now: int) -> Leaving | Later | Never:
         """Return the message if it is right to send now, until when it must wait, or why it is not right any more."""
         hub, send = self._hub, row.send
         view = hub.people.view(send.subject)
         if view is None:
-            return "available: its customer was forgotten"
+            return Never("available", "its customer was forgotten")
         action = hub.plan.actions[hub.plan.position[send.action]] if send.action in hub.plan.position else None
         known = action and any(t.name == send.treatment for t in action.treatments)
         channel = hub.plan.channels.get(send.channel)
         if not action or not known or not channel or not channel.via or send.placement not in hub.plan.places:
-            return "available: it is no longer in the catalog"
-        if now > send.due + PATIENCE:
-            return f"available: it was due at {format_instant(send.due)} and could not leave"
+            return Never("available", "it is no longer in the catalog")
+        if action.kind != send.kind:
+            return Never("available", f"it was decided as {send.kind} and is {action.kind} now")
+        if now > row.patience + PATIENCE:
+            return Never("available", f"it was due at {format_instant(send.due)} and could not leave")
         try:
             context = hub.ledger.decision(send.decision_id)[1].context
         except (Forgotten, NotFound):
             context = {}
         refusal = hub.snapshots.why_not(view, action, channel, now, send.decision_id)
-        if refusal and refusal.until is not None and refusal.until <= send.due + PATIENCE:
+        if refusal and row.counted and refusal.rule in {CHOSEN, *(cap.name for cap, _, _ in hub.plan.contact.caps)}:
+            refusal = None  # it is the contact that is counted already
+        if refusal and refusal.until is not None and refusal.until <= row.patience + PATIENCE:
             return Later(max(refusal.until, now + SECOND), refusal.sentence)
         if refusal:
-            return f"{'consent' if refusal.rule in ('consent', 'address') else 'contact'}: {refusal.sentence}"
+            return Never("consent" if refusal.rule in ("consent", "address") else "contact", refusal.sentence)
         snapshot, request = hub.snapshots.of(view, hub.brain, [send.placement], now, 0, context)
         if why_not := misfit(request, snapshot, send.action):
-            return ": ".join(why_not)
+            return Never(*why_not)
         value = hub.plan.value_of(hub.plan.position[send.action], snapshot.row)
         # the consent stage has seen that there is an address; without `to` the customer's id is one
         to = trait(view.state, channel.to)[1] if channel.to else view.customer
         zone = hub.snapshots.zone(view, now)
         job = hub.personal.job(view, now, zone, action, send.treatment, value, send.decision_id)
-        return Leaving(row, view, action, channel, str(to), job, now)
+        place = next(place for place in hub.plan.catalog.placements if place.name == send.placement)
+        return Leaving(row, view, action, channel, str(to), job, now, place.schema)
 
-    def _settle(self, row: Row, outcome: Became, repeatable: bool, now: int) -> None:
-        match outcome:
+    def _settle(self, told: Told, now: int) -> None:
+        row, became = told.row, told.became
+        match became:
             case Receipt():
                 self._outbox.drop(row)
                 self._respond(row, "delivered")
                 self._count(row, "sent")
-            case InDoubt() if not repeatable and row.send.kind == "marketing":
+            case InDoubt() if not told.repeatable and row.send.kind == "marketing":
                 # what may have arrived counts as a contact: the customer's limits hold in either case
-                self._outbox.move(row, "in_doubt", now, outcome.what)
+                self._outbox.move(row, "in_doubt", now, became.what)
                 self._respond(row, "delivered")
                 self._count(row, "in_doubt")
             case (TryLater() | InDoubt()) if row.attempts < ATTEMPTS:
-                after = outcome.after if isinstance(outcome, TryLater) else None
-                self._outbox.move(row, "waiting", now, outcome.what, now + (after or backoff(row)))
-            case Refused(hard=True):
-                self._dead(row, outcome.what, now)
-                self._bounced(row, outcome.what)
-                self._count(row, "bounced")
+                after = became.after if isinstance(became, TryLater) else None
+                self._outbox.move(row, "waiting", now, became.what, now + (after or backoff(row)))
+            case Failure():
+                self._dead(row, "not rendered", f"{became.field}:{became.line}:{became.column}: {became.what}", now)
+            case Refused(hard=hard):
+                self._dead(row, "refused", became.what, now)
+                if hard:
+                    self._bounced(told)
+                    self._count(row, "bounced")
             case _:
-                where = f"{outcome.field}:{outcome.line}:{outcome.column}: " if isinstance(outcome, Failure) else ""
-                self._dead(row, where + outcome.what, now)
+                self._dead(row, f"tried {row.attempts} times", became.what, now)
 
-    def _dead(self, row: Row, what: str, now: int) -> None:
+    def _dead(self, row: Row, why: str, what: str, now: int) -> None:
+        # the ledger outlives the customer's data: what a provider says may repeat an address
         self._outbox.move(row, "dead", now, what)
-        self._respond(row, "released", f"not delivered: {what}")
+        self._release(row, f"not delivered: {why}")
         self._count(row, "dead")
 
-    def _bounced(self, row: Row, what: str) -> None:
-        view = self._hub.people.view(row.send.subject)
-        if view is not None:
-            said: Properties = {"channel": row.send.channel, "kind": "hard", "reason": what}
-            self._hub.ingest(
-                {
-                    "type": "track", "event": BOUNCED, "userId": view.customer, "properties": said,
-                    "messageId": f"bounced-{hash64(row.send.key):016x}",
-                }, source="delivery",
-            )  # fmt: skip
+    def _bounced(self, told: Told) -> None:
+        send, view = told.row.send, self._hub.people.view(told.row.send.subject)
+        if view is None:
+            return
+        named = {"userId": view.customer} if view.state.user else {"anonymousId": view.customer}
+        said = {"channel": send.channel, "kind": "hard", "addressKey": bounce_key(send.channel, told.to)}
+        event = {"type": "track", "event": BOUNCED, **named, "properties": said}
+        self._hub.ingest({**event, "messageId": f"bounced-{hash64(send.key):016x}"}, source="delivery")
+
+    def _release(self, row: Row, reason: str) -> None:
+        """Give the room of a message back, also where it was reserved a second time."""
+        self._respond(row, "released", reason)
+        hub, send = self._hub, row.send
+        view = hub.people.view(send.subject)
+        if view is None:
+            return
+        mine = hub.ledger.relationship(view.nodes[0])
+        if hub.plan.contact.release(mine.contacts, send.decision_id, send.action):
+            hub.ledger.put_relationship(view.nodes[0], mine)
+            hub.snapshots.drop(view.subject)
 
     def _respond(self, row: Row, outcome: str, reason: str = "") -> None:
         with suppress(NotFound, Forgotten):  # then nobody is left to whom it would mean anything
@@ -243,19 +309,27 @@ class Outgoing:
             raise BadRequest(f"message {send.key} cannot be sent now: {full[1].sentence}")
 
     def _count(self, row: Row, what: str, more: int = 1) -> None:
-        send = row.send
-        self._judge(send.flow, send.channel, self._outbox.count(send.flow, send.channel, {what: more}))
+        self._tally(row.send.flow, row.send.channel, what, more)
 
-    def _judge(self, flow: str, channel: str, counts: Mapping[str, int]) -> None:
-        """Pause a flow whose messages do harm, once; a person lets it go on."""
+    def _tally(self, flow: str, channel: str, what: str, more: int = 1) -> None:
+        """Count; pause a flow whose messages do harm, once. A person lets it go on."""
+        counts = self._outbox.count(flow, channel, {what: more, **recent(what, more)})
+        if fading := faded(counts):
+            counts = self._outbox.count(flow, channel, fading)
         if (why := harm(counts)) and (flow, channel) not in self._outbox.pauses():
-            self._outbox.pause(flow, channel, Pause(self._hub.clock.now(), why, "breaker"))
+            self._outbox.pause(flow, channel, Pause(self._hub.clock.now(), why, BREAKER))
 
     def _row(self, key: str) -> Row:
         row = self._outbox.get(key)
         if row is None:
             raise NotFound(f"there is no message {key!r} in the outbox")
         return row
+
+
+def held(queue: Queue, pauses: Mapping[tuple[str, str], Pause]) -> bool:
+    """Return whether a queue is paused. What serves customers goes on where the breaker alone says no."""
+    found = [pauses[key] for key in ((queue.flow, queue.channel), (ANY, queue.channel)) if key in pauses]
+    return any(queue.lane != "service" or pause.by != BREAKER for pause in found)
 
 
 def backoff(row: Row) -> int:

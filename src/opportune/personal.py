@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -15,6 +15,13 @@ from opportune.deliver.render.worker import Renderer
 from opportune.deliver.types import Failure, Job, Rendered
 from opportune.profiles.people import View
 from opportune.wire import Answered, Offer
+
+
+class Contents(NamedTuple):
+    """What has to be rendered of an answer, by the catalog that it was made with."""
+
+    personal: Personal
+    jobs: list[Job]
 
 
 class Personal:

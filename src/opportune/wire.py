@@ -698,7 +698,7 @@ class RedeemRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
 
     code: str
     order_id: str
-    user_id: str | None = None
+    user_id: str | int | None = None
     amount: float | None = None
     items: list[OrderItem] = []
     ip: str | None = None
@@ -833,3 +833,75 @@ class StatementLine(msgspec.Struct, frozen=True):
     points: int
     balance: int
     reference: str
+
+
+class RecommendRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Which items for this customer, or as a gift from them?
+
+    `purpose` is that of the running visit where none is named. For a gift, `likes` describes the recipient in words.
+    `of` narrows the items by a condition on them, and `without` are ids that are not wanted.
+    """
+
+    user_id: str | int | None = None
+    anonymous_id: str | int | None = None
+    n: int = 10
+    purpose: Literal["self", "gift"] | None = None
+    likes: list[str] = []
+    of: str = ""
+    without: list[str] = []
+    peek: bool = False
+    user_token: str | None = None
+
+
+class RecommendedItem(msgspec.Struct, frozen=True, rename="camel"):
+    """An item with its reason. `part` of the recommender counted most; `because` is the item that spoke for it there.
+
+    `probability` is the chance that this item had to stand in its place; `explored`: it was drawn among what is new.
+    """
+
+    id: str
+    reason: str
+    score: float
+    part: str
+    because: str
+    probability: float
+    explored: bool
+    item: dict[str, Any]
+
+
+class Recommendations(msgspec.Struct, frozen=True, rename="camel"):
+    """The items recommended to a customer, the best first."""
+
+    customer_id: str
+    at: datetime
+    items: list[RecommendedItem]
+
+
+class ItemsRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Items to add, or to put in the place of those of the same ids."""
+
+    items: list[dict[str, Any]]
+
+
+class ItemsTaken(msgspec.Struct, frozen=True):
+    """How many items were taken, and how many there are now."""
+
+    taken: int
+    items: int
+
+
+class ItemsPage(msgspec.Struct, frozen=True):
+    """Some items by id; `next` is the `after` of the next page, None after the last."""
+
+    items: list[dict[str, Any]]
+    next: str | None
+
+
+class ShelfState(msgspec.Struct, frozen=True):
+    """What the shelf holds and has learned: hit rates on held items at 10 and weights by part. None: not trained."""
+
+    items: int
+    trained: datetime | None
+    touches: int
+    judged: dict[str, float]
+    weights: dict[str, float]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,18 @@ def test_what_is_dead_or_in_doubt_can_wait_once_more_as_if_it_were_new() -> None
         assert (row.attempts, row.told) == (3, "busy")
         again = outbox.again(outbox.move(row, "dead", 30, "no such mailbox"), 40)
         assert (again.attempts, again.told, again.due, again.state) == (0, "", 40, "waiting")
+        assert again.patience == 40, "a person asked for it now"
+
+
+def test_those_that_wait_are_listed_page_by_page() -> None:
+    outbox = Outbox(open_store("memory:"))
+    outbox.put([a_send(n, 1000 - n, lane=n % 3) for n in range(20)], 5)
+    everything = [row.send.key for row in outbox.each("waiting")]
+    paged = list[str]()
+    while page := [row.send.key for row in islice(outbox.each("waiting", paged[-1] if paged else ""), 6)]:
+        paged += page
+    assert paged == everything
+    assert len(paged) == 20
 
 
 def test_what_was_suppressed_is_shown_for_a_month() -> None:

@@ -62,7 +62,8 @@ def why(hub: Hub, action: str, placement: str = "email.home") -> str:
 
 
 def test_a_topic_that_was_refused_stops_its_actions_and_no_other() -> None:
-    hub = shop()
+    clock = FakeClock()
+    hub = shop(clock)
     granted(hub, "email")
     assert would(hub) == {"letter", "sale", "hello", "bill"}
     track(hub, "Consent Updated", topic="news", status="withdrawn")
@@ -71,6 +72,7 @@ def test_a_topic_that_was_refused_stops_its_actions_and_no_other() -> None:
     assert would(hub, "app.home") == {"sale", "hello", "bill"}
     granted(hub, "email")
     assert "letter" not in would(hub), "the channel alone does not bring it back"
+    clock.advance(HOUR)  # of a refusal and a grant at one instant the refusal counts
     track(hub, "Consent Updated", topic="news", status="granted")
     assert would(hub) == {"letter", "sale", "hello", "bill"}
 

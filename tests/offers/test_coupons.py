@@ -96,7 +96,8 @@ def test_every_refusal_has_its_own_reason() -> None:
 def test_a_promise_holds_when_the_catalog_changes_and_a_shared_code_follows_it() -> None:
     shop = Shop(Coupon("spring", value=10), Coupon("all", value=1, kind="shared", code="SUMMER", until=NOW + DAY))
     code = shop.issue()
-    shop.coupons = [Coupon("spring", value=5), Coupon("all", value=2, kind="shared", code="SUMMER", until=NOW + 3 * DAY)]
+    later = NOW + 3 * DAY
+    shop.coupons = [Coupon("spring", value=5), Coupon("all", value=2, kind="shared", code="SUMMER", until=later)]
     assert shop.redeem(code).discount == 10_000_000
     shop.now += 2 * DAY
     assert shop.redeem("SUMMER").discount == 2_000_000

@@ -276,7 +276,8 @@ class Banking(RuleBasedStateMachine):
             mine = sum(n for last, of, n in self.lots if of == who and last >= self.today)
             assert self.bank.points(node) == mine
             row = self.bank.store.table("point_accounts").get(node)
-            held = 0 if row is None else sum(n for _, n in msgspec.msgpack.decode(self.bank.vault.open(node, row))[0][0])
+            lots = [] if row is None else msgspec.msgpack.decode(self.bank.vault.open(node, row))[0][0]
+            held = sum(n for _, n in lots)
             assert held == running, "the account is the sum of its entries"
         assert self.bank.points(*self.nodes) == sum(self.alive())
 

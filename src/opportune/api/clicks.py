@@ -34,7 +34,7 @@ async def click(door: Door, call: Call) -> Reply:
     """Send a browser on to the address that the link was signed for, and to no other."""
     data = opened(door, CLICK, call.parameters["token"])
     url = str(data.get("u", ""))
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not _leads(url):
         raise Refused(404, "no-path", "this link leads nowhere")
     _note(door, call, data, url)
     # what is not ASCII is written as browsers would; all that has a meaning in an address stays
@@ -64,6 +64,13 @@ def opened(door: Door, purpose: str, token: str) -> dict[str, Any]:
 def send_of(data: dict[str, Any]) -> SendKey:
     """Return the send key of a message that a token names."""
     return SendKey(str(data.get("d", "")), str(data.get("a", "")), str(data.get("c", "")))
+
+
+def _leads(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in ("http", "https")
+    except ValueError:  # brackets that hold no address
+        return False
 
 
 def _note(door: Door, call: Call, data: dict[str, Any], url: str) -> None:

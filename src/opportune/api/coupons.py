@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Reply
 from opportune.api.log import log
 from opportune.api.problems import Refused, problem
+from opportune.api.who import text_id
 from opportune.clock import to_datetime
 from opportune.errors import BadRequest, NotFound
-from opportune.offers.codes import read
-from opportune.offers.coupon_rows import Done, Made, Shown
+from opportune.offers.coupon_rows import Done, Shown
 from opportune.offers.coupons import FOREVER, Item, Refusal, finite
 from opportune.till import Till, Wanted
 from opportune.wire import (
@@ -35,14 +33,15 @@ MOST_ITEMS = 1_000
 _MISSING = frozenset(("unknown", "mistyped", "order"))
 """What there is not: 404. What there is, and cannot be now, is 409."""
 
-T = TypeVar("T")
-
 
 async def redeem(door: Door, call: Call) -> Redemption | Reply:
     """Redeem a code for an order: once, and only if the budget, the limits and the terms of the coupon allow it."""
     asked: RedeemRequest = call.body
     items, key = _items(asked.items, asked.amount), call.key.id if call.key else ""
-    wanted = Wanted(_code(asked.code), _order(asked.order_id), asked.user_id, asked.amount, items, asked.ip)
+    user = None if asked.user_id is None else text_id(asked.user_id, "userId")
+    if asked.user_id is not None and user is None:
+        raise BadRequest(f"{asked.user_id!r} names nobody; give the id of the customer, or leave it out", "userId")
+    wanted = Wanted(_code(asked.code), _order(asked.order_id), user, asked.amount, items, asked.ip)
     [done] = await door.writer.do(lambda: Till(door.hub).redeem([wanted], key, asked.peek), size=len(call.raw))
     if isinstance(done, Refusal):
         if done.reason == "tries":
@@ -116,7 +115,7 @@ async def coupons(door: Door, call: Call) -> list[CouponInfo]:
                 returned=t.returned, expired=t.expired, withdrawn=t.withdrawn, budget=known[name].budget,
                 reserved=t.reserved / 1e6, spent=t.spent / 1e6, discount=t.discount / 1e6, revenue=t.revenue / 1e6,
                 currency=currency,
-            )  # fmt: skip
+            )
             for name, t in till.totals().items()
         ]
 

@@ -11,10 +11,10 @@ from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.problems import Refused, problem
 from opportune.api.streams import ANSWER
 from opportune.api.who import BrowserCustomer, browser_customer, signed, text_id
-from opportune.deliver.types import Job
 from opportune.errors import BadInput, BadRequest, Forgotten, NotFound
 from opportune.events.segment import instant_of
 from opportune.hub import Shown
+from opportune.personal import Contents
 from opportune.wire import (
     Answered,
     BrowserAction,
@@ -61,16 +61,16 @@ async def decide(door: Door, call: Call) -> Answered | BrowserAnswer:
         }
     who = browser_customer(door, user, anonymous, asked.user_token) if browser else None
 
-    def work() -> tuple[Answered, list[Job]]:
+    def work() -> tuple[Answered, Contents | None]:
         if who:
             who.check(door.hub)
         by = (who.user, who.anonymous) if who else (user, anonymous)
         answer = door.hub.decide(by[0], anonymous=by[1], **arguments, personal=False)
-        return answer, door.hub.jobs(answer, *by)
+        return answer, door.hub.contents(answer, *by)
 
-    answer, jobs = await door.writer.do(work)
-    if jobs:
-        answer = await asyncio.to_thread(door.hub.filled, answer, jobs)
+    answer, contents = await door.writer.do(work)
+    if contents:
+        answer = await asyncio.to_thread(door.hub.filled, answer, contents)
     door.metrics.decided(answer)
     return for_browser(answer) if browser else answer
 

@@ -7,65 +7,45 @@ a crash in between, what may have left is known and is at most `IN_FLIGHT` messa
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from email.utils import formataddr
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from opportune.api.door import Door
 from opportune.api.links import Links, links_of
 from opportune.api.log import log, trace
-from opportune.catalog.types import Catalog, Channel, Sender
-from opportune.deliver.carriers import open_carrier
-from opportune.deliver.carriers.base import Carrier, InDoubt, Refused, TryLater
+from opportune.api.ways import Way, Ways
+from opportune.deliver.carriers.base import InDoubt, Refused, TryLater
 from opportune.deliver.carriers.print import Print, PrintJob
 from opportune.deliver.forms import open_form
+from opportune.deliver.forms.json import must_fit
+from opportune.deliver.render.templates import RenderFailed
 from opportune.deliver.replies import Replies
-from opportune.deliver.types import Failure, Job, Message, Receipt
-from opportune.errors import BadInput
-from opportune.outgoing import Became, Leaving, Outgoing
-
-IN_FLIGHT = 48
-"""Messages of a channel that may be leaving at the same moment."""
+from opportune.deliver.types import Failure, Job, Message, Receipt, Rendered
+from opportune.outgoing import Became, Leaving, Outgoing, Told
 
 PAGE = 12
-"""Messages that are released or settled in one job of the writer, which others wait for."""
+"""Messages that are looked at or settled in one job of the writer, which others wait for."""
 
 REST = 1.0
 """Seconds after which the outbox is looked at although nothing was put into it: time alone makes messages due."""
 
+ENDS_WITHIN = 10.0
+"""Seconds that what is under way may take when the hub stops."""
+
 RESULTS = {Receipt: "sent", TryLater: "later", Refused: "refused", InDoubt: "in_doubt", Failure: "not_rendered"}
 """What became of a message, as it is counted."""
 
-AGAIN = 30.0
-"""Seconds until a carrier that could not be opened is tried again."""
 
+class _Going(NamedTuple):
+    """A message that was released, the way it goes, and its links."""
 
-@dataclass(slots=True)
-class _Way:
-    """An open channel: its carrier, what is under way, and how many messages may leave now by its rate."""
-
-    channel: Channel
-    carrier: Carrier
-    under_way: int = 0
-    allowance: float = 0.0
-    since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-
-    def room(self) -> int:
-        """Return how many messages may be released now: of a rate, no more than what a second allows at once."""
-        free = IN_FLIGHT - self.under_way
-        if self.channel.rate is None:
-            return free
-        now = asyncio.get_running_loop().time()
-        most = max(1.0, self.channel.rate)
-        self.allowance = min(most, self.allowance + (now - self.since) * self.channel.rate)
-        self.since = now
-        return min(free, int(self.allowance))
+    one: Leaving
+    way: Way
+    links: Links | Failure
 
 
 class Dispatch:
@@ -74,18 +54,17 @@ class Dispatch:
     def __init__(self, door: Door) -> None:
         self._door, self._outgoing = door, Outgoing(door.hub)
         self._replies = Replies(door.hub.store)
-        self._ways: dict[str, _Way] = {}
-        self._shut: dict[str, tuple[Channel, str, float]] = {}
-        self._catalog: Catalog | None = None
-        self._told: list[tuple[Leaving, Became]] = []
-        self._wake = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._stopping = self._recovered = False
+        self._ways = Ways(door, self._outgoing, os.environ)
+        self._told: list[Told] = []
+        self._wake, self._news = asyncio.Event(), asyncio.Event()
+        self._bringing: set[asyncio.Task[None]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+        self._stopping = False
 
     @property
     def problems(self) -> dict[str, str]:
         """Why channels cannot send now."""
-        return {name: why for name, (_, why, _) in self._shut.items()}
+        return self._ways.problems
 
     def start(self) -> None:
         """Begin to send."""
@@ -96,32 +75,36 @@ class Dispatch:
                 loop.call_soon_threadsafe(self._wake.set)
 
         self._door.hub.outbox.noted = noted
-        self._keep(self._run())
+        self._loops = [asyncio.ensure_future(self._run()), asyncio.ensure_future(self._settle())]
 
     async def stop(self) -> None:
         """Let what is under way arrive, settle it, and end; what waits goes on waiting in the store."""
         self._stopping = True
         self._wake.set()
+        if self._bringing:
+            _, late = await asyncio.wait(self._bringing, timeout=ENDS_WITHIN)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        self._news.set()
         with suppress(TimeoutError):
-            async with asyncio.timeout(10):
-                while self._tasks:
-                    await asyncio.gather(*self._tasks, return_exceptions=True)
-        for task in self._tasks:
+            async with asyncio.timeout(ENDS_WITHIN):
+                await asyncio.gather(*self._loops, return_exceptions=True)
+        for task in self._loops:
             task.cancel()
-        for way in self._ways.values():
-            await way.carrier.close()
+        await self._ways.close()
 
     async def idle(self) -> bool:
         """Return whether nothing is due or under way: what still waits, waits for its time or for a person."""
-        if self._told or any(way.under_way for way in self._ways.values()):
+        if self._told or self._bringing or not self._ways.looked:
             return False
-        now = self._door.hub.clock.now()
-        return not await self._door.writer.do(lambda: self._outgoing.ready(now, self._ways))
+        now, open_ = self._door.hub.clock.now(), self._ways.names()
+        return not await self._door.writer.do(lambda: self._outgoing.ready(now, open_))
 
     async def collect(self) -> list[PrintJob]:
         """Make print jobs of the letters that wait: per channel one file and one job sheet."""
-        await self._open()
-        printers = [way.carrier for way in self._ways.values() if isinstance(way.carrier, Print)]
+        await self._ways.open()
+        printers = [carrier for carrier in self._ways.carriers() if isinstance(carrier, Print)]
         jobs = [await asyncio.to_thread(printer.collect) for printer in printers]
         return [job for job in jobs if job]
 
@@ -129,75 +112,78 @@ class Dispatch:
         while not self._stopping:
             self._wake.clear()
             try:
-                await self._open()
-                if not self._recovered:
-                    await self._recover()
-                released = await self._turn()
+                await self._ways.open()
+                busy = await self._turn()
             except Exception as error:  # whatever it was, the rest goes on
                 log.error("messages cannot leave now", **trace(error))
-                released = False
-            if not released:
+                busy = False
+            if not busy:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(REST):
                         await self._wake.wait()
 
-    async def _recover(self) -> None:
-        repeatable = self._repeatable()
-        found = await self._door.writer.do(lambda: self._outgoing.recover(repeatable))
-        self._recovered = True
-        if found:
-            log.warning("messages were leaving when the hub stopped", messages=found)
-
     async def _turn(self) -> bool:
-        """Release what may leave now; return whether something was."""
-        left = PAGE
-        room: dict[str, int] = {}
-        for name, way in self._ways.items():
-            room[name] = min(left, way.room())
-            left -= room[name]
+        """Release what may leave now; return whether anything was looked at."""
+        room = self._ways.room()
         if not any(room.values()):
             return False
-        leaving = await self._door.writer.do(lambda: self._released(room))
-        for one, _ in leaving:
-            way = self._ways[one.send.channel]
-            way.under_way += 1
-            way.allowance -= 1
-        if leaving:
-            self._keep(self._bring(leaving))
-        return bool(leaving)
+        going, looked = await self._door.writer.do(lambda: self._released(room))
+        for one in going:
+            one.way.take()
+        if going:
+            task = asyncio.ensure_future(self._bring(going))
+            self._bringing.add(task)
+            task.add_done_callback(self._bringing.discard)
+        return looked > 0
 
-    def _released(self, room: Mapping[str, int]) -> list[tuple[Leaving, Links]]:
-        return [(one, links_of(self._door, one)) for one in self._outgoing.release(room)]
+    def _released(self, room: Mapping[str, int]) -> tuple[list[_Going], int]:
+        leaving, looked = self._outgoing.release(room, PAGE)
+        return [_Going(one, self._ways[one.send.channel], self._linked(one)) for one in leaving], looked
 
-    async def _bring(self, leaving: Sequence[tuple[Leaving, Links]]) -> None:
+    def _linked(self, one: Leaving) -> Links | Failure:
+        """Return the links of a message; what one customer's data make impossible costs that message alone."""
         try:
-            messages = await self._made(leaving)
+            return links_of(self._door, one)
+        except Exception as error:
+            log.error("a message has no links", key=one.send.key, **trace(error))
+            return Failure(f"its links could not be made: {error}")
+
+    async def _bring(self, going: Sequence[_Going]) -> None:
+        try:
+            made = await self._made(going)
         except Exception as error:
             log.error("messages could not be made", **trace(error))
-            messages = [TryLater(f"it could not be made: {error}") for _ in leaving]
-        await asyncio.gather(*(self._hand_over(one, made) for (one, _), made in zip(leaving, messages, strict=True)))
-        await self._settle()
+            made = [TryLater(f"it could not be made: {error}") for _ in going]
+        await asyncio.gather(*(self._hand_over(one, message) for one, message in zip(going, made, strict=True)))
 
-    async def _made(self, leaving: Sequence[tuple[Leaving, Links]]) -> list[Message | Became]:
+    async def _made(self, going: Sequence[_Going]) -> list[Message | Became]:
         """Render messages; what cannot be rendered says why."""
-        jobs = [with_links(one.job, links.known) for one, links in leaving]
-        contents = await asyncio.to_thread(self._door.hub.personal.renderer.render, jobs)
-        made: list[Message | Became] = []
-        for (one, links), content in zip(leaving, contents, strict=True):
-            if isinstance(content, Failure):
-                made.append(content)
-            else:
-                finished = open_form(one.channel.form).linked(content.content, links.make)
-                if links.picture and "html" in finished:
-                    finished = with_picture(finished, links.picture)
-                made.append(Message(
-                    key=one.send.key, channel=one.send.channel, to=one.to, content=finished, kind=one.send.kind,
-                    language=one.job.language, headers=links.headers,
-                ))  # fmt: skip
-        return made
+        jobs = [with_links(g.one.job, g.links.known) for g in going if isinstance(g.links, Links)]
+        contents = iter(await asyncio.to_thread(self._door.hub.personal.renderer.render, jobs))
+        return [
+            self._finished(g.one, g.links, next(contents)) if isinstance(g.links, Links) else g.links for g in going
+        ]
 
-    async def _hand_over(self, one: Leaving, made: Message | Became) -> None:
-        way = self._ways[one.send.channel]
+    def _finished(self, one: Leaving, links: Links, made: Rendered | Failure) -> Message | Failure:
+        if isinstance(made, Failure):
+            return made
+        try:
+            must_fit(made.content, one.schema)
+            content = open_form(one.channel.form).linked(made.content, links.make)
+        except RenderFailed as why:
+            return why.failure
+        except Exception as error:
+            log.error("a message could not be finished", key=one.send.key, **trace(error))
+            return Failure(f"it could not be finished: {error}")
+        if links.picture and "html" in content:
+            content = with_picture(content, links.picture)
+        return Message(
+            key=one.send.key, channel=one.send.channel, to=one.to, content=content, kind=one.send.kind,
+            language=one.job.language, headers=links.headers,
+        )  # fmt: skip
+
+    async def _hand_over(self, going: _Going, made: Message | Became) -> None:
+        one, way = going.one, going.way
         became: Became
         if isinstance(made, Message):
             try:
@@ -211,63 +197,35 @@ class Dispatch:
                 became = InDoubt(f"{type(error).__name__}: {error}")
         else:
             became = made
-        way.under_way -= 1
         self._door.metrics.tried(one.send.channel, RESULTS[type(became)])
-        self._told.append((one, became))
-        if len(self._told) >= PAGE:
-            await self._settle()
+        self._told.append(Told(one.row, became, one.to, way.carrier.repeatable, one.channel.form))
+        way.give_back()
+        self._news.set()
 
     async def _settle(self) -> None:
-        told, self._told = self._told, []
-        repeatable = self._repeatable()
-        for start in range(0, len(told), PAGE):
-            page = told[start : start + PAGE]
-            await self._door.writer.do(lambda page=page: self._settled(page, repeatable))  # type: ignore[misc]
-        self._wake.set()
-
-    def _settled(self, told: Sequence[tuple[Leaving, Became]], repeatable: Mapping[str, bool]) -> None:
-        with self._door.hub.group():
-            self._outgoing.settle([(one.row, became) for one, became in told], repeatable)
-            for one, became in told:
-                if one.channel.form == "sms" and isinstance(became, Receipt):
-                    self._replies.remember(one.send.channel, one.to, one.send.subject)
-
-    def _repeatable(self) -> dict[str, bool]:
-        return {name: way.carrier.repeatable for name, way in self._ways.items()}
-
-    async def _open(self) -> None:
-        """Open the carriers of the live catalog's channels, and close those that are no more."""
-        catalog = self._door.hub.plan.catalog if self._door.hub.published else None
-        now = asyncio.get_running_loop().time()
-        waiting = any(again <= now for _, _, again in self._shut.values())
-        if catalog is self._catalog and not waiting:
-            return
-        wanted = {channel.name: channel for channel in catalog.channels if channel.via} if catalog else {}
-        for name, way in list(self._ways.items()):
-            if wanted.get(name) != way.channel:
-                while way.under_way:
-                    await asyncio.sleep(0.05)
-                await way.carrier.close()
-                del self._ways[name]
-        self._shut = {name: shut for name, shut in self._shut.items() if wanted.get(name) == shut[0]}
-        for name, channel in wanted.items():
-            if name in self._ways or (name in self._shut and self._shut[name][2] > now):
+        """Write what became of messages, as soon as it is known and until that has worked."""
+        while not (self._stopping and not self._bringing and not self._told):
+            page = self._told[:PAGE]
+            if not page:
+                self._news.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(REST):
+                        await self._news.wait()
                 continue
             try:
-                if channel.form == "email" and not self._door.public_url:
-                    raise BadInput("nobody could unsubscribe: say by OPPORTUNE_PUBLIC_URL where the hub is reached")
-                told = with_sender(channel, catalog.sender) if catalog else channel
-                self._ways[name] = _Way(channel, open_carrier(told, os.environ, self._door.folder or "."))
-                self._shut.pop(name, None)
-            except BadInput as why:
-                log.error("a channel cannot send", channel=name, problem=str(why))
-                self._shut[name] = channel, str(why), now + AGAIN
-        self._catalog = catalog
+                await self._door.writer.do(lambda page=page: self._settled(page))  # type: ignore[misc]
+            except Exception as error:  # it stays, and is tried again
+                log.error("what became of messages cannot be written now", **trace(error))
+                await asyncio.sleep(REST / 4)
+                continue
+            del self._told[: len(page)]
+            self._wake.set()
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _settled(self, told: Sequence[Told]) -> None:
+        with self._door.hub.group():
+            for one in self._outgoing.settle(told):
+                if one.form == "sms" and isinstance(one.became, Receipt):
+                    self._replies.remember(one.row.send.channel, one.to, one.row.send.subject)
 
 
 def with_links(job: Job, links: Mapping[str, str]) -> Job:
@@ -280,11 +238,3 @@ def with_picture(content: dict[str, Any], address: str) -> dict[str, Any]:
     front, body, rest = content["html"].rpartition("</body>")
     picture = f'<img src="{address}" width="1" height="1" alt="" style="display:block">'
     return {**content, "html": f"{front}{picture}{body}{rest}"}
-
-
-def with_sender(channel: Channel, sender: Sender) -> Channel:
-    """Return a channel of e-mails that come from the catalog's sender, unless its options say otherwise."""
-    if channel.via != "smtp":
-        return channel
-    usual = {"from": formataddr((sender.name, sender.email)) if sender.email else "", "reply_to": sender.reply_to}
-    return dataclasses.replace(channel, options={**{k: v for k, v in usual.items() if v}, **channel.options})

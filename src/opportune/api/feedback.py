@@ -12,7 +12,7 @@ from opportune.api.log import log
 from opportune.api.problems import Refused
 from opportune.deliver.feedback.actors import Signs, actor_of
 from opportune.deliver.feedback.heard import Heard, send_key
-from opportune.deliver.feedback.providers import PROVIDERS, Notice, confirmation, read_notice
+from opportune.deliver.feedback.providers import PROVIDERS, Notice, Read, confirmation, read_notice
 from opportune.errors import BadInput, Forgotten, NotFound
 from opportune.hub import Hub
 from opportune.wire import FeedbackTaken
@@ -37,14 +37,16 @@ async def feedback(door: Door, call: Call) -> FeedbackTaken:
     if provider == "ses" and (url := confirmation(notice)):
         await _confirm(url)
     told = read_notice(provider, notice)
+    if told.unread:
+        log.warning("items of a provider were not read", provider=provider, items=len(told.unread), first=told.unread[0])
     taken = await door.writer.do(lambda: _taken(door.hub, told, provider), size=len(call.raw))
     door.metrics.fed_back(provider, taken)
     return taken
 
 
-def _taken(hub: Hub, told: list[Heard], provider: str) -> FeedbackTaken:
-    taken = known = unknown = 0
-    for heard in told:
+def _taken(hub: Hub, told: Read, provider: str) -> FeedbackTaken:
+    taken, known, unknown = 0, 0, len(told.unread)
+    for heard in told.heard:
         try:
             if _take(hub, heard, provider):
                 taken += 1

@@ -9,6 +9,7 @@ from opportune.api.door import Door
 from opportune.api.pages.confirm import requested_url
 from opportune.clock import DAY
 from opportune.deliver import links
+from opportune.errors import BadInput
 from opportune.outgoing import Leaving
 
 GOOD_FOR = 400 * DAY
@@ -50,7 +51,10 @@ def links_of(door: Door, one: Leaving) -> Links:
         }
 
     def click(url: str) -> str:
-        return f"{base}/c/{door.signer.sign('click', {**data, 'u': url}, expires)}"
+        try:
+            return f"{base}/c/{door.signer.sign('click', {**data, 'u': url}, expires)}"
+        except BadInput:  # longer than a token may be
+            return url
 
     sender = hub.plan.catalog.sender
     campaign = one.action.campaign or one.action.name

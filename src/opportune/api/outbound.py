@@ -14,7 +14,7 @@ from opportune.api.log import log, trace
 from opportune.api.streams import what
 from opportune.api.webhooks import Delivery, Subscription, send
 from opportune.clock import to_datetime
-from opportune.deliver.types import Job
+from opportune.personal import Contents
 from opportune.wire import Answered
 
 MOST = 100_000
@@ -36,7 +36,7 @@ class _Asked(NamedTuple):
     subscription: Subscription
     subject: str
     answer: Answered
-    jobs: list[Job]
+    contents: Contents | None
 
 
 class Outbound:
@@ -79,7 +79,7 @@ class Outbound:
                         del self._noted[subject]
                     try:
                         asked = await self._door.writer.do(lambda: self._ask(subjects, subscriptions))  # noqa: B023
-                        if any(one.jobs for one in asked):
+                        if any(one.contents for one in asked):
                             asked = await asyncio.to_thread(self._filled, asked)
                         await self._door.writer.do(lambda: self._tell(asked))  # noqa: B023
                     except Exception:
@@ -101,11 +101,11 @@ class Outbound:
                 places = [name for name in subscription.placements if name in hub.plan.places]
                 if places:
                     answer = hub.decide(user, placements=places, anonymous=anonymous, peek=True, personal=False)
-                    asked.append(_Asked(subscription, view.subject, answer, hub.jobs(answer, user, anonymous)))
+                    asked.append(_Asked(subscription, view.subject, answer, hub.contents(answer, user, anonymous)))
         return asked
 
     def _filled(self, asked: list[_Asked]) -> list[_Asked]:
-        return [_Asked(a.subscription, a.subject, self._door.hub.filled(a.answer, a.jobs), a.jobs) for a in asked]
+        return [one._replace(answer=self._door.hub.filled(one.answer, one.contents)) for one in asked]
 
     def _tell(self, asked: list[_Asked]) -> None:
         hub, webhooks = self._door.hub, self._door.webhooks

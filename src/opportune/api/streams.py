@@ -22,9 +22,9 @@ from opportune.api.log import log, trace
 from opportune.api.problems import problem
 from opportune.api.writer import Busy, Writer
 from opportune.clock import DAY
-from opportune.deliver.types import Job
 from opportune.errors import OpportuneError
 from opportune.hub import Hub
+from opportune.personal import Contents
 from opportune.store.tokens import Signer
 from opportune.wire import Answered
 
@@ -196,10 +196,10 @@ class Streams:
         return msgspec.structs.replace(answer, token=self._signer.sign(ANSWER, held, now + DAY))
 
     async def _looked(self, watch: _Watch) -> tuple[Answered, tuple[str, ...]]:
-        answer, jobs, nodes = await self._writer.do(lambda: self._look(watch))
-        return (await asyncio.to_thread(self._hub.filled, answer, jobs) if jobs else answer), nodes
+        answer, contents, nodes = await self._writer.do(lambda: self._look(watch))
+        return (await asyncio.to_thread(self._hub.filled, answer, contents) if contents else answer), nodes
 
-    def _look(self, watch: _Watch) -> tuple[Answered, list[Job], tuple[str, ...]]:
+    def _look(self, watch: _Watch) -> tuple[Answered, Contents | None, tuple[str, ...]]:
         if watch.check:
             watch.check()
         q = watch.question
@@ -207,7 +207,7 @@ class Streams:
         answer = self._hub.decide(
             q.user, placements=watch.places, limit=q.limit, anonymous=q.anonymous, peek=True, personal=False
         )
-        return answer, self._hub.jobs(answer, q.user, q.anonymous), self._nodes(q)
+        return answer, self._hub.contents(answer, q.user, q.anonymous), self._nodes(q)
 
     def _wake(self, subject: str | None) -> None:
         if subject is None:

@@ -17,6 +17,7 @@ GROUPS = {
     "http": "opportune.bench.http",
     "batch": "opportune.bench.batch",
     "send": "opportune.bench.send",
+    "recommend": "opportune.bench.recommend",
 }
 """Where each group of figures is; its module has a function `figures() -> list`."""
 

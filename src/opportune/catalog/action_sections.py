@@ -174,5 +174,5 @@ def _written_outcomes(o: Outcomes) -> dict[str, Any]:
 def _written_treatment(t: Treatment) -> dict[str, Any]:
     placements = None if t.placements == ("*",) else list(t.placements)
     content, languages = dict(t.content), {language: dict(words) for language, words in t.languages.items()}
-    items = written_items(t.items)
-    return slim(name=t.name, channel=t.channel, placements=placements, content=content, languages=languages, items=items)
+    what = {"content": content, "languages": languages, "items": written_items(t.items)}
+    return slim(name=t.name, channel=t.channel, placements=placements, **what)

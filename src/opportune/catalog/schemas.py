@@ -1,13 +1,13 @@
 """JSON Schemas of placements: checked when the catalog is read, and what content must fit. Draft 2020-12.
 
-A schema refers to nothing but its own parts: nothing is ever loaded.
+A schema refers to nothing but its own parts: nothing is ever loaded. Its regular expressions are those of RE2, since
+they are searched in what customers wrote: no text takes more time than its length says.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import json
-import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from opportune.catalog.draft import Draft
 from opportune.catalog.fields import Fields
 from opportune.catalog.node import Node
+from opportune.catalog.patterns import found, mistake
 from opportune.catalog.types import Placement, Treatment
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -50,18 +51,25 @@ def _mistakes(schema: dict[str, Any], node: Node) -> Iterator[tuple[str, tuple[s
     if str(schema.get("$schema", DIALECT)).rstrip("#") != DIALECT:
         yield f"`$schema` is {schema['$schema']}", ("$schema",), f"leave it out, or write {DIALECT}"
         return
-    found = False
+    is_wrong = False
     for error in Draft202012Validator(Draft202012Validator.META_SCHEMA).iter_errors(schema):
-        found, closest = True, best_match([error]) or error
+        is_wrong, closest = True, best_match([error]) or error
         yield closest.message, tuple(closest.absolute_path), "see json-schema.org/draft/2020-12"
-    if found:
+    if is_wrong:
         return
-    for path, pattern in _patterns(schema, ()):
-        try:
-            re.compile(pattern)
-        except re.error as wrong:
-            yield f"`{pattern}` is no regular expression: {wrong}", path, "mend the pattern"
+    patterns = list(_patterns(schema, ()))
+    for path, pattern in patterns:
+        if wrong := mistake(pattern):
+            cure = "write a regular expression of RE2: no references back, no looking around"
+            yield f"`{pattern}` is no regular expression: {wrong}", path, cure
             return
+    by_name = any("patternProperties" in path for path, _ in patterns)
+    for where, inner in _schemas(schema, ()):
+        if where and isinstance(inner.get("$schema"), str):
+            yield "`$schema` is said inside of a schema", (*where, "$schema"), "leave it out"
+        if by_name and "unevaluatedProperties" in inner:
+            what = "`unevaluatedProperties` does not go with `patternProperties`"
+            yield what, (*where, "unevaluatedProperties"), "use `additionalProperties`"
     for path, reference in _references(schema, ()):
         if not reference.startswith("#"):
             yield f"`{reference}` leads out of the schema", path, "put it under `$defs:` and refer to #/$defs/NAME"
@@ -114,8 +122,8 @@ def faults(schema: Mapping[str, Any], value: Any) -> list[Fault]:
     >>> faults({"type": "object", "required": ["title"], "properties": {"n": {"type": "number"}}}, {"n": "1"})
     [Fault(what="'1' is not of type 'number'", path=('n',)), Fault(what="'title' is a required property", path=())]
     """
-    found = _validator(json.dumps(schema, sort_keys=True)).iter_errors(value)
-    listed = sorted((_fault(error) for error in found), key=lambda fault: (not fault.path, str(fault.path)))
+    errors = _validator(json.dumps(schema, sort_keys=True)).iter_errors(value)
+    listed = sorted((_fault(error) for error in errors), key=lambda fault: (not fault.path, str(fault.path)))
     return listed[:MOST_FAULTS]
 
 
@@ -163,10 +171,43 @@ def _is_template(content: Any, path: tuple[str | int, ...]) -> bool:
 
 @lru_cache(maxsize=512)
 def _validator(schema: str) -> Any:
-    from jsonschema import Draft202012Validator
     from referencing import Registry
 
-    return Draft202012Validator(json.loads(schema), registry=Registry())
+    plain = json.loads(schema)
+    plain.pop("$schema", None)  # by it, `jsonschema` would go back to its own regular expressions
+    return _dialect()(plain, registry=Registry())
+
+
+@lru_cache(maxsize=1)
+def _dialect() -> Any:
+    """Return what validates with RE2 where `jsonschema` searches with the `re` of Python, which can take forever."""
+    from jsonschema import Draft202012Validator, ValidationError
+    from jsonschema.validators import extend
+
+    additional = Draft202012Validator.VALIDATORS["additionalProperties"]
+
+    def by_pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[Any]:
+        if isinstance(value, str) and not _finds(pattern, value):
+            yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+    def by_names(validator: Any, patterns: Mapping[str, Any], value: Any, schema: Any) -> Iterator[Any]:
+        for pattern, inner in patterns.items() if isinstance(value, dict) else ():
+            for name in value:
+                if _finds(pattern, name):
+                    yield from validator.descend(value[name], inner, path=name, schema_path=pattern)
+
+    def by_the_rest(validator: Any, allowed: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+        if isinstance(value, dict):
+            patterns = schema.get("patternProperties", ())
+            rest = {name: value[name] for name in value if not any(_finds(pattern, name) for pattern in patterns)}
+            yield from additional(validator, allowed, rest, {"properties": schema.get("properties", {})})
+
+    own = {"pattern": by_pattern, "patternProperties": by_names, "additionalProperties": by_the_rest}
+    return extend(Draft202012Validator, own)
+
+
+def _finds(pattern: str, text: str) -> bool:
+    return found(pattern, text.encode("utf-8", "replace").decode())  # half of a character is no text to a database
 
 
 def _fault(error: Any) -> Fault:

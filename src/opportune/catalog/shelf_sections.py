@@ -39,7 +39,8 @@ def read_shelf(draft: Draft, node: Node | None) -> ShelfRules:
     events = {}
     for event, spot, inner in fields.pairs("events"):
         if inner.text not in FEEDBACK:
-            draft.report.error(spot, f"`{event}` is no feedback as `{inner.text}`", f"write one of {', '.join(FEEDBACK)}")
+            cure = f"write one of {', '.join(FEEDBACK)}"
+            draft.report.error(spot, f"`{event}` is no feedback as `{inner.text}`", cure)
         else:
             events[event] = inner.text
     history = fields.whole("history", DEFAULT.history, low=1)
@@ -47,7 +48,8 @@ def read_shelf(draft: Draft, node: Node | None) -> ShelfRules:
         fields.wrong(fields.values["history"], "history", f"at most {MOST_HISTORY}, as it is kept per customer")
     rules = ShelfRules(
         feedback, dict(sorted(events.items())), fields.text("item"), min(history, MOST_HISTORY),
-        fields.span("session", DEFAULT.session) or DEFAULT.session, fields.span("again", DEFAULT.again) or DEFAULT.again,
+        fields.span("session", DEFAULT.session) or DEFAULT.session,
+        fields.span("again", DEFAULT.again) or DEFAULT.again,
         fields.number("diversity", DEFAULT.diversity, 0.0, 1.0), fields.number("explore", DEFAULT.explore, 0.0, 0.5),
         fields.span("new", DEFAULT.new) or DEFAULT.new, fields.flag("learn_items", DEFAULT.learn_items),
         tuple(sorted(_never(draft, fields.items("never")), key=lambda one: one.name)),

@@ -495,5 +495,5 @@ class Catalog:
     asks: tuple[Ask, ...] = ()
     coupons: tuple[Coupon, ...] = ()
     loyalty: Loyalty | None = None
-    shelf: ShelfRules = ShelfRules()
+    shelf: ShelfRules = field(default_factory=ShelfRules)
     hash: str = ""

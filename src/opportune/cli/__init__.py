@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 import opportune
 from opportune.cli.asked import COMMANDS as ASKED
 from opportune.cli.catalog import COMMANDS as CATALOG
+from opportune.cli.coupons import GROUPS as COUPONS
 from opportune.cli.customers import COMMANDS as CUSTOMERS
 from opportune.cli.decisions import COMMANDS as DECISIONS
 from opportune.cli.demo import COMMANDS as DEMO
@@ -18,6 +20,8 @@ from opportune.cli.measure import COMMANDS as MEASURE
 from opportune.cli.messages import COMMANDS as MESSAGES
 from opportune.cli.outbound import GROUPS as OUTBOUND
 from opportune.cli.outbox import GROUPS as OUTBOX
+from opportune.cli.recommend import COMMANDS as RECOMMEND
+from opportune.cli.recommend import GROUPS as ITEMS
 from opportune.cli.server import COMMANDS as SERVER
 from opportune.cli.server import GROUPS
 from opportune.errors import BadInput, Forgotten, NotFound, OpportuneError
@@ -38,14 +42,18 @@ def options(version: Annotated[bool, typer.Option("--version", help="Print the v
         raise typer.Exit
 
 
-for command in (*DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *MESSAGES, *SERVER, *MEASURE, *ASKED):
+for command in (*DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *MESSAGES, *SERVER, *MEASURE, *ASKED, *RECOMMEND):
     app.command(name=command.__name__.rstrip("_").replace("_", "-"), help=command.__doc__)(command)
-for name, group in {**GROUPS, **OUTBOUND, **OUTBOX, **DRAFTS}.items():
+for name, group in {**GROUPS, **COUPONS, **ITEMS, **OUTBOUND, **OUTBOX, **DRAFTS}.items():
     app.add_typer(group, name=name)
 
 
 def main() -> None:
-    """Run the command; errors go to stderr, with exit code 2 where the input is at fault and 1 elsewhere."""
+    """Run the command; errors go to stderr, with exit code 2 where the input is at fault and 1 elsewhere.
+
+    SIGTERM ends it in order, as Ctrl-C does: what was sent is written down first.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except (BadInput, NotFound, Forgotten) as error:

@@ -11,11 +11,15 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from urllib.parse import quote, urlsplit
 
-_ANCHOR = re.compile(r"""<(?:a|area|v:\w+)(?=[\s/])(?:[^<>"']|"[^"]*"|'[^']*')*+>""", re.IGNORECASE)
-_ATTRIBUTE = re.compile(r"""(\s+([^\s=<>"'/]+)\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+))""")
+# Customers may have written any of it: what was read once is never tried another way, so the time grows with the text.
+_ANCHOR = re.compile(r"""<(?:a|area|v:\w++)(?=[\s/])(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>""", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""((?<=\s)([^\s=<>"'/]++)\s*+=\s*+)(?:"([^"]*+)"|'([^']*+)'|([^\s"'<>]++))""")
 _URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 _WEB = re.compile(r"https?://", re.IGNORECASE)
-_CLOSING = {")": "(", "]": "[", "}": "{"}
+_BRACKETS = {")": "(", "]": "[", "}": "{"}
+_AFTER = ".,;:!?'…”’»)]}"
+"""What may stand behind an address and belong to the sentence around it."""
+_LONGEST_HOST = 253
 
 
 def linked_html(text: str, make: Callable[[str], str]) -> str:
@@ -57,14 +61,12 @@ def linked_text(text: str, make: Callable[[str], str]) -> str:
 
 
 def _trimmed(url: str) -> str:
-    while url:
-        last = url[-1]
-        opening = _CLOSING.get(last)
-        if last in ".,;:!?'…”’»" or (opening and url.count(last) > url.count(opening)):
-            url = url[:-1]
-        else:
-            break
-    return url
+    kept = len(url.rstrip(_AFTER))
+    for closing, opening in _BRACKETS.items():
+        own = min(url.count(opening), url.count(closing))
+        if own:  # as many as it opens itself belong to it, from the left
+            kept = max(kept, len(url) - len(url.split(closing, own)[-1]))
+    return url[:kept]
 
 
 def with_utm(url: str, params: Mapping[str, str]) -> str:
@@ -105,7 +107,7 @@ def is_own(url: str, website: str) -> bool:
 def _host(url: str) -> str:
     try:
         host = (urlsplit(url).hostname or "").rstrip(".")
-        return host.encode("idna").decode().removeprefix("www.") if host else ""
+        return host.encode("idna").decode().removeprefix("www.") if len(host) <= _LONGEST_HOST else ""
     except (ValueError, UnicodeError):
         return ""
 

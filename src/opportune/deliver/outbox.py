@@ -21,6 +21,7 @@ from itertools import islice
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from opportune.clock import DAY
 from opportune.deliver.types import Lane, Send
@@ -35,7 +36,10 @@ ANY = "*"
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
-    """A message in the outbox: due when, tried how often, what was last told of it, in this state since when."""
+    """A message in the outbox: due when, tried how often, what was last told of it, in this state since when.
+
+    `asked` is when a person asked that it be tried again (0: nobody did), `counted` whether it is a contact already.
+    """
 
     send: Send
     state: State
@@ -43,6 +47,13 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     since: int
     attempts: int = 0
     told: str = ""
+    asked: int = 0
+    counted: bool = False
+
+    @property
+    def patience(self) -> int:
+        """The instant from which on it waits."""
+        return self.asked or self.send.due
 
 
 class Pause(msgspec.Struct, frozen=True, array_like=True):
@@ -119,14 +130,15 @@ class Outbox:
         """Put a row into another state; from waiting to sending it counts as an attempt."""
         attempts = row.attempts + (state == "sending")
         self._leave(row)
-        changed = Row(row.send, state, row.due if due is None else due, now, attempts, told or row.told)
+        due = row.due if due is None else due
+        changed = replace(row, state=state, due=due, since=now, attempts=attempts, told=told or row.told)
         self._keep(changed)
         return changed
 
-    def again(self, row: Row, now: int) -> Row:
+    def again(self, row: Row, now: int, counted: bool = False) -> Row:
         """Let a message that is dead or in doubt wait once more, as if it had never been tried."""
         self._leave(row)
-        changed = Row(row.send, "waiting", now, now)
+        changed = Row(row.send, "waiting", now, now, asked=now, counted=counted)
         self._keep(changed)
         return changed
 
@@ -137,9 +149,11 @@ class Outbox:
         self._of.delete([f"{row.send.subject}\x1f{row.send.key}"])
 
     def each(self, state: State, after: str = "") -> Iterator[Row]:
-        """Yield the messages in a state, in order of their keys, after one key."""
+        """Yield the messages in a state after one key: those that wait as they leave, others in order of their keys."""
         if state == "waiting":
-            keys = (key.rpartition("\x1f")[2] for key, _ in self._due.scan())
+            last = self.get(after) if after else None
+            start = _place(last) if last and last.state == "waiting" else ""
+            keys = (key.rpartition("\x1f")[2] for key, _ in self._due.scan("", start))
         else:
             start = f"{state}\x1f{after}" if after else ""
             keys = (key.partition("\x1f")[2] for key, _ in self._states.scan(f"{state}\x1f", start))

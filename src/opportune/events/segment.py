@@ -10,7 +10,7 @@ from typing import Any, cast, get_args
 
 import msgspec
 
-from opportune.clock import format_instant
+from opportune.clock import EARLIEST, LATEST, format_instant
 from opportune.errors import BadEvent
 from opportune.events.types import Event, EventType
 
@@ -39,6 +39,7 @@ def from_segment(
     `sent_at`, `context` and `integrations` are those of the batch; the item's own come first. The corrected time is
     received_at - (sent_at - original), where original is the item's `originalTimestamp` or `timestamp`; without a
     `sentAt` it is the original, without an original it is `received_at`, and never is it later than `received_at`.
+    A time before 1900 or after 9998 is none.
     Ids that are `meaningless`, or in `blocked` (lower case), count as absent. A missing `messageId` is made by
     `new_id`; one of 100 characters or more is replaced by its hash, so that a retry is still recognized.
 
@@ -152,11 +153,19 @@ def instant_of(value: object) -> int:
     """Return the instant of ISO 8601 text of any precision and offset (UTC without one), or of an epoch number.
 
     Epoch numbers, also as text of ten digits or more, are seconds below 1e11, milliseconds below 1e14, microseconds
-    below 1e17, nanoseconds from there. Raises ValueError.
+    below 1e17, nanoseconds from there. Raises ValueError, also for what is not of the years 1900 to 9998 (in UTC).
 
     >>> instant_of("1970-01-01T01:00:00.000001999+01:00"), instant_of(1.5), instant_of(1_700_000_000_000)
     (1, 1500000, 1700000000000000)
     """
+    at = written_instant(value)
+    if not EARLIEST <= at < LATEST:
+        raise ValueError(f"{value!r} is not of the years 1900 to 9998")
+    return at
+
+
+def written_instant(value: object) -> int:
+    """Return the instant that `instant_of` reads, however far away it is. Raises ValueError."""
     if isinstance(value, str):
         text = value.strip()
         if text[4:5] == "-" or not _EPOCH_TEXT.fullmatch(text):
@@ -269,7 +278,9 @@ def _time(raw: Mapping[str, Any], field: str) -> int | None:
         return instant_of(value)
     except (ValueError, OverflowError):
         raise BadEvent(
-            "bad_time", f"{field} is {value!r}; write ISO 8601, such as 2026-01-31T12:00:00Z, or epoch milliseconds"
+            "bad_time",
+            f"{field} is {value!r}; write ISO 8601, such as 2026-01-31T12:00:00Z, or epoch milliseconds, of the years "
+            "1900 to 9998",
         ) from None
 
 
@@ -283,7 +294,10 @@ def sent_of(value: object, of_batch: int | None) -> int | None:
 
 
 def corrected(original: int | None, sent: int | None, received: int) -> int:
-    """Return when an item happened, by the clock that received it."""
+    """Return when an item happened, by the clock that received it; raise `BadEvent` if that was before 1900."""
     if original is None:
         return received
-    return min(received, original if sent is None else received - (sent - original))
+    at = min(received, original if sent is None else received - (sent - original))
+    if at < EARLIEST:
+        raise BadEvent("bad_time", "it was sent centuries after it happened; write both times by the same clock")
+    return at

@@ -146,7 +146,8 @@ class CouponBook:
         code = codes.read(ask.code)
         key = self.hash(code)
         place = f"{key}/{self._hash('order', ask.order)}"
-        row, before = self._found(key, code, now), self._orders.get(place)
+        row = self._found(key, code, now)
+        before = self._orders.get(place) if row is not None and row.ever else None
         if row is None:
             if any(codes.mistyped(code, coupon.prefix) for coupon in self.coupons.values()):
                 return Refusal("mistyped", "this code was mistyped: its check digit does not fit")
@@ -181,7 +182,7 @@ class CouponBook:
         order = OrderRow(now, subject, amount, off, cost)
         self._tell(Redeemed(now, row.coupon, key, place[_ORDER:], off, cost, amount, held, row.reserved, subject))
         self._lot(row, -held, -row.reserved)
-        self._codes.put(key, replace(row, used=row.used + 1, reserved=0))
+        self._codes.put(key, replace(row, used=row.used + 1, reserved=0, ever=True))
         self._orders.put(place, order)
         if subject:
             self._own(subject, row.coupon, place[_ORDER:] if row.shared else key, FOREVER)

@@ -12,7 +12,7 @@ from opportune.offers.coupons import Item
 class CodeRow(msgspec.Struct, frozen=True, array_like=True):
     """A code: its coupon, the name of its terms, when it was made and ends, what is reserved for it, for whom it is.
 
-    `used` are the redemptions that stand, `ended` says that it was withdrawn. `text` is the code: sealed for its owner,
+    `used` are the redemptions that stand, `ever` says that there were some, `ended` that it was withdrawn. `text` is the code: sealed for its owner,
     plain where everybody has the same, empty where it was printed.
     """
 
@@ -26,6 +26,7 @@ class CodeRow(msgspec.Struct, frozen=True, array_like=True):
     used: int = 0
     ended: bool = False
     text: bytes = b""
+    ever: bool = False
 
 
 class OrderRow(msgspec.Struct, frozen=True, array_like=True):

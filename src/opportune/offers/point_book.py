@@ -128,7 +128,7 @@ class PointBook:
     # --- earning
 
     def catch_up(self, events: Rows, now: int, most: int = 1_000) -> tuple[list[str], bool]:
-        """Let the events after the mark earn, up to `most`; return the identities that did, and whether more wait."""
+        """Let the events after the mark earn, up to `most`; return identities that this changes, and whether more wait."""
         mark = seen = int(self._marks.get("events") or b"0")
         changed: dict[str, None] = {}
         if events.last() == mark:
@@ -146,8 +146,8 @@ class PointBook:
         except Forgotten:
             return False
         points = self.worth(event)
-        if not points:
-            return False
+        if not points:  # who joins another identity has what both have
+            return event.type in ("identify", "alias") and bool(event.anonymous_id or event.previous_id)
         named = next((dig(event.properties, name) for name in ORDER if dig(event.properties, name)), None)
         self.earn(node, points, event.at, f"event {sequence}" if named is None else str(named), now)
         return True

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from opportune.clock import HOUR, SECOND
 from opportune.offers.coupon_book import secret_of
+from opportune.offers.desk import Desk
 
 if TYPE_CHECKING:
     from opportune.store.base import Store
@@ -25,10 +26,11 @@ _OLD = 100
 
 
 class Tries:
-    """The wrong codes of a store. `who` says by kind whom they came of; an id may be personal, so it is hashed."""
+    """The wrong codes of a store; made for one call. `who` says by kind whom they came of; an id may be personal, so it is hashed."""
 
     def __init__(self, store: Store) -> None:
-        self._rows, self._secret = store.table("coupon_tries"), secret_of(store)
+        self._rows, self._secret = Desk(store.table("coupon_tries"), int), secret_of(store)
+        self._table = store.table("coupon_tries")
 
     def wait(self, who: Mapping[str, str], now: int) -> int:
         """Return in how many seconds these may try again; 0: at once.
@@ -43,15 +45,17 @@ class Tries:
 
     def wrong(self, who: Mapping[str, str], now: int) -> list[str]:
         """Count a wrong code; return the kinds that have reached their limit by it."""
-        old = [key for key, _ in islice(self._rows.scan(), _OLD) if key < f"{now // HOUR:08x}"]
+        old = [key for key, _ in islice(self._table.scan(), _OLD) if key < f"{now // HOUR:08x}"]
         if old:
-            self._rows.delete(old)
+            self._table.delete(old)
         counts = {kind: self._count(kind, id, now) + 1 for kind, id in who.items()}
-        self._rows.put([(self._key(kind, id, now), str(counts[kind]).encode()) for kind, id in who.items()])
+        for kind, id in who.items():
+            self._rows.put(self._key(kind, id, now), counts[kind])
+        self._rows.write()
         return [kind for kind, count in counts.items() if count == LIMITS[kind]]
 
     def _count(self, kind: str, id: str, now: int) -> int:
-        return int(self._rows.get(self._key(kind, id, now)) or b"0")
+        return self._rows.get(self._key(kind, id, now)) or 0
 
     def _key(self, kind: str, id: str, now: int) -> str:
         said = f"{kind}:{id}".encode("utf-8", "surrogatepass")

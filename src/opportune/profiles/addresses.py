@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -72,4 +73,16 @@ def bounce_key(channel: str, address: Any) -> str:
     if not usable(address):
         return f"{channel}:"
     plain = "".join(address.split()).casefold() if isinstance(address, str) else address
-    return f"{channel}:{sha256(msgspec.json.encode(plain, order='deterministic')).hexdigest()[:32]}"
+    return f"{channel}:{sha256(msgspec.json.encode(plain, order='deterministic')).hexdigest()[:_DIGITS]}"
+
+
+def is_bounce_key(key: Any, channel: str) -> TypeGuard[str]:
+    """Return whether something is a key that `bounce_key` gives for a known address of a channel.
+
+    >>> is_bounce_key(bounce_key("email", "ana@example.com"), "email"), is_bounce_key("email:", "email")
+    (True, False)
+    """
+    return type(key) is str and re.fullmatch(f"{re.escape(channel)}:[0-9a-f]{{{_DIGITS}}}", key) is not None
+
+
+_DIGITS = 32

@@ -1,22 +1,27 @@
 """What a state holds of the customer's choices: how words are kept, merged and read.
 
-Everything is the last word by (at, seq), per key, so that states merge in any order. A later word hides an earlier one
-in `State.consents`; what must not be forgotten then (the last refusal, the last confirmed grant) is kept beside it.
+Everything is the last word by (at, is it a refusal, seq), per key, so that states merge in any order, and of two words
+of one instant the refusal counts. A later word hides an earlier one in `State.consents`; what must not be forgotten
+then (the last refusal, the last confirmed grant) is kept beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from opportune.catalog.types import Channel
-from opportune.profiles.consent import REFUSED, Consent, Key, Preferred, Wishes, spelled
+from opportune.profiles.consent import PURPOSES, REFUSED, Consent, Key, Preferred, Wishes, covers, spelled
 from opportune.profiles.state import MOST_CONSENTS, Choices, Often, Prefers, Said, State
 
 PREFERRED_CHANNEL = "preferred_channel"
 """The trait that says what `Channel Preferred` says."""
 
-_PURPOSES = ("marketing", "ads", "all")
+PROVEN_SOURCES = frozenset(("import", "admin"))
+"""The sources whose grants count as confirmed if they say where the proof is."""
+
+SECOND_OPT_IN = "double_opt_in"
+"""The method of grants that were confirmed."""
 
 
 def choices_of(state: State) -> Choices:
@@ -56,8 +61,8 @@ def keep_often(state: State, channel: str, often: Often) -> None:
 
 def confirmed(word: Said) -> bool:
     """Return whether a grant needs no second opt-in: it is one, or was imported or entered with a proof."""
-    proven = word.source in ("import", "admin") and bool(word.proof)
-    return word.status == "granted" and (proven or word.method == "double_opt_in")
+    proven = word.source in PROVEN_SOURCES and bool(word.proof)
+    return word.status == "granted" and (proven or word.method == SECOND_OPT_IN)
 
 
 def say(said: dict[Any, Said], key: Any, word: Said) -> None:
@@ -73,7 +78,7 @@ def say(said: dict[Any, Said], key: Any, word: Said) -> None:
         grants = [k for k, w in said.items() if w.status not in REFUSED]
         if grants:
             del said[min(grants, key=lambda k: (said[k].at, said[k].seq))]
-        elif isinstance(key, tuple) and key[0] in _PURPOSES:
+        elif isinstance(key, tuple) and key[0] in PURPOSES:
             key, held = (key[0], "all"), said.get((key[0], "all"))
         else:
             return
@@ -119,13 +124,16 @@ def consents(state: State) -> dict[Key, Consent]:
     choices = state.choices or Choices()
     for key, asked in choices.requests.items():
         latest.setdefault(key, asked)
-    return {key: _told(said, choices.proofs.get(key), choices.refusals.get(key)) for key, said in latest.items()}
+    return {
+        key: _told(said, choices.proofs.get(key), choices.refusals.get(key), _latest_over(choices.refusals, key))
+        for key, said in latest.items()
+    }
 
 
 def wishes(state: State, channels: Iterable[Channel]) -> Wishes:
     """Return everything that a customer said about being contacted, in the channels of the catalog."""
     choices = state.choices or Choices()
-    pauses = {key: _told(said, None, None) for key, said in choices.pauses.items()}
+    pauses = {key: _told(said, None, None, None) for key, said in choices.pauses.items()}
     prefers, preferred = preference(state), None
     if prefers is not None and any(c.push and c.name == prefers.channel for c in channels):
         preferred = Preferred(prefers.channel, prefers.at, prefers.only)
@@ -145,8 +153,11 @@ def preference(state: State) -> Prefers | None:
     return max(said, default=None)
 
 
-def _told(said: Said, proof: Said | None, refusal: Said | None) -> Consent:
-    proven = proof is not None and said.status == "granted" and (refusal is None or _when(proof) > _when(refusal))
+def _told(said: Said, proof: Said | None, refusal: Said | None, over: Said | None) -> Consent:
+    """Return a word with what it rests on: the last confirmed grant, the last refusal of the same, and the last `over`
+    it: of the same or of something wider, after which a grant has to be confirmed anew.
+    """
+    proven = proof is not None and said.status == "granted" and (over is None or _when(proof) > _when(over))
     refused = refusal.at if refusal is not None and said.status == "granted" else None
     return Consent(
         said.status, said.at, said.source, said.wording, said.language, said.method, said.until, said.proof, proven,
@@ -155,12 +166,14 @@ def _told(said: Said, proof: Said | None, refusal: Said | None) -> Consent:
 
 
 def _note_refusal(choices: Choices, key: Key, word: Said) -> None:
-    """Remember the last refusal; where there is no room for it, what was confirmed before no longer counts."""
-    held = choices.refusals.get(key)
-    if held is None and len(choices.refusals) >= MOST_CONSENTS:
-        choices.proofs.pop(key, None)
-    elif held is None or _when(word) >= _when(held):
-        choices.refusals[key] = word
+    """Remember the last refusal; where there is no room for it, as one in all channels."""
+    if key not in choices.refusals and len(choices.refusals) >= MOST_CONSENTS:
+        key = (key[0], "all")
+    join(choices.refusals, {key: word})
+
+
+def _latest_over(refusals: Mapping[Key, Said], key: Key) -> Said | None:
+    return max((word for other, word in refusals.items() if covers(other, key)), key=_when, default=None)
 
 
 def _refuses(state: State, channel: str) -> bool:
@@ -168,5 +181,5 @@ def _refuses(state: State, channel: str) -> bool:
     return any(key in state.consents and state.consents[key].status in REFUSED for key in covering)
 
 
-def _when(word: Said) -> tuple[int, int]:
-    return word.at, word.seq
+def _when(word: Said) -> tuple[int, bool, int]:
+    return word.at, word.status in REFUSED, word.seq

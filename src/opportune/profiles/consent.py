@@ -32,7 +32,8 @@ be shown to an ad network, and neither is it while the browser sends Global Priv
 
 A grant has ended (`expired`) at its `until`, or when the catalog's `consent.expires` has passed. In a channel of
 `consent.double_opt_in` it is only `requested` until it is confirmed (`proven`: a grant of method `double_opt_in`, or
-one of source `import` or `admin` with a `proof`, and no refusal since), unless it is older than `consent.since`.
+one of source `import` or `admin` with a `proof`, and no refusal of the same or of something wider since), unless it is
+older than `consent.since`.
 `requested` and `expired` neither allow nor refuse; a refusal that such a grant followed stands again. All of that is
 looked at when it is asked, so a catalog can turn it on at any time: without `since`, grants that nobody confirmed stop
 counting then.
@@ -57,6 +58,7 @@ Status = Literal["granted", "refused", "withdrawn", "requested", "expired"]
 Key = tuple[str, ...]
 """(purpose, channel), or (purpose, channel, topic) where a word is about one topic."""
 
+PURPOSES = ("marketing", "ads", "all")
 REFUSED = frozenset(("refused", "withdrawn"))
 NO_RULES = ConsentRules()
 _HOLDS = {"all": ("all", "marketing", "ads"), "marketing": ("marketing", "ads")}
@@ -185,6 +187,16 @@ def turns(wishes: Wishes, at: int, rules: ConsentRules = NO_RULES) -> int | None
     ends = [ending(word, rules) for word in wishes.consents.values()]
     ends += [word.until for word in wishes.pauses.values() if word.status != "granted"]
     return min((end for end in ends if end is not None and end > at), default=None)
+
+
+def covers(wider: Key, key: Key) -> bool:
+    """Return whether a word about `wider` is about everything that one about `key` is.
+
+    >>> covers(("all", "all"), ("marketing", "email", "news")), covers(("marketing", "email", "news"), ("all", "email"))
+    (True, False)
+    """
+    held = key[0] in _HOLDS.get(wider[0], (wider[0],))
+    return held and wider[1] in (key[1], "all") and wider[2:] in ((), key[2:])
 
 
 def spelled(said: Any) -> Any:

@@ -4,9 +4,10 @@ All are about `marketing` where no purpose is named, and about every topic where
 
 - `Consent Updated` with `channel` (its name or `all`), `purpose` (`marketing`, `ads`, `all`), `topic`, `status`
   (granted, refused, withdrawn, requested, expired) and optionally `source`, `wording` (the version that the customer
-  saw), `language`, `method` (`double_opt_in`, `form`, `phone` ...), `proof` (where a grant given elsewhere can be seen)
-  and `until` (the end of a grant; a refusal with an end is a pause). Several at once are in `consents`, each with what
-  differs from the rest. Without a channel, a refusal or a topic is about all channels and a grant is left out.
+  saw, up to 200 characters), `language`, `method` (`double_opt_in`, `form`, `phone` ...), `proof` (where a grant given
+  elsewhere can be seen) and `until` (the end of a grant; a refusal with an end is a pause). Several at once are in
+  `consents`, each with what differs from the rest. Without a channel, a refusal or a topic is about all channels and a
+  grant is left out. What comes with a write key proves nothing (`unproven`).
 - `Contact Paused` with `channel` (all), `topic`, and `until` (a time; a date begins at midnight UTC) or `for` (a span
   as `30d`); without a readable end it lasts until `Contact Resumed` with `channel` (all) and `topic`.
 - `Frequency Chosen` with `channel` (all), `at_most` and `in` (a span up to 90 days): never more marketing than that,
@@ -14,8 +15,9 @@ All are about `marketing` where no purpose is named, and about every topic where
   of the choices holds.
 - `Channel Preferred` with `channel` (null: none any more) and `only` (true); see `consent` for what it means. The trait
   `preferred_channel`, a text or an object with these two, says the same.
-- `Message Bounced` with `channel`, `kind` (hard, soft) and `address` (default: what the customer's trait says): an
-  address that bounced hard is not used again until the trait has another one.
+- `Message Bounced` with `channel`, `kind` (hard, soft) and the address: `addressKey` (`addresses.bounce_key` of it) or
+  `address`, by default what the customer's trait says. An address that bounced hard is not used again until the trait
+  has another one.
 - `Message Complained` with `channel`: a withdrawal in that channel, of source `complaint`.
 
 And the context of any call:
@@ -26,7 +28,10 @@ And the context of any call:
 
 No refusal is lost. A word for a status that means nothing sets its event aside (`check_consent`), unless the same event
 refuses something, which must count at once: then the word counts as a refusal too. A refusal whose purpose, channel,
-topic or end cannot be read is one of marketing, of all channels, of all topics, without an end.
+topic or end cannot be read is one of marketing, of all channels, of all topics, without an end; so is one of a purpose
+that is none of the three. A refusal of a channel or topic that the catalog does not have sets its event aside, too,
+until it has: nobody knows what was meant. An end not after the word itself is none to a refusal and leaves nothing of a
+grant; one in the year 9000 or later is none.
 """
 
 from __future__ import annotations
@@ -34,16 +39,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from opportune.clock import DAY, parse_span
+from msgspec.structs import replace
+
+from opportune.catalog.types import Catalog
+from opportune.clock import DAY, SECOND, parse_span
 from opportune.errors import BadEvent, BadInput
-from opportune.events.segment import instant_of
+from opportune.events.segment import written_instant
 from opportune.events.types import Event
-from opportune.profiles.addresses import bounce_key, trait
-from opportune.profiles.choices import choices_of, keep, keep_often
-from opportune.profiles.consent import REFUSED, Key, Status, spelled
+from opportune.profiles.addresses import bounce_key, is_bounce_key, trait
+from opportune.profiles.choices import PROVEN_SOURCES, SECOND_OPT_IN, choices_of, keep, keep_often
+from opportune.profiles.consent import PURPOSES, REFUSED, Key, Status, spelled
 from opportune.profiles.contacts import BOUND
 from opportune.profiles.fields import dig
-from opportune.profiles.state import LARGEST_VALUE, MOST_ADDRESSES, MOST_CONSENTS, Often, Prefers, Said, State
+from opportune.profiles.state import MOST_ADDRESSES, MOST_CONSENTS, Often, Prefers, Said, State
 
 CONSENT_UPDATED = "Consent Updated"
 PREFERENCES = "consent.categoryPreferences"
@@ -55,6 +63,12 @@ SPOKEN = frozenset((CONSENT_UPDATED, PAUSED, RESUMED, FREQUENCY, PREFERRED, BOUN
 
 LONGEST_FREQUENCY = 90 * DAY
 """The longest span of a frequency: contacts are kept that long, whatever the catalog says."""
+
+NEVER = 221_845_392_000 * SECOND
+"""The year 9000: what ends no earlier has no end."""
+
+LONGEST_WORDING = 200
+"""Characters of the version of a wording; a longer one is left out."""
 
 _LONGEST_NAME = 64
 _LONGEST_PROOF = 1024
@@ -88,7 +102,7 @@ def hear(state: State, event: Event, seq: int, addresses: Mapping[str, str]) -> 
     if event.event == FREQUENCY:
         often = _often(event, seq)
         if often is not None:
-            keep_often(state, spelled(get("channel")) or "all", often)
+            keep_often(state, _name(get("channel")) or "all", often)
     elif event.event == PREFERRED:
         prefers = Prefers(event.at, seq, _name(get("channel")) or "", get("only") is not False)
         choices = choices_of(state)
@@ -96,7 +110,7 @@ def hear(state: State, event: Event, seq: int, addresses: Mapping[str, str]) -> 
     elif event.event == BOUNCED and spelled(get("kind")) in ("hard", "permanent"):
         channel = _name(get("channel"))
         if channel:
-            _bounce(state, channel, get("address"), addresses.get(channel, ""), (event.at, seq))
+            _bounce(state, channel, event, addresses.get(channel, ""), (event.at, seq))
 
 
 def words(event: Event, seq: int) -> Iterator[Word]:
@@ -106,7 +120,8 @@ def words(event: Event, seq: int) -> Iterator[Word]:
         for channel, allowed in preferences.items():
             if type(allowed) is bool and _named(channel):
                 status: Status = "granted" if allowed else "refused"
-                yield Word("preference", ("marketing", channel), Said(status, event.at, seq, "categoryPreferences"))
+                key: Key = ("marketing", spelled(channel))
+                yield Word("preference", key, Said(status, event.at, seq, "categoryPreferences"))
     if event.context.get("gpc") is True:
         yield Word("consent", ("ads", "all"), Said("refused", event.at, seq, "gpc"))
     if event.type != "track":
@@ -120,12 +135,12 @@ def words(event: Event, seq: int) -> Iterator[Word]:
             if word:
                 yield word
     elif event.event in (PAUSED, RESUMED):
-        key = _key(event.properties, "marketing", wide=True)
+        about = _key(event.properties, "marketing", wide=True)
         stops = event.event == PAUSED
-        until = _end(event) if stops else None
-        if key:
+        until = _pause_end(event) if stops else None
+        if about:
             status = "refused" if stops else "granted"
-            yield Word("pause", key, Said(status, event.at, seq, _source(event, event.properties), until=until))
+            yield Word("pause", about, Said(status, event.at, seq, _source(event, event.properties), until=until))
     elif event.event == COMPLAINED:
         channel = _name(event.properties.get("channel")) or "all"
         yield Word("consent", ("marketing", channel), Said("withdrawn", event.at, seq, "complaint"))
@@ -142,9 +157,30 @@ def consent_status(said: Any) -> Status | None:
     return _STATUSES.get(said) if isinstance(said, bool) else None
 
 
-def check_consent(event: Event) -> None:
-    """Raise `BadEvent` for words that mean nothing: what a customer chose must never be lost in silence."""
-    if event.type != "track" or event.event not in (CONSENT_UPDATED, FREQUENCY):
+def unproven(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of a `Consent Updated` without what would count as proof that a customer confirmed.
+
+    Whoever sees a page can read its write key: what comes with one may say that somebody asked, and never that they
+    confirmed, or where we have it from.
+
+    >>> unproven({"channel": "email", "status": "granted", "method": "Double Opt-In", "proof": "x", "source": "shop"})
+    {'channel': 'email', 'status': 'granted', 'source': 'shop'}
+    """
+    told = {name: value for name, value in properties.items() if not _proves(name, value)}
+    if isinstance(several := told.get("consents"), list):
+        told["consents"] = [unproven(item) if isinstance(item, dict) else item for item in several]
+    return told
+
+
+def check_consent(event: Event, catalog: Catalog | None = None) -> None:
+    """Raise `BadEvent` for words that mean nothing, with a catalog also for refusals of what it does not have: what a
+    customer chose must never be lost in silence.
+    """
+    if event.type != "track" or event.event not in SPOKEN:
+        return
+    if catalog is not None:
+        _check_known(event, catalog)
+    if event.event not in (CONSENT_UPDATED, FREQUENCY):
         return
     if event.event == FREQUENCY:
         if _often(event, 0) is None:
@@ -168,6 +204,26 @@ def check_consent(event: Event) -> None:
             raise BadEvent("bad_consent", f"a grant ends {str(item['until'])[:40]!r}; {cure}")
 
 
+def _check_known(event: Event, catalog: Catalog) -> None:
+    """Raise `BadEvent` if an event refuses nothing but channels and topics that the catalog does not have."""
+    channels = {"all", *(channel.name for channel in catalog.channels)}
+    topics = {topic.name.casefold() for topic in catalog.topics}
+    # the context says nothing of its own here: it comes with any call, and its names are those of cookies
+    own = replace(event, context={})
+    about = [word.key for word in words(own, 0) if word.said.status in REFUSED]
+    if event.event == FREQUENCY:
+        about = [("marketing", _name(event.properties.get("channel")) or "all")]
+    unknown = [key for key in about if key[1] not in channels or not topics.issuperset(key[2:])]
+    if unknown and len(unknown) == len(about):
+        key = unknown[0]
+        if key[1] in channels:
+            what, name, known = "topic", key[2], topics
+        else:
+            what, name, known = "channel", key[1], channels
+        cure = f"the catalog has {', '.join(sorted(known)) or 'none'}"
+        raise BadEvent("bad_consent", f"{event.event} is about the {what} {name!r}, and {cure}")
+
+
 def _items(event: Event) -> list[Mapping[str, Any]]:
     """Return the properties of each word of a `Consent Updated`; what cannot be one is empty."""
     several = event.properties.get("consents")
@@ -181,15 +237,16 @@ def _consent(event: Event, seq: int, item: Mapping[str, Any], status: Status) ->
     until = _instant(get("until"))
     if key is None or (status == "granted" and until is None and get("until") is not None):
         return None
+    until = _end(until, event.at) if status in REFUSED or until is None or until > event.at else event.at
     wording, proof = get("wording"), get("proof")
     said = Said(
         status,
         event.at,
         seq,
         _source(event, item),
-        wording if type(wording) is str and len(wording) <= LARGEST_VALUE else "",
+        wording if type(wording) is str and len(wording) <= LONGEST_WORDING else "",
         _short(get("language")),
-        _short(spelled(get("method"))).replace("-", "_"),
+        _method(get("method")),
         until,
         proof if type(proof) is str and len(proof) <= _LONGEST_PROOF else "",
     )
@@ -209,14 +266,14 @@ def _key(item: Mapping[str, Any], purpose: Any, wide: bool) -> Key | None:
     elif channel is None:
         channel = "all"
     if wide:
-        purpose = purpose if _named(purpose) else "marketing"
+        purpose = purpose if purpose in PURPOSES else "marketing"
         channel = channel if _named(channel) else "all"
     if not _named(purpose) or not _named(channel):
         return None
     return (purpose, channel) if about is None else (purpose, channel, about)
 
 
-def _end(event: Event) -> int | None:
+def _pause_end(event: Event) -> int | None:
     """Return when a pause ends; None if it says nothing that can be read."""
     until, span = _instant(event.properties.get("until")), event.properties.get("for")
     if until is None and isinstance(span, str):
@@ -224,7 +281,12 @@ def _end(event: Event) -> int | None:
             until = event.at + parse_span(span)
         except BadInput:
             return None
-    return until if until is None or until < 1 << 62 else None
+    return _end(until, event.at)
+
+
+def _end(until: int | None, at: int) -> int | None:
+    """Return an end if it is one: after the word, and before everybody has forgotten it."""
+    return until if until is not None and at < until < NEVER else None
 
 
 def _often(event: Event, seq: int) -> Often | None:
@@ -240,8 +302,10 @@ def _often(event: Event, seq: int) -> Often | None:
     return Often(event.at, seq, at_most, length) if length <= LONGEST_FREQUENCY else None
 
 
-def _bounce(state: State, channel: str, address: Any, name: str, when: tuple[int, int]) -> None:
-    bounced, key = choices_of(state).bounced, bounce_key(channel, address or trait(state, name)[1])
+def _bounce(state: State, channel: str, event: Event, name: str, when: tuple[int, int]) -> None:
+    bounced, key = choices_of(state).bounced, event.properties.get("addressKey")
+    if not is_bounce_key(key, channel):
+        key = bounce_key(channel, event.properties.get("address") or trait(state, name)[1])
     bounced[key] = max(bounced.get(key, when), when)
     if len(bounced) > MOST_ADDRESSES:
         del bounced[min(bounced, key=lambda k: bounced[k])]
@@ -252,9 +316,18 @@ def _source(event: Event, item: Mapping[str, Any]) -> str:
     return str(source) if _named(source) else event.source
 
 
+def _proves(name: str, value: Any) -> bool:
+    known = value in PROVEN_SOURCES if isinstance(value, str) else False
+    return name == "proof" or (name == "source" and known) or (name == "method" and _method(value) == SECOND_OPT_IN)
+
+
+def _method(value: Any) -> str:
+    return _short(spelled(value)).replace("-", "_")
+
+
 def _instant(value: Any) -> int | None:
     try:
-        return None if value is None else instant_of(value)
+        return None if value is None else written_instant(value)
     except (ValueError, OverflowError):
         return None
 

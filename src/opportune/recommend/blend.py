@@ -8,13 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from opportune.recommend.types import Asked, Ints, Part, Scores, Weighted
+from opportune.recommend.types import Asked, Floats, Ints, Part, Scores, Weighted
 
 SIDE = 60
 """Items of each part that are compared when the weights are learned."""
 
 LATEST = 5
 """The last items of a row stand for the running session where a log does not say what that was."""
+
+FADED = 0.05
 
 STEPS = 30
 """Newton steps at most."""
@@ -46,9 +48,18 @@ class Compared(NamedTuple):
     target: int
 
 
-def asked_of(items: Ints, weights: npt.NDArray[np.float32]) -> Asked:
+def asked_of(items: Ints, weights: Floats) -> Asked:
     """Return what is asked where a row is all that is known."""
-    return Asked(Weighted(items, weights), Weighted(items[-LATEST:], weights[-LATEST:]))
+    return Asked(scaled(items, weights), scaled(items[-LATEST:], weights[-LATEST:]))
+
+
+def scaled(items: Ints, weights: Floats) -> Weighted:
+    """Return items with weights such that the one that says most counts 1: who only ever looked is heard as well.
+
+    What has nearly faded (below `FADED`) stays small.
+    """
+    most = float(np.abs(weights).max()) if len(weights) else 1.0
+    return Weighted(items, weights / np.float32(max(most, FADED)))
 
 
 def best(scores: Scores, most: int) -> Ints:
@@ -103,7 +114,9 @@ def fitted(cases: Sequence[Compared], parts: int) -> Doubles:
     """
     usable = [case for case in cases if case.target >= 0]
     if len(usable) < 20:
-        return np.ones(parts)
+        squares = [(case.scores**2).mean(0) for case in cases if len(case.scores)]
+        none: Doubles = np.ones(parts) / (np.sqrt(np.mean(squares, 0)) + 1e-2 if squares else 1.0)
+        return none
     scores, mask = _stacked(usable, parts)
     spread = np.sqrt((scores**2).sum((0, 1)) / mask.sum()) + 1e-9
     scores /= spread
@@ -111,8 +124,9 @@ def fitted(cases: Sequence[Compared], parts: int) -> Doubles:
     starts = [_logit(scores, mask, targets), *np.eye(parts)]
     total = np.where(mask[..., None], scores @ np.stack(starts, 1), -np.inf)
     weights = starts[int(np.argmax([_gain(total[..., k], targets) for k in range(len(starts))]))]
-    found = _climbed(scores, mask, targets, weights / max(weights.max(), 1e-9))
-    return np.maximum(found, LEAST * found.max()) / spread
+    found: Doubles = _climbed(scores, mask, targets, weights / max(weights.max(), 1e-9))
+    weighed: Doubles = (np.maximum(found, LEAST * found.max()) if found.any() else np.ones(parts)) / spread
+    return weighed
 
 
 def _climbed(scores: Doubles, mask: npt.NDArray[np.bool_], targets: npt.NDArray[np.int64], weights: Doubles) -> Doubles:

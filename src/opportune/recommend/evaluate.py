@@ -74,7 +74,7 @@ def hit_rate(
     for k, case in enumerate(cases):
         scores = {part.name: part.scores(case.asked).values for part in model.parts}
         scores |= {"popularity": counts, "item_cosine": near(case.seen)}
-        scores["blend"] = sum(w * scores[name] for name, w in zip(names, model.weights))  # type: ignore[assignment]
+        scores["blend"] = sum(w * scores[name] for name, w in zip(names, model.weights))
         free = np.ones(rest.n, bool)
         free[case.seen] = False
         for name, values in scores.items():

@@ -135,3 +135,14 @@ def add_up(starts, items, scores, history, weights, out):  # type: ignore[no-unt
                 count += 1
             out[j] += scores[m] * weights[k]
     return reached[:count]
+
+
+@jit
+def speaker(starts, items, scores, history, weights, item):  # type: ignore[no-untyped-def]
+    """Return the item of a history that adds most to the score of an item; -1 where none adds to it."""
+    best, most = -1, np.float32(0)
+    for k in range(len(history)):
+        for m in range(starts[history[k]], starts[history[k] + 1]):
+            if items[m] == item and scores[m] * weights[k] > most:
+                best, most = history[k], scores[m] * weights[k]
+    return best

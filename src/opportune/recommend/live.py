@@ -74,6 +74,7 @@ class Wanted:
 
     def reread(self, numbers: Iterable[int]) -> None:
         """Take some counts as the store has them, after a transaction failed."""
+        self._grow()
         for number in numbers:
             row = self._rows.get(self._items.id(number))
             self._hold(number, _count(row) if row else Count())

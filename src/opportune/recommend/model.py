@@ -28,8 +28,8 @@ from opportune.recommend.parts.popular import Popular, popular, popular_now
 from opportune.recommend.rows import baskets, without
 from opportune.recommend.types import Asked, Floats, Longs, Part, Rows, Words
 
-HELD = 3_000
-"""Customers of whom one item is held back to learn the weights of the parts."""
+HELD, HELD_SHARE = 3_000, 0.4
+"""Customers of whom one item is held back to learn the weights of the parts, and the most of all of them."""
 
 FORMAT = 1
 
@@ -62,11 +62,11 @@ def train(
 
     Weights below 0 or of 0 in the rows are left out. Some customers' last items (random ones where no instants are
     known) are held back first, the parts learned from the rest, the ridge of `ease` and the weights of the parts chosen
-    by what finds them; then the parts are learned again from everything. `bought` are the rows of what was bought, which
-    say what is bought together: all of `rows` by default.
+    by what finds them; then the parts are learned again from everything. `bought` are the rows of what was bought,
+    which say what is bought together: all of `rows` by default.
     """
     rows = without(rows, np.flatnonzero(rows.weights <= 0))
-    places = held_back(rows, HELD, 2, seed)
+    places = held_back(rows, min(HELD, int((np.diff(rows.starts) > 1).sum() * HELD_SHARE)), 2, seed)
     rest = without(rows, places)
     cases = cases_of(rest, rows, places)
     ridge = _ridge(rest, cases)
@@ -77,7 +77,8 @@ def train(
     judged = {part.name: blend.hits(compared, np.eye(len(parts))[k]) for k, part in enumerate(parts)}
     judged["blend"] = blend.hits(compared, weights)
     whole = _parts(rows, words, ease(rows, ridge), rows if bought is None else bought)
-    return Model(whole, weights.astype(np.float32), judged, ridge, trained, np.empty(0, np.int64) if ids is None else ids)
+    keys = np.empty(0, np.int64) if ids is None else ids
+    return Model(whole, weights.astype(np.float32), judged, ridge, trained, keys)
 
 
 def held_back(rows: Rows, most: int, least: int, seed: int) -> Longs:

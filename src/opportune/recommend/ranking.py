@@ -4,8 +4,8 @@
 2. Rules take items out: gone, out of stock or date, too young a customer, just bought, dismissed, `never`, the
    condition of the treatment. Where too few are left, the rest of the shelf follows by its scores.
 3. The first of the list is the best; each next one has the most of (1 - d) relevance - d similarity, where similarity
-   is 1 to an item before it of the same first category (maximal marginal relevance, Carbonell and Goldstein 1998). Where
-   two are as good in both, and only there, the margin decides.
+   is 1 to an item before it of the same first category (maximal marginal relevance, Carbonell and Goldstein 1998).
+   Where two are as good in both, and only there, the margin decides.
 4. With the chance `explore` the last place goes to one of the items that are new, drawn in proportion to
    1 / sqrt(1 + how often it was shown so): the width of what we do not know of it. `probability` is the chance that
    what stands in a place had to stand there.
@@ -88,6 +88,7 @@ def ranked(
     if not len(allowed):
         return []
     total = _total(found, allowed)
+    usual = [float(scores.values[allowed[allowed < len(scores.values)]].mean()) for _, _, scores in found]
     margin, category = shelf.items.column("margin"), shelf.items.column("category")
     pool = np.lexsort((allowed, -margin[allowed], -total))[: question.n * POOL]
     order = diverse(total[pool], category[allowed[pool]], margin[allowed[pool]], question.n, shelf.rules.diversity)
@@ -99,7 +100,7 @@ def ranked(
     for place, number in enumerate(chosen.tolist()):
         item = shelf.items.get(shelf.items.id(number))
         if item is not None:
-            part, other = ("new", -1) if number == explored else _counted_most(found, asked, number)
+            part, other = ("new", -1) if number == explored else _counted_most(found, usual, asked, number)
             score = 0.0 if number == explored else float(scores[place])
             answer.append(_told(shelf, item, score, part, other, taste, question, asked, float(chances[place]),
                                 number == explored))  # fmt: skip
@@ -233,12 +234,14 @@ def _explored(
     return np.append(chosen[:-1], fresh[drawn]), chances, int(fresh[drawn])
 
 
-def _counted_most(found: list[tuple[Part, float, Scores]], asked: Asked, number: int) -> tuple[str, int]:
-    """Return the part that added most to an item's score, and the item that spoke for it there (-1: none)."""
+def _counted_most(
+    found: list[tuple[Part, float, Scores]], usual: list[float], asked: Asked, number: int
+) -> tuple[str, int]:
+    """Return the part that lifted an item most above the others, and the item that spoke for it there (-1: none)."""
     worth = []
-    for part, weight, scores in found:
-        if number < len(scores.values) and weight * scores.values[number] > 0:
-            worth.append((float(weight * scores.values[number]), part, len(scores.values)))
+    for (part, weight, scores), mean in zip(found, usual):
+        if number < len(scores.values) and scores.values[number] > 0:
+            worth.append((weight * (float(scores.values[number]) - mean), part, len(scores.values)))
     for _, part, size in sorted(worth, key=lambda one: -one[0]):
         if part.name in ("popular", "popular_now"):
             return part.name, -1

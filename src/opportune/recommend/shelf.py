@@ -17,6 +17,7 @@ from opportune.errors import BadInput, Forgotten
 from opportune.events import codec
 from opportune.events.types import Event
 from opportune.recommend import ranking
+from opportune.recommend.blend import scaled
 from opportune.recommend.conditions import Conditions
 from opportune.recommend.feedback import KINDS, Purpose, Said, purpose_of, said_by
 from opportune.recommend.item import Item, item_of
@@ -164,7 +165,7 @@ class Shelf:
         return Asked(NOTHING if gift else self.weighted(mine, now), session, likes)
 
     def weighted(self, touches: Sequence[Touch], now: int) -> Weighted:
-        """Return items with the sums of what their touches say at an instant, between -1 and 1, the latest last."""
+        """Return items with the sums of what their touches say at an instant, the latest last, scaled to -1 to 1."""
         total: dict[int, float] = {}
         said = [self.rules.feedback[kind] for kind in KINDS]
         for touch in touches:
@@ -173,7 +174,7 @@ class Shelf:
                 one = said[touch.kind]
                 weight = one.weight * 0.5 ** (max(now - touch.at, 0) / one.half_life)
                 total[number] = min(max(total.pop(number, 0.0) + weight, -1.0), 1.0)
-        return Weighted(np.array(list(total), np.int32), np.array(list(total.values()), np.float32))
+        return scaled(np.array(list(total), np.int32), np.array(list(total.values()), np.float32))
 
     def shown(self, ids: Sequence[str]) -> None:
         """Take in that items were shown to explore: the others are explored sooner then."""

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,8 +96,23 @@ class Print:
 def collect(folder: Path, day: str) -> PrintJob | None:
     """Make a job of the letters that wait in a folder and return it; None if there is none. Blocks.
 
-    One process at a time may collect; letters may come in meanwhile and wait for the next job.
+    One at a time collects, whatever process it is in, and the next one after it; letters that come in meanwhile wait
+    for the next job.
     """
+    if not (folder / "waiting").is_dir():
+        return None
+    with _alone(folder):
+        return _collect(folder, day)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with (folder / ".collecting").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # closing gives it back, and so does the end of the process
+        yield
+
+
+def _collect(folder: Path, day: str) -> PrintJob | None:
     jobs, making = folder / "jobs", folder / ".job.new"
     shutil.rmtree(making, ignore_errors=True)
     known = set(_collected(jobs))

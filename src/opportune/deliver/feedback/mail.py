@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Literal
 
 from opportune.clock import parse_instant
 from opportune.deliver.carriers.mime import key_of
-from opportune.deliver.feedback.heard import Heard, digest, send_key
+from opportune.deliver.feedback.heard import Heard, digest, plausible, send_key
+from opportune.errors import BadInput
+
+MOST_BLOCKS = 100
+"""Recipients of whom one mail tells that are looked at: a message of ours goes to one."""
 
 _STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})")
 _MESSAGE_ID = re.compile(r"<[^<>\s]+@[^<>\s]+>")
@@ -20,13 +25,15 @@ _MESSAGE_ID = re.compile(r"<[^<>\s]+@[^<>\s]+>")
 def read_mail(raw: bytes) -> list[Heard]:
     """Return what a mail tells of messages of ours; nothing if it is neither a bounce nor a complaint.
 
+    It tells one thing of the one message that came back, however many recipients it lists.
+
     A bounce is hard where the address is bad: a status of 5.1 (no such address), 5.2.1 (disabled), or 5.0 (nothing said
     but that it failed for good). A full mailbox (5.2.2), a policy (5.7) or a host that is away are soft.
     """
     mail = message_from_bytes(raw, policy=policy.compat32)
     parts = list(_parts(mail))
     kinds = {part.get_content_type() for part in parts}
-    key, at = _key(mail, parts), _date(mail)
+    key, at = _key(mail, parts), date_of(str(mail["date"]))
     if "message/feedback-report" in kinds:
         return _complaint(mail, parts, key, at)
     if "message/delivery-status" in kinds:
@@ -36,17 +43,19 @@ def read_mail(raw: bytes) -> list[Heard]:
 
 def _bounces(mail: Message, parts: list[Message], key: str, at: int | None) -> list[Heard]:
     found = []
-    for number, fields in enumerate(_fields(parts, "message/delivery-status")):
+    id = digest(str(mail.get("message-id", "")), key)
+    for fields in islice(_fields(parts, "message/delivery-status"), MOST_BLOCKS):
         action = str(fields.get("action", "")).strip().lower().split(" ")[0]
         if action not in ("failed", "delivered"):  # delayed: it goes on trying; the part about the host has none
             continue
         reason = " ".join(str(fields.get("diagnostic-code") or fields.get("status") or "").split())
-        id = digest(str(mail.get("message-id", "")), key, str(number))
         if action == "delivered":
             found.append(Heard("delivered", key, id, at))
         else:
-            found.append(Heard("bounced", key, id, at, _kind(str(fields.get("status", ""))), reason))
-    return found
+            kind = _kind(str(fields.get("status", "")))
+            found.append(Heard("bounced", key, id, at, kind, reason, address=_recipient(fields)))
+    # what is worst of all counts: an address that is bad before one that is full
+    return sorted(found, key=lambda heard: ("hard", "soft", "").index(heard.kind))[:1]
 
 
 def _complaint(mail: Message, parts: list[Message], key: str, at: int | None) -> list[Heard]:
@@ -57,6 +66,12 @@ def _complaint(mail: Message, parts: list[Message], key: str, at: int | None) ->
         return [Heard("unsubscribed", key, id, at)]
     # fraud, virus and not-spam say nothing of what the customer thinks of the sender
     return [Heard("complained", key, id, at, reason=kind)] if kind in ("abuse", "other", "") else []
+
+
+def _recipient(fields: Message) -> str:
+    """Return the address that a block is about: the one that was written to, before anybody forwarded it."""
+    told = str(fields.get("original-recipient") or fields.get("final-recipient") or "")
+    return told.partition(";")[2].strip()
 
 
 def _kind(status: str) -> Literal["hard", "soft"]:
@@ -116,8 +131,9 @@ def _named(original: Message) -> str:
     return key if send_key(key) else ""
 
 
-def _date(mail: Message) -> int | None:
+def date_of(told: str) -> int | None:
+    """Return the instant of a mail's date; None where it cannot be read, or where nothing was heard of us yet."""
     try:
-        return parse_instant(parsedate_to_datetime(str(mail["date"])).isoformat())
-    except (ValueError, TypeError, OverflowError):
+        return plausible(parse_instant(parsedate_to_datetime(told).isoformat()))
+    except (ValueError, TypeError, OverflowError, BadInput):
         return None

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from opportune.clock import SECOND, parse_instant
 from opportune.deliver.carriers.mime import key_of
-from opportune.deliver.feedback.heard import EVENTS, Heard, Kind, What, digest
-from opportune.errors import BadInput
+from opportune.deliver.feedback.heard import EVENTS, Heard, Kind, What, digest, plausible
+from opportune.deliver.feedback.mail import date_of
+from opportune.events.segment import instant_of
 
 KEY = "opportune_key"
 HEADER = "x-opportune-key"
@@ -45,7 +44,7 @@ def sendgrid(item: dict[str, Any]) -> Heard | None:
     return Heard(
         what, str(key), str(item.get("sg_event_id") or ""), _instant(item.get("timestamp")), kind, reason,
         str(item.get("url") or ""), str(item.get("useragent") or ""),
-        bool(item["sg_machine_open"]) if "sg_machine_open" in item else None,
+        bool(item["sg_machine_open"]) if "sg_machine_open" in item else None, str(item.get("email") or ""),
     )  # fmt: skip
 
 
@@ -69,6 +68,7 @@ def postmark(item: dict[str, Any]) -> Heard | None:
         what, _pairs(item.get("Metadata")).get(KEY, ""), digest(record, str(item.get("MessageID")), when, link),
         _instant(when), ("hard" if hard else "soft") if what == "bounced" else "",
         str(item.get("Description") or item.get("Details") or ""), link, str(item.get("UserAgent") or ""),
+        address=str(item.get("Email") or item.get("Recipient") or ""),
     )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def mailgun(outer: dict[str, Any]) -> Heard | None:
         str(status.get("description") or status.get("message") or item.get("reason") or ""),
         str(item.get("url") or ""), str(client.get("user-agent") or ""),
         # the proxy of Gmail fetches when somebody opens; that of Apple and other robots do so by themselves
-        client["bot"] not in ("", "gmail") if "bot" in client else None,
+        client["bot"] not in ("", "gmail") if "bot" in client else None, str(item.get("recipient") or ""),
     )  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def resend(item: dict[str, Any]) -> Heard | None:
         what, _pairs(data.get("tags")).get(KEY) or _pairs(data.get("headers")).get(HEADER, ""),
         digest(event, str(data.get("email_id")), str(when), link), _instant(when),
         "" if what != "bounced" else "soft" if bounce.get("type") == "Transient" else "hard",
-        str(bounce.get("message") or ""), link, str(acted.get("userAgent") or ""),
+        str(bounce.get("message") or ""), link, str(acted.get("userAgent") or ""), address=_only(data.get("to")),
     )  # fmt: skip
 
 
@@ -142,13 +142,18 @@ def ses(envelope: dict[str, Any]) -> Heard | None:
         digest(name, str(sent.get("messageId")), str(when), link), _instant(when),
         "" if what != "bounced" else "hard" if about.get("bounceType") == "Permanent" else "soft",
         str(people[0].get("diagnosticCode") or about.get("complaintFeedbackType") or ""),
-        link, str(about.get("userAgent") or ""),
+        link, str(about.get("userAgent") or ""), address=_only([one.get("emailAddress") for one in people]),
     )  # fmt: skip
 
 
 _SES: dict[str, What] = {
     "Delivery": "delivered", "Bounce": "bounced", "Complaint": "complained", "Open": "opened", "Click": "clicked",
 }  # fmt: skip
+
+
+def _only(told: object) -> str:
+    """Return the one text of a list of one; "" for anything else."""
+    return str(told[0] or "") if isinstance(told, list) and len(told) == 1 else ""
 
 
 def _pairs(told: object) -> dict[str, str]:
@@ -161,13 +166,11 @@ def _pairs(told: object) -> dict[str, str]:
 
 
 def _instant(told: object) -> int | None:
-    """Return the instant of a number of seconds, of ISO 8601 or of a mail's date; None where there is none."""
-    if not told:
-        return None
-    if isinstance(told, int | float):
-        return round(told * SECOND)
-    try:
-        return parse_instant(str(told))
-    except BadInput:
-        return parse_instant(parsedate_to_datetime(str(told)).isoformat())
+    """Return the instant of a number of seconds (or milliseconds), of ISO 8601 or of a mail's date.
 
+    None where there is none, and where it is none at which something can have been heard.
+    """
+    try:
+        return plausible(instant_of(told))
+    except (ValueError, OverflowError):
+        return date_of(str(told))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from opportune.deliver.feedback import notifications
@@ -25,14 +25,51 @@ class Notice:
     query: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_notice(provider: str, notice: Notice) -> list[Heard]:
-    """Return what a provider tells; what says nothing of a message is left out. Raises `BadInput`."""
+Reader = Callable[[Any], list[Heard]]
+Items = Callable[[Notice], tuple[list[Any], Reader]]
+"""Splits what was posted into items, and says what reads one of them."""
+
+
+class Read(NamedTuple):
+    """What a provider tells, and why items of it could not be read."""
+
+    heard: list[Heard]
+    unread: list[str]
+
+
+def read_notice(provider: str, notice: Notice) -> Read:
+    """Return what a provider tells; what says nothing of a message is left out.
+
+    One item that cannot be read does not hold up the others. Raises `BadInput` where none can be read.
+    """
     if provider not in PROVIDERS:
         raise BadInput(f"nothing is known of provider {provider[:40]!r}; there are {', '.join(sorted(PROVIDERS))}")
+    heard, unread = list[Heard](), list[str]()
     try:
-        return PROVIDERS[provider](notice)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError) as why:
-        raise BadInput(f"this is not what {provider} sends ({type(why).__name__}: {str(why)[:80]})") from None
+        items, read = PROVIDERS[provider](notice)
+    except _WRONG as why:
+        raise BadInput(f"this is not what {provider} sends ({_what(why)})") from None
+    for item in items:
+        try:
+            heard += map(_sound, read(item))
+        except _WRONG as why:
+            unread.append(_what(why))
+    if unread and len(unread) == len(items):
+        raise BadInput(f"this is not what {provider} sends ({unread[0]})")
+    return Read(heard, unread)
+
+
+_WRONG = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError)
+
+
+def _what(why: Exception) -> str:
+    return f"{type(why).__name__}: {str(why)[:80]}"
+
+
+def _sound(heard: Heard) -> Heard:
+    """Return what was heard; raise `ValueError` for text that UTF-8 cannot hold."""
+    "".join((heard.key, heard.id, heard.reason, heard.url, heard.agent, heard.address, heard.text)).encode()
+    return heard
 
 
 def confirmation(notice: Notice) -> str | None:
@@ -55,17 +92,24 @@ def confirmation(notice: Notice) -> str | None:
     return url if parts.scheme == "https" and theirs and port in (None, 443) and parts.username is None else None
 
 
-def _each(read: Callable[[dict[str, Any]], Heard | None]) -> Callable[[Notice], list[Heard]]:
-    """Return what reads a notification in JSON, or a list of them."""
+def _each(read: Callable[[dict[str, Any]], Heard | None]) -> Items:
+    """Return what splits notifications in JSON, one or a list of them, to be read one by one."""
 
-    def items(notice: Notice) -> list[Heard]:
-        told = json.loads(notice.body)
-        found = told[:MOST] if isinstance(told, list) else [told]
-        if not all(isinstance(item, dict) for item in found):
+    def one(item: Any) -> list[Heard]:
+        if not isinstance(item, dict):
             raise ValueError("a notification is an object")
-        return [heard for heard in map(read, found) if heard is not None]
+        heard = read(item)
+        return [] if heard is None else [heard]
+
+    def items(notice: Notice) -> tuple[list[Any], Reader]:
+        told = json.loads(notice.body)
+        return told[:MOST] if isinstance(told, list) else [told], one
 
     return items
+
+
+def _mail(notice: Notice) -> list[Heard]:
+    return read_mail(notice.body)
 
 
 def _twilio(notice: Notice) -> list[Heard]:
@@ -90,13 +134,13 @@ _KINDS: dict[str, Kind] = {"undelivered": "soft", "failed": "soft"}
 _STOPPED = "21610"
 _NO_SUCH_NUMBER = ("30005", "30006", "21211", "21214", "21217", "21614")
 
-PROVIDERS: dict[str, Callable[[Notice], list[Heard]]] = {
+PROVIDERS: dict[str, Items] = {
     "generic": _each(notifications.generic),
-    "mail": lambda notice: read_mail(notice.body),
+    "mail": lambda notice: ([notice], _mail),
     "mailgun": _each(notifications.mailgun),
     "postmark": _each(notifications.postmark),
     "resend": _each(notifications.resend),
     "sendgrid": _each(notifications.sendgrid),
     "ses": _each(notifications.ses),
-    "twilio": _twilio,
+    "twilio": lambda notice: ([notice], _twilio),
 }

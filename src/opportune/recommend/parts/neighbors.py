@@ -44,13 +44,8 @@ class Neighbors:
 
     def because(self, asked: Asked, item: int) -> int:
         """Return the item had that adds most to the score of an item; -1 where none adds to it."""
-        best, most = -1, 0.0
-        for one, weight in zip(*self._had(asked)):
-            row = slice(self.starts[one], self.starts[one + 1])
-            found = np.flatnonzero(self.items[row] == item)
-            if len(found) and (worth := float(self.values[row][found[0]] * weight)) > most:
-                best, most = int(one), worth
-        return best
+        had = self._had(asked)
+        return int(kernels.speaker(self.starts, self.items, self.values, had.items, had.weights, item))
 
     def _had(self, asked: Asked) -> Weighted:
         if self.of == "history":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +47,7 @@ def popular_now(rows: Rows) -> Popular:
     return of("popular_now", np.bincount(rows.items, rows.weights * fading, minlength=rows.n))
 
 
-def of(name: str, wanted: npt.NDArray[np.floating]) -> Popular:
+def of(name: str, wanted: npt.NDArray[Any]) -> Popular:
     """Return the part of numbers that say how much each item is wanted."""
     values = np.log1p(np.maximum(wanted, 0)).astype(np.float32)
     top = np.argpartition(-values, TOP)[:TOP] if len(values) > TOP else np.arange(len(values))
