@@ -9,7 +9,6 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -18,6 +17,7 @@ import msgspec
 from msgspec import structs
 from msgspec.structs import replace
 
+from opportune import questions
 from opportune.catalog import Catalog
 from opportune.catalog.types import Goal, Pulse, Trigger
 from opportune.clock import DAY, Clock, SystemClock, to_datetime
@@ -42,17 +42,16 @@ from opportune.events.seen import Seen
 from opportune.events.segment import to_segment
 from opportune.events.tail import Tail
 from opportune.events.types import (
-    Checkpoint,
     DecisionMade,
     Event,
     ForgottenCustomer,
     Joined,
-    LedgerFact,
     Outcome,
-    Rebuilt,
     SituationChanged,
 )
-from opportune.learn import consequences, fold
+from opportune.learn import consequences
+from opportune.learn.brain import Brain
+from opportune.learn.learner import Learner
 from opportune.ledger.asked import About, Asked, about
 from opportune.ledger.ledger import Ledger
 from opportune.ledger.record import Record, encode
@@ -64,6 +63,8 @@ from opportune.profiles.fold import check_consent
 from opportune.profiles.people import People, View
 from opportune.profiles.spec import ProfileSpec
 from opportune.profiles.state import State
+from opportune.questions import Shown, named, peeking
+from opportune.recommend import tastes
 from opportune.rules import Value
 from opportune.snapshots import Snapshots
 from opportune.store import open_store
@@ -71,9 +72,6 @@ from opportune.store.archived_log import ArchivedLog
 from opportune.store.base import Store
 from opportune.store.vault import Vault
 from opportune.wire import Answered, Explanation, Ingested, Profile, Recorded, Turn, Why
-
-CHECKPOINT = 20_000
-"""Facts of the ledger between two checkpoints of the model."""
 
 WRITE_BEHIND = 10_000
 """Events that the row of a profile may lack, and so the most that a start has to fold."""
@@ -89,14 +87,6 @@ Item = Event | Mapping[str, Any] | msgspec.Raw
 
 NOTHING = ProfileSpec((), (), "UTC")
 """What is known of customers before any catalog is live."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """An answer that a peek gave: on which day (whole days since 1970), and its (placement, action) pairs."""
-
-    day: int
-    actions: tuple[tuple[str, str], ...]
 
 
 class Hub:
@@ -126,8 +116,7 @@ class Hub:
         self._contents: Personal | None = None
         self._old_contents: tuple[int, Personal] | None = None
         self.published = self.ledger.published()
-        self.brain = fold.live(self.ledger)
-        self._taught = self.ledger.last()
+        self.learner = Learner(self.ledger, self.clock.now)
         self._live_campaigns: set[str] = set()
         self._written, self._pruned = self.events.last(), 0
         if self.published:
@@ -174,7 +163,7 @@ class Hub:
             with self._all_or_nothing():
                 before = self.ledger.last()
                 self.published = self.ledger.publish(catalog, self.clock.now(), author)
-                self._fold(self.ledger.read(before))
+                self.learner.fold(self.ledger.read(before))
                 self._adopt(self.ledger.catalog(self.published))
                 self._change()
             return True
@@ -258,7 +247,7 @@ class Hub:
         itself (`via`) the messages are in the outbox when this returns; `flow` says what asked for them. Unless
         `personal`, contents are as the catalog has them.
         """
-        wanted = self.wanted(placement, placements, channel, limit)
+        places = self.wanted(placement, placements, channel, limit)
         if customer is None and anonymous is None:
             raise BadRequest("name a customer: a user id, or `anonymous`", "userId")
         who = named(customer, "userId") if customer is not None else named(anonymous, "anonymousId")
@@ -267,7 +256,7 @@ class Hub:
             asked = None if request_id is None or peek else named(request_id, "requestId")
             request = asked and repr((customer is not None, who, asked))
             if request and (known := self.ledger.answered(request, now)):
-                if (first := self.ledger.decision(known)[1].placements) != wanted:
+                if (first := self.ledger.decision(known)[1].placements) != places:
                     raise BadRequest(
                         f"requestId {asked!r} has asked about {', '.join(first)} before; give each question its own",
                         "requestId",
@@ -275,7 +264,7 @@ class Hub:
                 answer = self._told(self._again(known), explain)
             elif peek:
                 view = self.people.resolve(customer, anonymous)
-                decision, snapshot = self._peek(view, who, wanted, context, limit)
+                decision, snapshot = self._peek(view, who, places, context, limit)
                 answer = answered(self.plan, decision, None, who)
                 answer = replace(answer, explanation=explained(decision, snapshot)) if explain else answer
             else:
@@ -286,7 +275,7 @@ class Hub:
                     view = self.people.resolve(customer, anonymous, create=True)
                     if view is None:
                         raise BadRequest(f"{who!r} names nobody; give the id of a customer", "userId")
-                    made = self._commit(view, wanted, now, context or {}, limit, request, shown, flow)
+                    made = self._commit(view, places, now, context or {}, limit, request, shown, flow)
                     answer = self._told(made, explain)
             contents = self.contents(answer, customer, anonymous) if personal else None
         return self.filled(answer, contents)
@@ -364,7 +353,7 @@ class Hub:
             facts = consequences.answer(
                 self.ledger, self.plan.contact, decision_id, action, outcome, at, value, view.nodes, reason
             )
-            self._learn(facts)
+            self.learner.learn(facts)
             if any(isinstance(fact, Outcome) for fact in facts):
                 self._reach(action, "first_outcome", at)
             self._change(view.subject)
@@ -455,23 +444,17 @@ class Hub:
     def model(self) -> dict[str, Any]:
         """Return what the model has learned: metrics per action, test-then-train, and the bins of each predictor."""
         with self._lock:
-            metrics = self.brain.metrics
+            return self.learner.described()
 
-            def judged(action: str | None) -> dict[str, Any]:
-                error = metrics.calibration_error(action)
-                return {"auc": metrics.auc(action), "logLoss": metrics.log_loss(action), "calibrationError": error}
-
-            rows = [
-                {"action": a, "answers": metrics.answers(a), "positives": metrics.positives(a), **judged(a)}
-                for a in metrics.actions()
-            ]
-            learned = {"answers": self.brain.answers, "actions": rows}
-            return {**judged(None), **self.brain.model.describe(), **learned}
+    @property
+    def brain(self) -> Brain:
+        """The live model."""
+        return self.learner.brain
 
     def unjoin(self, node: str) -> None:
         """Undo a join: profile, consents and contacts become as if it had never been."""
         with self._lock, self._all_or_nothing():
-            self._append([self.people.unjoin(node, self.clock.now())])
+            self.learner.append([self.people.unjoin(node, self.clock.now())])
             self._change()
 
     def forget(self, customer: str) -> None:
@@ -484,13 +467,14 @@ class Hub:
                     raise NotFound(f"there is no customer {customer!r}")
                 self.dead_letters.forget(self.people.ids(view))
                 # from here on nobody needs what this customer taught the model one by one
-                self._checkpoint()
+                self.learner.checkpoint()
                 gone = self.people.forget(customer)
                 self.ledger.forget(gone)
                 self.outbox.forget(gone)
                 Replies(self.store).forget(gone)
+                tastes.forget(self.store, gone)
                 self.triggers.forget(gone)
-                self._append([ForgottenCustomer(now, subject) for subject in gone])
+                self.learner.append([ForgottenCustomer(now, subject) for subject in gone])
                 self._change()
             self.store.settle()
 
@@ -516,8 +500,8 @@ class Hub:
             view = self.people.view(subject)
             if view is None:
                 return None
-            wanted = self.wanted(placement, (), None, limit)
-            return self._commit(view, wanted, self.clock.now(), context or {}, limit, None, None, flow)
+            places = self.wanted(placement, (), None, limit)
+            return self._commit(view, places, self.clock.now(), context or {}, limit, None, None, flow)
 
     def _triggered(self, subject: str, trigger: Trigger, context: Mapping[str, Value]) -> Answered | None:
         return self.follow(subject, trigger.placement, Flow(trigger.name), context, trigger.limit)
@@ -525,11 +509,9 @@ class Hub:
     def rebuild(self, reason: str = "") -> bytes:
         """Learn anew from the ledger alone, by decision time and with final labels; return the new model's bytes."""
         with self._lock:
-            brain = fold.rebuild(self.ledger)
-            data = brain.snapshot()
+            data = self.learner.rebuild()
             with self._all_or_nothing():
-                blob = self.ledger.blobs.put(data)
-                self._append([Rebuilt(self.clock.now(), blob, self.ledger.last(), reason)])
+                self.learner.adopt(data, reason)
             return data
 
     def archive(self, now: int | None = None) -> tuple[int, int]:
@@ -649,7 +631,7 @@ class Hub:
             for fact in facts:
                 if isinstance(fact, Joined):
                     self._change(fact.subject)
-            self._append(facts)
+            self.learner.append(facts)
         self.triggers.heard(event, node)
         goals = self._goals.get(event.event or "")
         stirs = self.snapshots.stirs(self.people.identities.root(node), event, self.people.fed, bool(facts))
@@ -657,7 +639,7 @@ class Hub:
         if view is None:
             return
         if goals:
-            self._learn(consequences.reached(self.ledger, goals, event, cause, view.nodes, self._longest))
+            self.learner.learn(consequences.reached(self.ledger, goals, event, cause, view.nodes, self._longest))
         if stirs:
             self._stir(view, event.received_at, cause)
 
@@ -667,7 +649,7 @@ class Hub:
         mine = self.ledger.relationship(view.subject)
         if holding != mine.situations:
             changed = sorted(set(holding) ^ set(mine.situations))
-            self._append([SituationChanged(now, view.subject, name, name in holding, cause) for name in changed])
+            self.learner.append([SituationChanged(now, view.subject, name, name in holding, cause) for name in changed])
             for name in sorted(set(holding).difference(mine.situations)):
                 self.triggers.entered(view.subject, name, now)
             mine.turn(holding, now, cause)
@@ -688,22 +670,7 @@ class Hub:
     ) -> tuple[str, ...]:
         """Return the placements that a request asks about. Raises `BadRequest`."""
         self._check_live()
-        wanted = tuple(dict.fromkeys((placement, *placements) if placement else placements))
-        if channel is not None:
-            places = sorted(name for name, place in self.plan.places.items() if place.channel.name == channel)
-            if not places:
-                known = ", ".join(sorted({place.channel.name for place in self.plan.places.values()}))
-                raise BadRequest(f"there is no channel {channel!r} with placements; there are {known}", "channel")
-            if wanted and not set(wanted) <= set(places):
-                raise BadRequest(f"{', '.join(wanted)}: not all of it is in channel {channel!r}", "channel")
-            wanted = wanted or tuple(places)
-        if not wanted:
-            raise BadRequest(f"name a placement to decide for: {', '.join(sorted(self.plan.places))}", "placement")
-        for name in wanted:
-            self.plan.place(name)
-        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 1000:
-            raise BadRequest(f"limit is {limit}; ask for at least 1 action, and for 1,000 at most", "limit")
-        return wanted
+        return questions.wanted(self.plan, placement, placements, channel, limit)
 
     def _peek(
         self, view: View | None, who: str, placements: Sequence[str], context: Mapping[str, Value] | None, limit: int
@@ -711,7 +678,7 @@ class Hub:
         """Decide without a trace; the seed changes once a day, so that an answer changes only when its inputs do."""
         view = view or View("", who, (State(),), (), self.people.spec)
         now = self.clock.now()
-        seed = peeking(view, placements, now // DAY)
+        seed = peeking(view.customer, placements, now // DAY)
         snapshot, request = self.snapshots.of(view, self.brain, placements, now, seed, context, limit)
         return decide(request, snapshot), snapshot
 
@@ -724,7 +691,7 @@ class Hub:
         With `shown` the seed is that of the peek, and `Stale` is raised where the decision is not what was shown.
         """
         decision_id = self.clock.new_id()
-        seed = peeking(view, placements, shown.day) if shown else hash64(decision_id)
+        seed = peeking(view.customer, placements, shown.day) if shown else hash64(decision_id)
         excluded: tuple[tuple[str, int, int], ...] = ()
         self._stir(view, now, "time")
         model, asking = self.ledger.last(), self._asking(view, placements, now)
@@ -750,7 +717,7 @@ class Hub:
         for episode in rows.each:
             action = self.plan.action(episode.action)
             if episode.ghost:
-                self._learn(consequences.withheld(self.ledger, decision_id, view.subject, action, now))
+                self.learner.learn(consequences.withheld(self.ledger, decision_id, view.subject, action, now))
             elif action.campaign not in self._live_campaigns:
                 self._reach(episode.action, "live", now)
                 self._live_campaigns.add(action.campaign)
@@ -787,7 +754,7 @@ class Hub:
 
     def _replayed(self, decision_id: str) -> tuple[Decision, Snapshot, Record]:
         made, kept = self.ledger.decision(decision_id)
-        brain = self.brain if made.model >= self._taught else fold.live(self.ledger, made.model)
+        brain = self.learner.as_of(made.model)
         plan = self._plan(made.catalog)
         decision, snapshot = records.replay(kept, plan, brain.model, brain.baseline)
         return decision, snapshot, kept
@@ -818,7 +785,7 @@ class Hub:
 
     def _close_windows(self, now: int) -> None:
         for end, decision_id, action in self.ledger.due(now):
-            self._learn(consequences.close(self.ledger, decision_id, action, end))
+            self.learner.learn(consequences.close(self.ledger, decision_id, action, end))
 
     def _keep_up(self, now: int) -> None:
         """Write changed profiles now and then, so that a start has little to fold, and forget old messageIds daily."""
@@ -826,8 +793,7 @@ class Hub:
         if last >= self._written + WRITE_EVERY:
             self.people.save(last - WRITE_BEHIND)
             self._written = last
-        if self.ledger.last() >= self.ledger.begin() + CHECKPOINT:
-            self._checkpoint()
+        self.learner.keep_up()
         if now // DAY > self._pruned:
             self.seen.prune(now)
             self.ledger.prune(now)
@@ -847,26 +813,6 @@ class Hub:
     def _reach(self, action: str, stage: str, at: int) -> None:
         if action in self.plan.position:
             self.ledger.reach(self.plan.action(action).campaign, stage, at)
-
-    def _learn(self, facts: Sequence[LedgerFact]) -> None:
-        """Append facts and fold them into the brain, saving it now and then."""
-        if facts and self._append(facts) >= self.ledger.begin() + CHECKPOINT:
-            self._checkpoint()
-
-    def _checkpoint(self) -> None:
-        blob = self.ledger.blobs.put(self.brain.snapshot())
-        self._append([Checkpoint(self.clock.now(), blob, self.ledger.last())])
-
-    def _append(self, facts: Sequence[LedgerFact]) -> int:
-        last = self.ledger.append(facts)
-        self._fold(enumerate(facts, last - len(facts) + 1))
-        return last
-
-    def _fold(self, facts: Iterable[tuple[int, LedgerFact]]) -> None:
-        for sequence, fact in facts:
-            if isinstance(fact, fold.TEACHING):
-                self.brain = fold.fold(self.brain, self.ledger, sequence, fact)
-                self._taught = sequence
 
     @contextmanager
     def group(self) -> Iterator[None]:
@@ -916,8 +862,7 @@ class Hub:
             self.people.spec = ProfileSpec.of(catalog)
             self.people.reset(self.events)
             self._compile(catalog)
-        self.brain = fold.live(self.ledger)  # last, because it takes longest and a full disk ends this before
-        self._taught = self.ledger.last()
+        self.learner.read_anew()  # last, because it takes longest and a full disk ends this before
         self._lost = False
 
 
@@ -931,18 +876,3 @@ def due_messages(plan: Plan, decision: Decision, made: DecisionMade, flow: Flow)
             due, what = made.at if flow.due is None else flow.due, (c.action, c.treatment, c.channel, c.placement)
             sends.append(Send(made.decision_id, made.subject, *what, kind, lane, due, flow.name))
     return sends
-
-
-def peeking(view: View, placements: Sequence[str], day: int) -> int:
-    """Return the seed of a peek: fixed for a day, so that an answer changes only when its inputs do."""
-    return hash64("peek", view.customer, *placements, str(day))
-
-
-def named(text: object, field: str) -> str:
-    """Return an id that is a text of 1 to 512 characters; raise `BadRequest` otherwise."""
-    try:
-        if isinstance(text, str) and 1 <= len(text) <= 512 and text.encode():
-            return text
-    except UnicodeEncodeError:
-        pass
-    raise BadRequest(f"{str(text)[:60]!r} is not an id: give a text of 1 to 512 characters", field)

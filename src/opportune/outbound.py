@@ -53,6 +53,15 @@ PASSED = 20
 """Customers that are looked at for each that may be decided about, in one transaction."""
 
 ON_PURPOSE = "the run is paused"
+STOPPED = "the run is stopped"
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """How many messages of a run may leave by its throttle, as of an instant."""
+
+    messages: float
+    at: int
 
 
 class Runs:
@@ -62,6 +71,7 @@ class Runs:
         self.hub, self.table, self.roll = hub, RunTable(hub.store), Roll(hub.store, hub.people)
         self._slots: dict[tuple[str, str, str], int] = {}
         self.chosen: dict[str, Iterator[Rows]] = {}
+        self._allowances: dict[str, _Allowance] = {}
 
     def run(self, name: str) -> Run:
         """Return what the live catalog says of a run. Raises `NotFound`."""
@@ -84,10 +94,32 @@ class Runs:
         """Return when the time of the next customer comes who was not to be reached yet; None if nobody waits."""
         return self.table.next_postponed(state.id)
 
-    def room(self, run: Run) -> int:
+    def ahead(self, run: Run) -> int:
         """Return about how many customers may be decided about before messages must leave."""
         backlog = BACKLOG if run.throttle is None else min(BACKLOG, max(int(AHEAD * run.throttle), 1))
         return backlog - self.hub.outbox.waiting(run.name, backlog)
+
+    def room(self, flow: str, now: int) -> int | None:
+        """Return how many messages of a flow may leave now; None where no throttle of a run says so.
+
+        Messages are due one after the other, but those that were held up are all due at once: of them, too, no more
+        leave in a second than the throttle says, and what was not used of one second can be in the next. Say by `took`
+        how many did leave. A hub that starts anew has a second's worth.
+        """
+        run = next((run for run in self.hub.plan.catalog.outbound if run.name == flow), None)
+        if run is None or run.throttle is None:
+            self._allowances.pop(flow, None)
+            return None
+        most = max(1.0, run.throttle)
+        kept = self._allowances.setdefault(flow, _Allowance(most, now))
+        kept.messages = min(most, kept.messages + max(now - kept.at, 0) / SECOND * run.throttle)
+        kept.at = now
+        return int(kept.messages)
+
+    def took(self, flow: str, count: int) -> None:
+        """Take off what `room` said how many messages of a flow have left."""
+        if flow in self._allowances:
+            self._allowances[flow].messages -= count
 
     def begin(self, name: str, by: str = "", engine: str = "hub") -> RunState:
         """Begin a run; `step` goes on with it. Raises `NotFound`, and `BadRequest` where one is under way.
@@ -109,11 +141,10 @@ class Runs:
             return state
 
     def pause(self, name: str, by: str = "") -> RunState:
-        """Let a run decide and send nothing until it is resumed."""
+        """Let a run decide and send nothing until it is resumed; also one that is done, while messages of it wait."""
         with self.hub.group():
-            state = self._of(name, "running")
-            self.hub.outbox.pause(name, self._channel(name), Pause(self.hub.clock.now(), ON_PURPOSE, by))
-            return self._put(replace(state, state="paused", told=ON_PURPOSE))
+            state = self._of(name, "running", "done")
+            return self._put(replace(state, state="paused", ended=0, told=self._hold(name, ON_PURPOSE, by)))
 
     def resume(self, name: str) -> RunState:
         """Let a run go on where it was. What its messages did so far is no longer counted as harm."""
@@ -123,11 +154,15 @@ class Runs:
             return self._put(replace(state, state="running", told=""))
 
     def stop(self, name: str) -> RunState:
-        """End a run for good; messages of it that did not leave yet are taken back, a few in each `step`."""
+        """End a run for good; messages of it that did not leave yet are taken back, a few in each `step`.
+
+        One that is done can be stopped while messages of it wait. What else holds its messages, such as the breaker,
+        goes on to do so.
+        """
         with self.hub.group():
-            state = self._of(name, "running", "paused")
-            self.hub.outbox.pause(name, self._channel(name), Pause(self.hub.clock.now(), "the run is stopped"))
-            return self._put(replace(state, state="stopping", told="the run was stopped"))
+            state = self._of(name, "running", "paused", "done")
+            self._hold(name, STOPPED)
+            return self._put(replace(state, state="stopping", ended=0, told="the run was stopped"))
 
     def step(self, most: int) -> bool:
         """Begin what the schedules say, and decide about up to `most` customers of each run that is under way.
@@ -187,7 +222,10 @@ class Runs:
         return more
 
     def _take_back(self, state: RunState, most: int) -> bool:
-        """Take back some messages that did not leave; return whether more is to be done."""
+        """Take back some messages that did not leave; return whether more is to be done at once.
+
+        It is not over while messages may be leaving: those that fail for now come back to wait.
+        """
         hub, now = self.hub, self.hub.clock.now()
         cleared = self.table.clear(state.id, PASSED * most)
         queues = [queue for queue in hub.outbox.queues() if queue.flow == state.name]
@@ -197,14 +235,27 @@ class Runs:
             hub.outbox.move(row, "suppressed", now, state.told)
             hub.respond(send.decision_id, send.action, "released", reason=f"suppressed: {state.told}")
             hub.outbox.count(send.flow, send.channel, {"suppressed": 1})
-        if not rows and cleared:
-            for flow, channel in hub.outbox.pauses():
-                if flow == state.name:
-                    hub.outbox.pause(flow, channel, None)
-            self._put(replace(state, state="stopped", ended=now))
-            return False
-        self.table.put(state)
-        return True
+        more = bool(rows) or not cleared
+        if more or self._leaving(state.name):
+            self.table.put(state)
+            return more
+        for (flow, channel), pause in hub.outbox.pauses().items():
+            if flow == state.name and pause.why in (ON_PURPOSE, STOPPED):
+                hub.outbox.pause(flow, channel, None)
+        self._put(replace(state, state="stopped", ended=now))
+        return False
+
+    def _leaving(self, name: str) -> bool:
+        return any(row.send.flow == name for row in self.hub.outbox.each("sending"))
+
+    def _hold(self, name: str, why: str, by: str = "") -> str:
+        """Let the messages of a run wait; return why they do. What held them already stays, and its reason with it."""
+        channel = self._channel(name)
+        held = self.hub.outbox.pauses().get((name, channel))
+        if held is not None and held.why not in (ON_PURPOSE, STOPPED):
+            return held.why
+        self.hub.outbox.pause(name, channel, Pause(self.hub.clock.now(), why, by))
+        return why
 
     def _everybody(self, mark: int, now: int) -> dict[str, int]:
         """Return how much customers are about in each hour of their day, by a sample of them."""
@@ -225,10 +276,15 @@ class Runs:
     def _of(self, name: str, *states: str) -> RunState:
         self.run(name)
         state = self.table.latest(name)
-        if state is None or state.state not in states:
+        over = state is not None and state.state == "done" and not self._unsent(name)
+        if state is None or state.state not in states or over:
             now = "has not begun" if state is None else f"is {state.state}"
-            raise BadRequest(f"outbound run {name!r} {now}; this needs one that is {' or '.join(states)}")
+            wanted = " or ".join(states).replace("done", "done with messages that wait")
+            raise BadRequest(f"outbound run {name!r} {now}; this needs one that is {wanted}")
         return state
+
+    def _unsent(self, name: str) -> bool:
+        return self.hub.outbox.waiting(name, 1) > 0 or self._leaving(name)
 
     def _put(self, state: RunState) -> RunState:
         self.table.put(state)
@@ -252,7 +308,7 @@ class _Turn:
     def __post_init__(self) -> None:
         self.hub, self.table, self.roll = self.runs.hub, self.runs.table, self.runs.roll
         self.now = self.hub.clock.now()
-        self.room = self.runs.room(self.run)
+        self.room = self.runs.ahead(self.run)
         self.left = NEVER if self.run.limit is None else self.run.limit - self.state.made
         self.habits = Habits(self.hub.events, self.hub.vault, self.hub.events.archived)
 

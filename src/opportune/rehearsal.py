@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from opportune.batch.audience import Roll, belongs
 from opportune.batch.decide import decide_all
 from opportune.batch.rows import Rows
@@ -17,8 +19,9 @@ from opportune.decide.explain import explain
 from opportune.decide.pipeline import decide
 from opportune.decide.types import Answer, Decision, Stage, hash64
 from opportune.errors import Forgotten
-from opportune.hub import Hub, peeking
+from opportune.hub import Hub
 from opportune.outbound import why_silent
+from opportune.questions import peeking
 from opportune.wire import DryRun, Rehearsed
 
 SHOWN = 5
@@ -26,16 +29,31 @@ SHOWN = 5
 
 
 def rehearse(hub: Hub, run: Run, engine: str, page: int) -> Iterator[DryRun]:
-    """Yield how far a dry run is, again and again, and in the end what it found.
+    """Yield how far a dry run is, again and again, and in the end what it found, its customers by pseudonyms.
 
     Each step looks at about `page` customers with the engine `hub`, at a chunk of `batch.decide` with `duckdb`. Call
     the steps where nobody else works on the hub; others may between them. Who is looked at later is as of later.
     """
-    found = _Found(run.name, engine)
+    found = _Found(hub, run.name, engine)
     steps = _by_hub(hub, run, page, found) if engine == "hub" else _by_batch(hub, run, found)
     for done in steps:
         yield found.told(min(done, 0.999))
     yield found.told(1.0)
+
+
+def shown(hub: Hub, dry: DryRun) -> DryRun:
+    """Return a dry run with the ids of its customers for their pseudonyms, without those who were forgotten."""
+    named = ((stands_for(hub, one.customer_id), one) for one in dry.sample)
+    return replace(dry, sample=[replace(one, customer_id=customer) for customer, one in named if customer])
+
+
+def stands_for(hub: Hub, subject: str) -> str:
+    """Return the id of the customer for whom a pseudonym stands; "" once they were forgotten."""
+    try:
+        view = hub.people.view(subject)
+    except Forgotten:
+        return ""
+    return view.customer if view else ""
 
 
 def _by_hub(hub: Hub, run: Run, page: int, found: _Found) -> Iterator[float]:
@@ -52,12 +70,12 @@ def _by_hub(hub: Hub, run: Run, page: int, found: _Found) -> Iterator[float]:
             if not belongs(run.audience, run.placement, view, hub.snapshots, now):
                 found.outside += 1
                 continue
-            seed = peeking(view, (run.placement,), now // DAY)
+            seed = peeking(view.customer, (run.placement,), now // DAY)
             snapshot, request = hub.snapshot(view, (run.placement,), seed)
             decision = decide(request, snapshot)
             found.add(decision.answers[0])
             if found.shows(decision.answers[0]):
-                found.show(view.customer, decision, str(explain(decision, snapshot)))
+                found.show(view.subject, decision, str(explain(decision, snapshot)))
         cursor, passed = nodes[-1], passed + len(nodes)
         yield passed / max(total, 1)
 
@@ -89,7 +107,7 @@ def _explained(hub: Hub, run: Run, rows: Rows, i: int, found: _Found) -> None:
     if view is not None:
         snapshot, request = hub.snapshot(view, (run.placement,), int(rows.seeds[i]))
         decision = decide(request, snapshot)
-        found.show(view.customer, decision, str(explain(decision, snapshot)))
+        found.show(view.subject, decision, str(explain(decision, snapshot)))
 
 
 def _people(hub: Hub) -> int:
@@ -99,8 +117,8 @@ def _people(hub: Hub) -> int:
 class _Found:
     """What a dry run has counted so far."""
 
-    def __init__(self, name: str, engine: str) -> None:
-        self.name, self.engine = name, engine
+    def __init__(self, hub: Hub, name: str, engine: str) -> None:
+        self._hub, self.name, self.engine = hub, name, engine
         self.audience = self.outside = self.made = 0
         self.silent, self.ended, self.actions = Counter[str](), Counter[str](), Counter[str]()
         self.sample: list[Rehearsed] = []
@@ -119,12 +137,13 @@ class _Found:
         silent = not answer.chosen
         return len(self.sample) < SHOWN and (not silent or self._silences < 2)
 
-    def show(self, customer: str, decision: Decision, why: str) -> None:
+    def show(self, subject: str, decision: Decision, why: str) -> None:
         self._silences += not decision.chosen
         action = decision.chosen[0].action if decision.chosen else None
-        self.sample.append(Rehearsed(customer, action, why))
+        self.sample.append(Rehearsed(subject, action, why))
 
     def told(self, done: float) -> DryRun:
+        self.sample = [one for one in self.sample if stands_for(self._hub, one.customer_id)]
         return DryRun(
             name=self.name, engine=self.engine, done=done, audience=self.audience, outside=self.outside, made=self.made,
             silent=dict(self.silent), ended=dict(self.ended), actions=dict(self.actions), sample=list(self.sample),

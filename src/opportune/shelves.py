@@ -9,9 +9,10 @@ from opportune.catalog.shelf_types import ITEM_NAMES, ItemsWanted
 from opportune.clock import DAY
 from opportune.decide.types import hash64
 from opportune.errors import BadInput, BadRequest
-from opportune.hub import Hub, named
+from opportune.hub import Hub
 from opportune.profiles.allowed import statuses
 from opportune.profiles.people import View
+from opportune.questions import named
 from opportune.recommend.feedback import Purpose
 from opportune.recommend.ranking import Recommended
 from opportune.recommend.shelf import Customer, Shelf
@@ -20,7 +21,7 @@ from opportune.rules import Expression, parse
 MOST = 100
 """Items of one answer."""
 
-AT_ONCE = 500
+AT_ONCE = 100
 """Events that the shelf hears in one go, which others wait for."""
 
 MOST_LIKES, MOST_WITHOUT = 20, 1_000

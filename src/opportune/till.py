@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
 
 from opportune.errors import BadRequest, NotFound
-from opportune.hub import Hub, named
+from opportune.hub import Hub
 from opportune.offers import told
 from opportune.offers.coupon_book import CouponBook
 from opportune.offers.coupon_rows import Ask, Done, Made, Shown
-from opportune.offers.coupons import GUESSED, Item, Refusal, Totals
+from opportune.offers.coupons import GUESSED, Item, Refusal, Totals, smallest
 from opportune.offers.point_book import Entry, Moved, NotMoved, PointBook, Standing
 from opportune.offers.tries import Tries
 from opportune.profiles.people import View
+from opportune.questions import named
 
 AT_ONCE = 1_000
 """Events that earn in one go, which others wait for."""
@@ -222,18 +222,6 @@ class Till:
     def _tell(self, news: list[dict[str, Any]]) -> None:
         if news:
             self._hub.ingest(news, source=told.SOURCE)
-
-
-@lru_cache(200)
-def smallest(currency: str) -> int:
-    """Return the least amount of a currency in millionths.
-
-    >>> smallest("EUR"), smallest("JPY")
-    (10000, 1000000)
-    """
-    from babel.numbers import get_currency_precision
-
-    return int(10 ** (6 - min(6, get_currency_precision(currency))))
 
 
 NO_ANSWER = Refusal("unknown", "")

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from opportune.clock import DAY, HOUR, SECOND, format_instant
 from opportune.deliver.carriers.mime import message_id
 from opportune.deliver.replies import Replies
+from opportune.profiles.addresses import bounce_key
 from page_house import House
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
@@ -162,12 +164,12 @@ def test_a_complaint_is_a_withdrawal_told_once(house: House) -> None:
 def test_bounces_count_where_the_address_is_bad(house: House) -> None:
     who = house.customer()
     data = house.message(who)
-    before = house.hub.outbox.counts().get(("", "email"), {}).get("bounced", 0)
+    before = house.hub.outbox.counts().get(("", "email"), {}).get("returned", 0)
     fed(house, "generic", {"event": "bounced", "kind": "soft", "key": key_of(data), "id": "1"})
     fed(house, "generic", {"event": "bounced", "kind": "hard", "key": key_of(data), "id": "2"})
     assert [(e.event, e.properties["kind"]) for e in house.events(who)] == [
         ("Message Bounced", "soft"), ("Message Bounced", "hard")]  # fmt: skip
-    assert house.hub.outbox.counts()["", "email"]["bounced"] == before + 1
+    assert house.hub.outbox.counts()["", "email"]["returned"] == before + 1
 
 
 def test_an_unsubscription_at_the_provider(house: House) -> None:
@@ -249,3 +251,146 @@ def test_stop_help_and_start_by_sms() -> None:
         assert not list(house.hub.store.table("replies").scan())
     finally:
         house.close()
+
+
+SMS = [{"name": "sms", "push": True, "form": "sms"}, {"name": "email", "push": True}, {"name": "app", "push": False},
+       {"name": "ads", "push": True}]  # fmt: skip
+
+
+def wrote(house: House, address: str, **traits: Any) -> str:
+    """Return a customer to whom a message was sent at a number."""
+    who = house.customer(**traits)
+    view = house.hub.people.resolve(who, None)
+    assert view
+    with house.hub.group():
+        Replies(house.hub.store).remember("sms", address, view.subject)
+    return who
+
+
+def said(house: House, text: str, sender: str, **more: Any) -> Any:
+    return fed(house, "generic", {"event": "replied", "address": sender, "text": text, "id": f"{text}{sender}", **more})
+
+
+def test_a_reply_is_about_the_number_it_came_from_and_no_other() -> None:
+    house = House(channels=SMS, holidays={"country": "DE"})
+    try:
+        berlin, new_york = wrote(house, "0151 123-456 78"), wrote(house, "+1 (212) 555-1234")
+        chicago, vienna = wrote(house, "+13125551234"), wrote(house, "0151 12345678", country="AT")
+        plain, other = wrote(house, "4917612345678"), wrote(house, "0176 12345678", country="DE")
+        said(house, "STOP", "+12125551234")
+        said(house, "STOP", "+4915112345678")
+        said(house, "STOP", "+4917612345678")
+        said(house, "STOP", "+15112345678")
+        stopped = [house.consents(who).get("all/sms") for who in (new_york, chicago, vienna, plain, other)]
+        assert stopped == ["withdrawn", None, None, "withdrawn", "withdrawn"]
+        assert house.consents(berlin)["all/sms"] == "withdrawn"
+    finally:
+        house.close()
+
+
+def test_a_start_counts_only_for_whose_number_it_surely_is() -> None:
+    house = House(channels=SMS)
+    try:
+        who = wrote(house, "0151 12345678")
+        assert said(house, "START", "+4915112345678")["unknown"] == 1
+        assert said(house, "STOP", "+4915112345678")["taken"] == 1
+        assert house.consents(who)["all/sms"] == "withdrawn"
+    finally:
+        house.close()
+
+
+def test_a_start_that_comes_late_lifts_no_stop() -> None:
+    house = House(channels=SMS)
+    try:
+        who, early = wrote(house, "+4915112345678"), format_instant(house.clock.now() + SECOND)
+        house.clock.advance(HOUR)
+        said(house, "STOP", "+4915112345678", at="2020-01-01T00:00:00Z")
+        house.clock.advance(HOUR)
+        said(house, "START", "+4915112345678", at=early)
+        assert house.consents(who)["all/sms"] == "withdrawn"
+    finally:
+        house.close()
+
+
+@pytest.mark.parametrize(("event", "at"), [("complained", "2024-01-01T00:00:00Z"), ("unsubscribed", 1_000_000_000)])
+def test_an_early_date_makes_no_withdrawal_void(house: House, event: str, at: Any) -> None:
+    who = house.customer()
+    data = house.message(who)
+    fed(house, "generic", {"event": event, "key": key_of(data), "at": at})
+    assert house.consents(who) == {"marketing/email": "withdrawn"}
+    assert house.hub.decide(who, "email.weekly", peek=True).actions == []
+
+
+@pytest.mark.parametrize("at", [1e12, 253402300800, -1e18, 1e300, "0001-01-01T00:00:00+14:00"])
+@pytest.mark.parametrize("event", ["delivered", "opened", "unsubscribed", "bounced", "clicked"])
+def test_no_time_is_an_error(house: House, event: str, at: Any) -> None:
+    data = house.message(house.customer())
+    told = {"event": event, "key": key_of(data), "at": at, "agent": CHROME, "url": SHOP}
+    assert fed(house, "generic", [told])["taken"] == 1
+
+
+def test_a_bad_item_is_counted_and_the_rest_is_taken(house: House) -> None:
+    who = house.customer()
+    key = key_of(house.message(who))
+    body = [{"event": "spamreport", "opportune_key": key}, {"event": "delivered", "unique_args": [7]},
+            {"event": "open", "opportune_key": "\ud800:a:b"}]  # fmt: skip
+    assert fed(house, "sendgrid", body) == {"taken": 1, "known": 0, "unknown": 2}
+    assert house.consents(who) == {"marketing/email": "withdrawn"}
+
+
+def test_a_message_counts_once_however_often_it_is_told(house: House) -> None:
+    data = house.message(house.customer())
+    before = dict(house.hub.outbox.counts()["", "email"])
+    for provider in ("generic", "mailgun"):
+        for number in range(3):
+            told = {"event": "complained", "key": key_of(data), "user-variables": {"opportune_key": key_of(data)}}
+            fed(house, provider, {**told, "id": f"x{number}"})
+    for number in range(3):
+        fed(house, "generic", {"event": "bounced", "key": key_of(data), "id": f"x{number}"})
+    after = house.hub.outbox.counts()["", "email"]
+    grown = {name: after[name] - before.get(name, 0) for name in ("complained", "returned")}
+    assert grown == {"complained": 1, "returned": 1}
+
+
+def test_a_late_bounce_is_of_the_address_it_went_to(house: House) -> None:
+    who = house.customer(email="old@example.com")
+    data = house.message(who)
+    told = {"event": "bounced", "key": key_of(data), "address": "Forwarded@example.com"}
+    fed(house, "generic", {**told, "id": "1"})
+    assert "addressKey" not in house.events(who)[-1].properties, "forwarded: it went to the one that is known"
+    house.clock.advance(SECOND)
+    house.hub.ingest({"type": "identify", "userId": who, "traits": {"email": "new@example.com"}})
+    house.clock.advance(SECOND)
+    fed(house, "generic", {**told, "id": "2", "address": "Old@example.com"})
+    assert house.events(who)[-1].properties["addressKey"] == bounce_key("email", "old@example.com")
+
+
+def test_what_a_visitor_refused_stays_theirs(house: House) -> None:
+    """The join with somebody else is undone, and the withdrawal is still there."""
+    for number, how in enumerate(("one-click", "provider")):
+        visitor = f"visitor-{how}"
+        granted = {"purpose": "marketing", "channel": "email", "status": "granted"}
+        house.hub.ingest([
+            {"type": "identify", "anonymousId": visitor, "traits": {"plan": "gold", "lines": 2}},
+            {"type": "track", "anonymousId": visitor, "event": "Consent Updated", "properties": granted},
+        ])  # fmt: skip
+        house.clock.advance(DAY)
+        made = house.hub.decide(None, "email.weekly", anonymous=visitor)
+        view = house.hub.people.resolve(None, visitor)
+        assert view
+        data = {"s": view.subject, "d": str(made.decision_id), "a": "more_data", "c": "email"}
+        house.hub.ingest({"type": "identify", "userId": f"joined-{number}", "anonymousId": visitor})
+        house.clock.advance(SECOND)
+        if how == "one-click":
+            house.post(f"/u/{house.token(data)}", {"List-Unsubscribe": "One-Click"})
+        else:
+            fed(house, "generic", {"event": "unsubscribed", "key": key_of(data)})
+        assert house.consents(f"joined-{number}")["marketing/email"] == "withdrawn"
+        house.clock.advance(SECOND)
+        house.hub.unjoin(view.subject)
+        assert house.consents(view.subject)["marketing/email"] == "withdrawn"
+
+
+def test_a_link_to_what_is_no_address_leads_nowhere(house: House) -> None:
+    data = house.message(house.customer())
+    assert clicked(house, data, "https://[::1").status_code == 404

@@ -14,14 +14,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opportune.api.links import links_of
+from opportune.api.pages.address import mark, mark_now
+from opportune.api.pages.confirm import requested_url
 from opportune.api.pages.form import fields
 from opportune.api.pages.language import chosen, languages, words
 from opportune.api.pages.markup import Html, tag
 from opportune.api.problems import Refused
-from opportune.clock import DAY
+from opportune.clock import DAY, HOUR, parse_instant
+from opportune.deliver.outbox import Row
+from opportune.deliver.types import Job, Send
 from opportune.errors import BadInput
+from opportune.outgoing import Leaving
+from opportune.profiles.addresses import bounce_key
+from opportune.profiles.consent import why_not
 from opportune.settings import read
-from page_house import House
+from page_house import CATALOG, House
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
@@ -336,6 +344,52 @@ def test_a_break(house: House) -> None:
     assert "taking a break until" not in house.get(f"/preferences/{token}").text
 
 
+def test_a_break_of_one_channel_is_seen_and_ended(house: House) -> None:
+    who, _, token = reader(house)
+    for said in ({"channel": "email"}, {"channel": "app", "for": "7d"}, {"channel": "all", "topic": "news"}):
+        house.hub.ingest({"type": "track", "userId": who, "event": "Contact Paused", "properties": said})
+    house.clock.advance(1_000_000)
+    text = house.get(f"/preferences/{token}").text
+    assert text.count("You are taking a break") == 3, "two channels, and the way to end all"
+    assert 'value="resume"' in text
+    assert house.post(f"/preferences/{token}", {"do": "resume"}).headers["location"] == "?done=saved"
+    house.clock.advance(1_000_000)
+    resumed = [e.properties for e in house.events(who) if e.event == "Contact Resumed"]
+    assert resumed == [{"channel": "email"}, {"channel": "app"}, {"channel": "all", "topic": "news"}]
+    assert house.hub.decide(who, "email.weekly", peek=True).actions
+    assert house.post(f"/preferences/{token}", {"do": "resume"}).headers["location"] == "?done=same"
+
+
+def test_who_comes_back_after_stop_gets_service_too(house: House) -> None:
+    who, _, token = reader(house)
+    stop = {"purpose": "all", "channel": "sms", "status": "withdrawn", "method": "sms_keyword"}
+    house.hub.ingest({"type": "track", "userId": who, "event": "Consent Updated", "properties": stop})
+    house.clock.advance(1_000_000)
+    changed(house, token, **{"way-sms": "on"})
+    view, channel = house.hub.people.resolve(who, None), house.hub.plan.channels["sms"]
+    assert view
+    for kind in ("marketing", "service"):
+        assert why_not(view.consents(), channel, kind, house.clock.now()) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("often", ["9" * 5000 + "/7", "1/" + "9" * 5000, "²/7", "/"])
+def test_a_frequency_that_is_none(house: House, often: str) -> None:
+    who, _, token = reader(house)
+    changed(house, token, **{"often-email": often})
+    assert house.events(who)[-1].properties == {"channel": "email", "at_most": None}
+
+
+def test_a_language_that_is_none_breaks_no_answer(house: House) -> None:
+    _, _, token = reader(house)
+    assert house.post(f"/preferences/{token}?language=日本", {"do": "pause", "for": "7d"}).status_code == 303
+
+
+def test_dates_that_no_calendar_has() -> None:
+    for at in (-(1 << 62), parse_instant("0001-01-01"), parse_instant("9999-12-31"), 1 << 62):
+        for zone in ("America/New_York", "Pacific/Kiritimati"):
+            assert words("en").day(at, zone)
+
+
 def test_facts_are_corrected_where_they_may_be(house: House) -> None:
     who, _, token = reader(house)
     form = {"do": "facts", "fact-plan": "  silver ", "fact-lines": "3,5", "fact-has_tv": "no", "fact-language": "xx",
@@ -353,6 +407,64 @@ def test_facts_are_corrected_where_they_may_be(house: House) -> None:
     assert house.hub.profile(who).values["plan"] is None
 
 
+MORE_FACTS = [*CATALOG["traits"], {"name": "born", "type": "time", "correctable": True},
+              {"name": "note", "type": "text", "correctable": True}]  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ar", "fr"])
+def test_the_facts_as_they_were_shown_change_nothing(language: str) -> None:
+    house = House(traits=MORE_FACTS)
+    try:
+        note = "  long\n" + "x" * 900
+        who, _, token = reader(house, note=note, born="1980-05-06", lines=1234.5678, time_zone="America/New_York")
+        path = f"/preferences/{token}?language={language}"
+        form = shown_facts(house.get(path).text)
+        assert form["fact-born"] == "1980-05-06"
+        assert len(form["fact-note"].strip()) == len(note.strip())
+        posted = {name: text.replace("\n", "\r\n") for name, text in form.items()}
+        told = house.post(path, {"do": "facts", **posted})
+        assert told.headers["location"].startswith("?done=same")
+        house.post(path, {"do": "facts", **posted, "fact-has_tv": "yes"})
+        assert [e.properties["name"] for e in house.events(who)] == ["has_tv"]
+    finally:
+        house.close()
+
+
+def shown_facts(text: str) -> dict[str, str]:
+    """Return the fields of the form of facts as a browser would post them."""
+    found = dict(re.findall(r'name="(fact-\w+)"[^>]*? value="([^"]*)"', text))
+    found |= dict(re.findall(r'<textarea name="(fact-\w+)"[^>]*>([^<]*)<', text))
+    chosen = re.findall(r'<select name="(fact-\w+)".*?<option value="(\w*)" selected', text)
+    return {name: unescape(value) for name, value in [*found.items(), *chosen]}
+
+
+@pytest.mark.parametrize(("language", "text", "value"), [
+    ("en", "1,000", 1000.0), ("de", "1.000", 1000.0), ("en", "3,5", 3.5), ("de", "3,5", 3.5), ("fr", "1 000,5", 1000.5),
+    ("de", "1.5", 1.5), ("en", "-2", -2.0), ("en", "9" * 400, None), ("en", "1e999999999", None), ("en", "1,2,3", None),
+])  # fmt: skip
+def test_numbers_as_the_language_writes_them(house: House, language: str, text: str, value: float | None) -> None:
+    who, _, token = reader(house, language=language, lines=7)
+    told = house.post(f"/preferences/{token}", {"do": "facts", "fact-lines": text})
+    assert told.headers["location"] == ("?done=unread" if value is None else "?done=saved")
+    assert house.hub.profile(who).values["lines"] == (7.0 if value is None else value)
+
+
+def test_a_fact_that_cannot_be_is_refused_and_said() -> None:
+    house = House(traits=MORE_FACTS)
+    try:
+        who, _, token = reader(house)
+        for name, text in (("note", "x" * 1001), ("born", "0001-01-01T00:00:00+14:00"), ("born", "9999-12-31"),
+                           ("born", "May")):  # fmt: skip
+            told = house.post(f"/preferences/{token}", {"do": "facts", f"fact-{name}": text})
+            assert told.headers["location"] == "?done=unread"
+        assert house.events(who) == []
+        assert "could not be read" in house.get(f"/preferences/{token}?done=unread").text
+        house.post(f"/preferences/{token}", {"do": "facts", "fact-born": "1981-01-01"})
+        assert house.hub.people.view(who).state.traits["born"][0] == "1981-01-01"  # type: ignore[union-attr]
+    finally:
+        house.close()
+
+
 def test_a_situation_that_is_not_so(house: House) -> None:
     who, _, token = reader(house)
     house.hub.ingest({"type": "track", "userId": who, "event": "Complaint"})
@@ -364,9 +476,21 @@ def test_a_situation_that_is_not_so(house: House) -> None:
     assert len(house.events(who)) == 1
 
 
+def marked(house: House, address: str, channel: str = "email", **traits: Any) -> tuple[str, dict[str, str], str]:
+    """Return a customer, the data of a message sent to an address, and the token in it, as links have it."""
+    who, data, _ = reader(house, **traits)
+    view = house.hub.people.resolve(who, None)
+    assert view
+    data |= {"c": channel, "k": mark(house.door, view, house.hub.plan.channels[channel], address)}
+    return who, data, house.token(data)
+
+
 def test_everything_that_is_kept(house: House) -> None:
-    who, data, token = reader(house)
-    told = house.post(f"/preferences/{token}", {"do": "download"})
+    who, data, token = marked(house, "maya@example.com")
+    step = house.post(f"/preferences/{token}", {"do": "download"})
+    assert 'name="address"' in step.text
+    assert who not in step.text
+    told = house.post(f"/preferences/{token}", {"do": "download-now", "address": " Maya@Example.com "})
     assert told.headers["content-disposition"].startswith("attachment")
     assert told.headers["cache-control"].startswith("no-store")
     export = json.loads(told.content)
@@ -375,14 +499,65 @@ def test_everything_that_is_kept(house: House) -> None:
 
 
 def test_to_be_forgotten_takes_two_steps(house: House) -> None:
-    who, _, token = reader(house)
+    who, _, token = marked(house, "maya@example.com")
+    sure = {"do": "forget-now", "sure": "yes", "address": "maya@example.com"}
     assert "cannot be undone" in house.post(f"/preferences/{token}", {"do": "forget"}).text
-    assert house.post(f"/preferences/{token}", {"do": "forget-now"}).status_code == 400
+    assert house.post(f"/preferences/{token}", {**sure, "sure": ""}).status_code == 400
     assert house.hub.people.resolve(who, None)
-    told = house.post(f"/preferences/{token}", {"do": "forget-now", "sure": "yes"})
-    assert told.status_code == 200
+    assert house.post(f"/preferences/{token}", sure).status_code == 200
     assert house.hub.people.resolve(who, None) is None
     assert house.post(f"/preferences/{token}", {"do": "download"}).status_code == 410
+
+
+@pytest.mark.parametrize("what", ["download-now", "forget-now"])
+def test_a_message_that_was_passed_on_gives_nothing_away(house: House, what: str) -> None:
+    who, _, token = marked(house, "maya@example.com", iban="DE999")
+    form = {"do": what, "sure": "yes", "address": "else@example.com"}
+    told = [house.post(f"/preferences/{token}", form) for _ in range(6)]
+    assert [one.status_code for one in told] == [403] * 5 + [429]
+    right = {**form, "address": "maya@example.com"}
+    assert house.post(f"/preferences/{token}", right).status_code == 429
+    assert all("DE999" not in one.text for one in told)
+    assert house.hub.people.resolve(who, None)
+    house.clock.advance(HOUR)
+    assert house.post(f"/preferences/{token}", right).status_code == 200
+
+
+def test_a_link_that_names_no_address_gives_nothing_away(house: House) -> None:
+    who, data, token = reader(house, email="maya@example.com")
+    pushed = house.token({**data, "c": "app", "k": "x" * 40})
+    for link in (token, pushed):
+        for what in ("download", "download-now", "forget", "forget-now"):
+            told = house.post(f"/preferences/{link}", {"do": what, "sure": "yes", "address": "maya@example.com"})
+            assert told.status_code == 403
+            assert "write to us" in told.text
+    assert house.hub.people.resolve(who, None)
+
+
+def test_a_number_is_the_same_however_it_is_written() -> None:
+    house = House(channels=[{"name": "email", "push": True}, {"name": "sms", "push": True, "form": "sms"},
+                            {"name": "app", "push": False}, {"name": "ads", "push": True}],
+                  holidays={"country": "DE"})  # fmt: skip
+    try:
+        _, _, token = marked(house, "+49 151 12345678", "sms")
+        told = house.post(f"/preferences/{token}", {"do": "download-now", "address": "0151-123 456 78"})
+        assert told.status_code == 200
+    finally:
+        house.close()
+
+
+def test_the_links_of_a_message_carry_the_mark_of_its_address(house: House) -> None:
+    who, data, _ = reader(house, email="maya@example.com")
+    view = house.hub.people.resolve(who, None)
+    assert view
+    action, channel = house.hub.plan.actions[0], house.hub.plan.channels["email"]
+    send = Send(data["d"], view.subject, action.name, "mail", "email", "email.weekly", "marketing", "bulk", 0)
+    row = Row(send, "sending", 0, 0)
+    leaving = Leaving(row, view, action, channel, "maya@example.com", Job(action.name, "mail", "en", {}), 0)
+    token = links_of(house.door, leaving).known["preferences"].rpartition("/")[2]
+    proof = house.door.signer.read("message", token, 0)["k"]
+    assert proof == mark_now(house.door, view, channel)
+    assert bounce_key("email", "maya@example.com").partition(":")[2] not in proof, "nobody can guess at it"
 
 
 def test_the_page_of_a_visitor_who_never_said_who_they_are(house: House) -> None:
@@ -470,6 +645,93 @@ def test_double_opt_in() -> None:
         assert house.post(path, {"do": "confirm"}).status_code == 410
     finally:
         house.close()
+
+
+def asked_for(house: House, who: str, channel: str = "email") -> str:
+    """Return the path of the link that confirms what is asked for now."""
+    server = house.door.keys.new("server", 0)[0]
+    body = json.dumps({"userId": who, "channel": channel})
+    told = house.post("/v1/consents", content=body, headers={"Authorization": f"Bearer {server}"})
+    house.clock.advance(1_000_000)
+    return str(told.json()["confirmUrl"]).removeprefix("https://hub.acme.example")
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[House]:
+    made = House(consent={"double_opt_in": ["email"]})
+    yield made
+    made.close()
+
+
+def test_a_confirmation_is_of_the_address_it_went_to(strict: House) -> None:
+    who = strict.customer(email="mallory@evil.example")
+    path = asked_for(strict, who)
+    strict.hub.ingest({"type": "identify", "userId": who, "traits": {"email": "victim@example.com"}})
+    strict.clock.advance(1_000_000)
+    told = strict.post(path, {"do": "confirm"})
+    assert told.status_code == 410
+    assert "the address has changed" in told.text
+    assert strict.hub.decide(who, "email.weekly", peek=True).actions == []
+    assert strict.post(asked_for(strict, who), {"do": "confirm"}).status_code == 200
+    assert strict.hub.decide(who, "email.weekly", peek=True).actions
+
+
+@pytest.mark.parametrize("refused", [
+    {"channel": "email"}, {"channel": "all"}, {"channel": "email", "purpose": "all"},
+])  # fmt: skip
+def test_a_confirmation_lifts_no_refusal_that_came_after_it_was_asked_for(
+    strict: House, refused: dict[str, str]
+) -> None:
+    who = strict.customer(email="maya@example.com")
+    path = asked_for(strict, who)
+    assert strict.post(path, {"do": "confirm"}).status_code == 200
+    strict.clock.advance(1_000_000)
+    said = {"status": "withdrawn", **refused}
+    strict.hub.ingest({"type": "track", "userId": who, "event": "Consent Updated", "properties": said})
+    strict.clock.advance(1_000_000)
+    assert strict.post(path, {"do": "confirm"}).status_code == 410
+    assert strict.hub.decide(who, "email.weekly", peek=True).actions == []
+    assert strict.post(asked_for(strict, who), {"do": "confirm"}).status_code == 200
+
+
+def test_a_tick_proves_the_address_that_the_link_came_to(strict: House) -> None:
+    who = strict.customer(email="maya@example.com")
+    view = strict.hub.people.resolve(who, None)
+    assert view
+    proof = mark(strict.door, view, strict.hub.plan.channels["email"], "maya@example.com")
+    token = strict.token({"s": view.subject, "d": "none", "a": "none", "c": "email", "k": proof})
+    strict.clock.advance(1_000_000)
+    strict.post(f"/preferences/{token}", CHOICES)
+    strict.clock.advance(1_000_000)
+    assert strict.hub.decide(who, "email.weekly", peek=True).actions
+    strict.post(f"/u/{token}", ONE_CLICK)
+    strict.hub.ingest({"type": "identify", "userId": who, "traits": {"email": "victim@example.com"}})
+    strict.clock.advance(1_000_000)
+    assert strict.post(f"/preferences/{token}", CHOICES).headers["location"] == "?done=moved"
+    strict.clock.advance(1_000_000)
+    assert strict.hub.decide(who, "email.weekly", peek=True).actions == []
+    asked = strict.events(who)[-1].properties["consents"][0]
+    assert (asked["channel"], asked["status"]) == ("email", "requested")
+    assert "address has changed" in strict.get(f"/preferences/{token}?done=moved").text
+
+
+def test_who_asked_for_every_channel_confirms_the_one_of_the_link(strict: House) -> None:
+    who = strict.customer(email="maya@example.com")
+    every = {"channel": "all", "status": "requested"}
+    strict.hub.ingest({"type": "track", "userId": who, "event": "Consent Updated", "properties": every})
+    view = strict.hub.people.resolve(who, None)
+    assert view
+    strict.clock.advance(1_000_000)
+    path = requested_url(strict.door, view, "email").removeprefix("https://hub.acme.example")
+    assert strict.post(path, {"do": "confirm"}).status_code == 200
+    said = strict.events(who)[-1].properties
+    assert (said["channel"], said["status"]) == ("email", "granted")
+
+
+def test_a_wording_is_a_name(strict: House) -> None:
+    server = strict.door.keys.new("server", 0)[0]
+    body = json.dumps({"userId": "w", "channel": "email", "wording": "x" * 4000})
+    assert strict.post("/v1/consents", content=body, headers={"Authorization": f"Bearer {server}"}).status_code == 400
 
 
 # Small parts

@@ -14,9 +14,11 @@ import httpx
 import pytest
 
 from opportune.api.local import Local
+from opportune.api.serving import door_of
 from opportune.client import Client
 from opportune.errors import BadRequest, NotFound
 from opportune.hub import Hub
+from opportune.rehearsal import rehearse, shown
 from serving import Server
 
 CATALOG = """\
@@ -97,6 +99,33 @@ def test_a_dry_run_counts_and_explains_and_leaves_no_trace(client: Client) -> No
 
 
 @pytest.mark.parametrize("engine", ["hub", "duckdb"])
+def test_a_dry_run_shows_nobody_who_was_forgotten(client: Client, engine: str) -> None:
+    client.run_outbound("weekly", dry_run=True, engine=engine)
+    first, second, *rest = [one.customer_id for one in over(client, "weekly").dry.sample]
+    assert {first, second, *rest} <= {f"c{number}" for number in range(40)}
+    client.forget(first)
+    assert [one.customer_id for one in client.outbound("weekly").dry.sample] == [second, *rest]
+    client.ingest({"type": "identify", "userId": first, "messageId": "again"})
+    assert [one.customer_id for one in client.outbound("weekly").dry.sample] == [second, *rest], "another customer"
+
+
+def test_nobody_is_shown_who_is_forgotten_while_a_dry_run_goes_on(tmp_path: Path) -> None:
+    with Hub.open(shop(tmp_path / "shop")) as hub:
+        steps = rehearse(hub, hub.plan.catalog.outbound[0], "hub", 20)
+        before = shown(hub, next(steps))
+        hub.forget(before.sample[0].customer_id)
+        *_, last = steps
+        assert last.done == 1
+        assert [one.customer_id for one in shown(hub, last).sample][:2] == [one.customer_id for one in before.sample][1:3]
+        assert len(last.sample) == len(shown(hub, last).sample)
+        at_work = door_of(hub)[0].outbound_runs()
+        at_work.dry["weekly"] = last
+        hub.forget(before.sample[1].customer_id)
+        at_work.forgotten()
+        assert at_work.dry["weekly"].sample == last.sample[1:]
+
+
+@pytest.mark.parametrize("engine", ["hub", "duckdb"])
 def test_a_run_decides_and_sends_to_the_end(client: Client, tmp_path: Path, engine: str) -> None:
     assert client.run_outbound("weekly", engine=engine).state == "running"
     info = over(client, "weekly")
@@ -126,6 +155,20 @@ def test_pause_resume_and_stop(client: Client) -> None:
     assert client.stop_outbound("slow").state == "stopping"
     info = over(client, "slow")
     assert (info.state, info.waiting) == ("stopped", 0)
+
+
+def test_the_outbox_does_not_let_a_run_go_on_that_is_paused_or_being_stopped(client: Client) -> None:
+    client.run_outbound("slow")
+    client.outbound("slow", wait=1)
+    client.pause_outbound("slow")
+    with pytest.raises(BadRequest, match="'slow' is paused; let it go on by `opportune outbound resume slow`"):
+        client.resume("email", "slow")
+    client.pause("email", "weekly", "too dear")
+    told = client.resume("email").flows
+    assert {one.flow: one.paused for one in told if one.paused} == {"slow": "the run is paused"}
+    client.stop_outbound("slow")
+    assert over(client, "slow").state == "stopped"
+    client.resume("email", "slow")
 
 
 def test_what_cannot_be_is_refused(client: Client) -> None:

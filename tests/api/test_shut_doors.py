@@ -7,8 +7,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +19,8 @@ from test_streams import Reader
 
 from opportune.client import Client
 from opportune.errors import BadRequest, OpportuneError
+from opportune.profiles.consent_events import unproven
+from page_house import House
 
 HERO = "app.home.hero"
 
@@ -48,6 +52,43 @@ def test_a_token_opens_its_user_and_no_visitor_beside(running: Running, browser:
     body = {"anonymousId": f"phone-of-{other}", "placement": HERO, "userToken": token}
     made = running.post("/v1/decide", body, browser).json()
     assert running.client.recorded(made["decisionId"]).customer_id == user
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    house = House(consent={"double_opt_in": ["email"]})
+    yield house
+    house.close()
+
+
+CLAIMS = [
+    {"method": "double_opt_in"}, {"source": "import", "proof": "crm/7"}, {"consents": [{"method": "Double Opt-In"}]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=repr)
+@pytest.mark.parametrize("path", ["/v1/track", "/v1/batch"])
+def test_who_only_has_a_write_key_confirms_nothing(house: House, path: str, claim: dict[str, Any]) -> None:
+    said = {"type": "track", "event": " Consent Updated", "timestamp": "never",
+            "properties": {"channel": "email", "status": "granted", **claim}}  # fmt: skip
+    bought = {"type": "track", "event": "Tea Bought", "properties": {"proof": "of purchase", "method": "double_opt_in"}}
+
+    def sent(kind: str, *calls: dict[str, Any]) -> None:
+        key = house.door.keys.new(kind, now=house.clock.now())[0]
+        for call in calls:
+            body = call if path == "/v1/track" else {"batch": [call]}
+            assert house.call("POST", path, json=body, auth=(key, "")).status_code == 200
+
+    good = {name: value for name, value in said.items() if name != "timestamp"}
+    for kind, status in (("write", "requested"), ("server", "granted")):
+        who = house.customer()
+        house.clock.advance(1)
+        sent(kind, {**said, "userId": who}, {**good, "userId": who}, {**bought, "userId": who})
+        assert house.consents(who)["marketing/email"] == status, kind
+        assert house.events(who)[-1].properties == bought["properties"]
+    first, last = (letter.raw for _, letter in house.hub.dead_letters.letters())
+    assert last["properties"] == good["properties"]
+    assert first["properties"] == unproven(last["properties"]), "and it does not when it is taken later, either"
 
 
 def test_a_stream_ends_with_its_key(running: Running) -> None:

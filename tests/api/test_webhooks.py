@@ -16,17 +16,21 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import msgspec
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from opportune.api import webhook_post, webhooks
+from opportune.api.outbound import Outbound
 from opportune.api.webhooks import AT_ONCE, LEASE, RETRIES, Delivery, Status, Subscription, Webhooks, send
 from opportune.clock import DAY, MINUTE, SECOND
 from opportune.deliver import signed_post
-from opportune.errors import BadInput, Forgotten, NotFound
+from opportune.errors import BadInput, BrokenStore, Forgotten, NotFound
+from opportune.hub import Hub
 from opportune.store import Store, open_store
 from opportune.store.vault import Vault
 from opportune.testing import START, FakeClock
+from page_house import House
 
 URL = "https://hooks.example.com/in"
 
@@ -70,6 +74,34 @@ def test_the_secret_is_shown_once_and_signs_after_a_restart(desk: Desk) -> None:
     (delivery,) = again.due(START, 10)
     assert delivery.secret == made.secret
     assert made.secret not in repr(delivery)
+
+
+def test_a_customer_about_whom_nothing_can_be_decided_does_not_silence_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house = House()
+    ana, odd, ben = (house.hub.people.resolve(house.customer(), None) for _ in range(3))
+    assert ana
+    assert odd
+    assert ben
+    hooks, outbound, decide = Webhooks(house.hub.store, house.hub.vault, house.clock), Outbound(house.door), Hub.decide
+    made = hooks.add(URL, ["email.*"])
+
+    def decided(hub: Hub, customer: str, **more: Any) -> Any:
+        if customer == odd.customer:
+            raise failure
+        return decide(hub, customer, **more)
+
+    monkeypatch.setattr(Hub, "decide", decided)
+    failure: Exception = OverflowError("date value out of range")
+    subscription = msgspec.structs.replace(made, placements=("email.weekly",))
+    asked = outbound._ask([one.subject for one in (ana, odd, ben)], [subscription])
+    assert [one.subject for one in asked] == [ana.subject, ben.subject]
+    assert "webhooks leave out a customer" in capsys.readouterr().err
+    failure = BrokenStore("the disk is full")
+    with pytest.raises(BrokenStore):  # that is nothing of the customer: all of them are looked at again
+        outbound._ask([odd.subject], [subscription])
+    house.close()
 
 
 @pytest.mark.parametrize("url", ["ftp://a.example/", "https://", "https://ana:pw@a.example/", "https://a b/", "a.b"])

@@ -14,7 +14,8 @@ from opportune.batch.decide import audience, decide_all
 from opportune.clock import DAY, HOUR
 from opportune.decide.types import Answer, Stage
 from opportune.hub import Hub
-from opportune.profiles.state import Said, dump
+from opportune.profiles.allowed import allowed
+from opportune.profiles.state import Said, State, dump
 
 LONG = {"customers": 3_000, "decisions": 6_000, "actions": 150}
 
@@ -102,6 +103,35 @@ def test_the_order_of_words_counts() -> None:
     hub.people._views.clear()
     answers = compared(hub, "app.home", clock.now(), 1)
     assert len({tuple(answer.stages == Stage.CONSENT) for answer in answers}) >= 3
+
+
+def test_whoever_cannot_be_judged_gets_nothing_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub, clock = company(40, 40)
+    odd = next(view.subject for view in hub.people.everyone() if view.state.consents)
+    words = hub.people.view(odd).state.consents  # type: ignore[union-attr]
+
+    def poisoned(state: State, *more: Any) -> Any:
+        if state.consents == words:
+            raise OverflowError("year 10000 is out of range")
+        return allowed(state, *more)
+
+    at, everyone = clock.now(), [view.subject for view in hub.people.everyone()]
+    expected = {subject: told(online(hub, subject, "email.weekly", at, 1)) for subject in everyone}
+    monkeypatch.setattr("opportune.batch.verdicts.allowed", poisoned)
+    met = set()
+    for rows in decide_all(hub, "email.weekly", at=at, seed_of=seed_of("email.weekly", at)):
+        for i, subject in enumerate(rows.subjects):
+            met.add(subject)
+            if subject == odd:
+                assert not rows.answer(i).chosen
+            else:
+                assert told(rows.answer(i)) == expected[subject]
+    assert met == expected.keys()
+    assert [record.getMessage().partition(" in ")[0] for record in caplog.records] == [
+        f"{odd} cannot be judged: OverflowError"
+    ]
 
 
 def test_a_batch_inside_of_a_transaction_sees_what_it_has_written(tmp_path: Path) -> None:

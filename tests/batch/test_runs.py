@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from opportune.batch.runs import RunState
 from opportune.batch.send_time import best_hour, hours, opening, send_time, within
 from opportune.clock import DAY, HOUR, MINUTE, SECOND, format_instant, parse_instant
+from opportune.deliver.carriers.base import TryLater
 from opportune.deliver.outbox import Row
+from opportune.deliver.types import Receipt
 from opportune.errors import BadRequest, BrokenStore, NotFound
 from opportune.events.types import DecisionMade, Released
 from opportune.hub import Hub
 from opportune.outbound import BACKLOG, Runs
-from opportune.outgoing import Outgoing
+from opportune.outgoing import Outgoing, Told
 from opportune.profiles.quiet import local_minutes
 from opportune.profiles.terms import Terms
 from opportune.testing import START, FakeClock, tiny_action, tiny_catalog
@@ -81,9 +83,9 @@ class Life:
 
     def is_sent(self) -> None:
         """Let every message leave that is due."""
-        while leaving := self.outgoing.release({"email": 50}):
+        while (found := self.outgoing.release({"email": 50}, 50))[1]:
             now = self.clock.now()
-            for one in leaving:
+            for one in found[0]:
                 self.left.append((now, one.row))
                 self.hub.outbox.drop(one.row)
                 self.hub.respond(one.send.decision_id, one.send.action, "delivered")
@@ -358,6 +360,98 @@ def test_pause_resume_and_stop_take_effect_at_once() -> None:
     life.runs.begin("weekly")
     life.passes(2 * MINUTE, SECOND)
     assert len(life.left) == left + 80, "the contacts that were taken back left no trace"
+
+
+def test_what_comes_back_after_the_stop_is_taken_back_too() -> None:
+    life = Life()
+    life.customers(20)
+    life.runs.begin("weekly")
+    life.goes_on()
+    leaving, _ = life.outgoing.release({"email": 6}, 6)
+    life.runs.stop("weekly")
+    life.goes_on()
+    assert life.state().state == "stopping", "six may be leaving"
+    assert not life.runs.step(7), "and there is nothing to do at once"
+    life.outgoing.settle([Told(one.row, TryLater("451 try again later")) for one in leaving[:4]])
+    life.outgoing.settle([Told(one.row, Receipt()) for one in leaving[4:]])
+    life.passes(2 * HOUR)
+    assert not life.left
+    assert not list(life.hub.outbox.each("waiting"))
+    assert life.state().state == "stopped"
+    assert not life.hub.outbox.pauses()
+
+
+@pytest.mark.parametrize("leaving", [0, 20])
+def test_a_run_that_is_done_can_be_paused_and_stopped_while_its_messages_wait(leaving: int) -> None:
+    life = Life()
+    life.customers(20)
+    life.runs.begin("weekly")
+    life.goes_on()
+    assert life.state().state == "done"
+    released, _ = life.outgoing.release({"email": leaving}, leaving)
+    assert (life.runs.pause("weekly", "ana").state, life.state().ended) == ("paused", 0)
+    life.outgoing.settle([Told(one.row, TryLater("busy")) for one in released])
+    life.passes(HOUR)
+    assert not life.left
+    life.runs.resume("weekly")
+    life.goes_on()
+    assert life.state().state == "done"
+    life.is_sent()
+    assert len(life.left) == 20
+    for steer in (life.runs.pause, life.runs.stop):
+        with pytest.raises(BadRequest, match="is done; this needs one that is running.* or done with messages that"):
+            steer("weekly")
+    life.runs.begin("weekly")
+    life.goes_on()
+    assert life.runs.stop("weekly").state == "stopping"
+    life.passes(MINUTE)
+    assert (life.state().state, len(life.left)) == ("stopped", 20)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_stop_leaves_what_else_holds_the_messages(again: bool) -> None:
+    life = Life(shop({"throttle": 1}))
+    life.customers(60)
+    life.runs.begin("weekly")
+    life.passes(3 * SECOND, SECOND)
+    life.outgoing.pause("weekly", "email", "too many complaints", "breaker")
+    if again:
+        assert life.runs.pause("weekly", "ana").told == "too many complaints"
+    life.passes(10 * SECOND, SECOND)
+    life.runs.stop("weekly")
+    life.passes(10 * SECOND, SECOND)
+    assert life.state().state == "stopped"
+    (pause,) = life.hub.outbox.pauses().values()
+    assert (pause.why, pause.by) == ("too many complaints", "breaker")
+    life.runs.begin("weekly")
+    life.goes_on()
+    assert (life.state().state, life.state().told) == ("paused", "too many complaints")
+
+
+@pytest.mark.parametrize("throttle", [0.5, 1, 40])
+def test_what_was_held_up_leaves_no_faster_than_the_throttle(throttle: float) -> None:
+    life = Life(shop({"throttle": throttle}, {"name": "other", "placement": "email.weekly"}))
+    dice, most, left = random.Random(1), max(1, int(throttle)), list[tuple[int, int]]()
+    for _ in range(2):
+        life.clock.advance(10 * MINUTE)
+        until = life.clock.now() + 20 * SECOND
+        while life.clock.now() < until:
+            now = life.clock.now()
+            room = life.runs.room("weekly", now)
+            assert room is not None
+            count = min(room, dice.choice([3, 100]))
+            assert life.runs.room("weekly", now) == room, "asking takes nothing"
+            life.runs.took("weekly", count)
+            left.append((now, count))
+            life.clock.advance(dice.randrange(SECOND // 50, SECOND // 3))
+    for i, (start, _) in enumerate(left):
+        sums = 0
+        for at, count in left[i:]:
+            sums += count
+            assert sums <= most + throttle * (at - start) / SECOND + 1e-6
+    assert sum(count for _, count in left) >= 0.8 * 2 * 20 * throttle, "and hardly slower"
+    assert life.runs.room("other", life.clock.now()) is None
+    assert life.runs.room("", life.clock.now()) is None
 
 
 def test_a_breaker_holds_the_run_until_a_person_lets_it_go_on() -> None:

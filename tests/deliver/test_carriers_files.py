@@ -10,8 +10,11 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -295,6 +298,25 @@ def test_a_job_is_one_pdf_and_its_sheet(tmp_path: Path) -> None:
     assert second is not None
     assert (second.folder.name, second.letters) == ("2026-01-01-2", 1)
     assert [t["key"] for t in sheet(second.folder)] == ["01J004:keep:letter"]
+
+
+def test_who_collects_at_the_same_time_prints_nothing_twice(tmp_path: Path) -> None:
+    send(opened(tmp_path, "print", "letter"), *(letter(n) for n in range(20)))
+    out = tmp_path / "out"
+    program = "import sys, pathlib; from opportune.deliver.carriers.print import collect; sys.stdin.read(1); " \
+              "collect(pathlib.Path(sys.argv[1]), '2026-01-01')"  # fmt: skip
+    others = [subprocess.Popen([sys.executable, "-c", program, str(out)], stdin=subprocess.PIPE) for _ in range(2)]
+    with ThreadPoolExecutor(4) as threads:
+        for other in others:
+            assert other.stdin
+            other.stdin.write(b".")
+            other.stdin.close()
+        made = list(threads.map(lambda _: collect(out, "2026-01-01"), range(4)))
+    assert [other.wait(30) for other in others] == [0, 0]
+    assert len([job for job in made if job]) <= 1
+    (job,) = (out / "jobs").iterdir()
+    assert sorted(line["number"] for line in sheet(job)) == sorted(str(n) for n in range(1, 21))
+    assert len(texts((job / "letters.pdf").read_bytes())) == 20
 
 
 class PowerCut(BaseException):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from opportune.clock import SECOND, parse_instant
 from opportune.deliver.carriers.mime import message_id
 from opportune.deliver.feedback.actors import Signs, actor_of
-from opportune.deliver.feedback.heard import Heard, event_of, send_key
+from opportune.deliver.feedback.heard import Heard, SendKey, event_of, send_key
 from opportune.deliver.feedback.keywords import keyword
 from opportune.deliver.feedback.providers import PROVIDERS, Notice, confirmation, read_notice
 from opportune.errors import BadInput
@@ -29,7 +29,7 @@ LANGUAGE = {"accept-language": "de", "sec-fetch-mode": "navigate"}
 
 def heard(provider: str, body: Any, **query: str) -> list[Heard]:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return read_notice(provider, Notice(raw, query))
+    return read_notice(provider, Notice(raw, query)).heard
 
 
 def sns(message: dict[str, Any]) -> dict[str, Any]:
@@ -199,6 +199,73 @@ def test_a_bounce_without_the_message_is_known_by_what_it_answers() -> None:
     assert heard("mail", b"Subject: Hello\n\nNo report at all") == []
 
 
+@pytest.mark.parametrize(("field", "told"), [
+    ("Final-Recipient: rfc822; maya@example.com", "maya@example.com"),
+    ("Final-Recipient: rfc822; maya@home.example\nOriginal-Recipient: rfc822;maya@example.com", "maya@example.com"),
+])  # fmt: skip
+def test_a_bounce_says_to_whom_it_was_sent(field: str, told: str) -> None:
+    text = BOUNCE.replace("ORIGINAL", "message/rfc822").replace("ACTION", "failed").replace("STATUS", "5.1.1")
+    (one,) = heard("mail", text.replace("Final-Recipient: rfc822; maya@example.com", field).encode())
+    assert one.address == told
+    assert event_of(one, {}, SendKey("d", "a", "email"), address_key="email:x")["properties"]["addressKey"] == "email:x"
+
+
+def test_a_mail_tells_one_thing_of_one_message() -> None:
+    block = "Final-Recipient: rfc822; maya@example.com\nAction: failed\nStatus: {}\n\n"
+    many = "".join(block.format(status) for status in ["5.2.2", "5.1.1", *["5.2.2"] * 60])
+    text = BOUNCE.replace("ORIGINAL", "message/rfc822").replace("Action: ACTION\nStatus: STATUS\n", "X-Y: z\n\n" + many)
+    (one,) = heard("mail", text.encode())
+    assert (one.what, one.kind) == ("bounced", "hard")
+
+
+@pytest.mark.parametrize(("provider", "to"), [
+    ("sendgrid", lambda to: [{**SENDGRID, "event": "bounce", "email": to}]),
+    ("postmark", lambda to: {**POSTMARK, "RecordType": "Bounce", "Type": "HardBounce", "Email": to}),
+    ("mailgun", lambda to: {**MAILGUN, "event": "failed", "recipient": to}),
+    ("resend", lambda to: {"type": "email.bounced", "data": {**RESEND, "to": [to]}}),
+    ("ses", lambda to: ses("Bounce", bouncedRecipients=[{"emailAddress": to}])),
+])  # fmt: skip
+def test_providers_name_the_address_that_bounced(provider: str, to: Any) -> None:
+    assert heard(provider, to("maya@example.com"))[0].address == "maya@example.com"
+
+
+@pytest.mark.parametrize("at", [
+    1e300, 1e19, -1e18, 253402300800, -6.3e10, True, "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00",
+    "garbage", "9" * 5000, {}, 1, "Thu, 01 Jan 1970 00:00:00 +0000",
+])  # fmt: skip
+def test_a_time_that_cannot_be_is_none(at: Any) -> None:
+    for provider, body in (("generic", {"event": "opened", "key": KEY, "at": at}),
+                           ("sendgrid", {**SENDGRID, "event": "open", "timestamp": at})):  # fmt: skip
+        (one,) = heard(provider, body)
+        assert one.at is None
+    report = BOUNCE.replace("ACTION", "failed").replace("STATUS", "5.1.1").replace("ORIGINAL", "message/rfc822")
+    dated = report.replace("Fri, 02 Jan 2026 12:00:00 +0000", str(at)[:60])
+    assert [one.at for one in heard("mail", dated.encode())] == [None]
+
+
+def test_milliseconds_are_understood() -> None:
+    (one,) = heard("generic", {"event": "opened", "key": KEY, "at": parse_instant(NOON) // 1000})
+    assert one.at == parse_instant(NOON)
+
+
+@pytest.mark.parametrize("bad", [{"event": 7}, {}, [], None, "x", {"event": "opened", "key": "\ud800:a:b"}])
+def test_one_bad_item_does_not_hold_up_the_others(bad: Any) -> None:
+    good = {"event": "complained", "key": KEY}
+    told = read_notice("generic", Notice(json.dumps([good, bad, good]).encode()))
+    assert [one.what for one in told.heard] == ["complained"] * 2
+    assert len(told.unread) == 1
+    with pytest.raises(BadInput):
+        read_notice("generic", Notice(json.dumps([bad]).encode()))
+
+
+def test_nothing_is_heard_before_it_was_sent_and_a_complaint_has_no_time() -> None:
+    send, sent = SendKey("d", "a", "email"), parse_instant(NOON)
+    early = Heard("opened", at=sent - SECOND)
+    assert event_of(early, {}, send, sent=sent)["timestamp"] == NOON
+    assert event_of(Heard("opened", at=sent + SECOND), {}, send, sent=sent)["timestamp"] == "2026-01-02T12:00:01Z"
+    assert "timestamp" not in event_of(Heard("complained", at=sent + SECOND), {}, send, sent=sent)
+
+
 @given(st.sampled_from(sorted(PROVIDERS)), st.one_of(
     st.binary(max_size=200),
     st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -209,7 +276,7 @@ def test_a_bounce_without_the_message_is_known_by_what_it_answers() -> None:
 ))  # fmt: skip
 def test_noise_is_bad_input_and_nothing_else(provider: str, body: bytes) -> None:
     with suppress(BadInput):
-        assert all(isinstance(one, Heard) for one in read_notice(provider, Notice(body)))
+        assert all(isinstance(one, Heard) for one in read_notice(provider, Notice(body)).heard)
 
 
 @pytest.mark.parametrize(("url", "good"), [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html as entities
+import time
+from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -125,6 +127,41 @@ def test_links_of_text(text: str, seen: list[str]) -> None:
     found: list[str] = []
     assert linked_text(text, lambda url: found.append(url) or "Z") == _replaced(text, seen)  # type: ignore[func-returns-value]
     assert found == seen
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="a()[].,", max_size=12))
+def test_the_end_of_an_address(tail: str) -> None:
+    """The same as by taking off one character after the other."""
+    url, pairs = f"https://a.example/x{tail}", {")": "(", "]": "["}
+    while url[-1] in ".," or (url[-1] in pairs and url.count(url[-1]) > url.count(pairs[url[-1]])):
+        url = url[:-1]
+    found: list[str] = []
+    linked_text(f"https://a.example/x{tail}", lambda one: found.append(one) or one)  # type: ignore[func-returns-value]
+    assert found == [url]
+
+
+MEGABYTE = 1_000_000
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: linked_text("https://x" + ")" * MEGABYTE, upper),
+        lambda: linked_text("https://x" + ".)" * (MEGABYTE // 2), upper),
+        lambda: linked_text("https://x(" * 9 + ")]" * (MEGABYTE // 2), upper),
+        lambda: linked_html("<a " + " " * MEGABYTE + ">", upper),
+        lambda: linked_html("<a " + "x " * (MEGABYTE // 2) + ">", upper),
+        lambda: linked_html("<a " * (MEGABYTE // 3), upper),
+        lambda: linked_html("<a " + "''" * (MEGABYTE // 2), upper),
+        lambda: linked_html("<v:" + "v" * MEGABYTE, upper),
+        lambda: is_own("https://" + "é" * MEGABYTE, "acme.example"),
+    ],
+)
+def test_no_text_takes_more_time_than_its_length_says(make: Callable[[], object]) -> None:
+    start = time.process_time()
+    make()
+    assert time.process_time() - start < 0.5, "some hundredths of a second; what grows faster takes minutes"
 
 
 def _replaced(text: str, seen: list[str]) -> str:

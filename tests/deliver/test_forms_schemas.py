@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from opportune.catalog import check, from_data, to_data
+from opportune.catalog.schemas import faults
 from opportune.errors import BadCatalog
 from opportune.testing import tiny_action, tiny_catalog
 
@@ -100,6 +102,59 @@ def test_a_wrong_schema_is_found_where_it_is_wrong(
     monkeypatch.setattr(socket.socket, "connect", refuse)
     (found,) = mistakes(schema, {"title": "Hi"})
     assert found.startswith(f"{place}: ")
+    assert what in found
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "told"),
+    [
+        ({"properties": {"a": {"pattern": "^[a-z]+$"}}}, {"a": "b"}, []),
+        ({"properties": {"a": {"pattern": "^[a-z]+$"}}}, {"a": "B"}, ["'B' does not match '^[a-z]+$'"]),
+        ({"properties": {"a": {"pattern": "^[a-z]+$"}}}, {"a": 3}, []),
+        ({"properties": {"a": {"pattern": "^.$"}}}, {"a": "\ud800"}, []),
+        ({"patternProperties": {"^n_": {"type": "number"}}}, {"n_1": "x", "m": "x"}, ["'x' is not of type 'number'"]),
+        ({"patternProperties": {"^n_": {}}, "properties": {"a": {}}, "additionalProperties": False},
+         {"n_1": 1, "a": 2, "b": 3}, ["Additional properties are not allowed ('b' was unexpected)"]),
+        ({"patternProperties": {"^n_": {}}, "additionalProperties": {"type": "string"}}, {"n_1": 1, "b": "x"}, []),
+        ({"patternProperties": {"^n_": {}}, "additionalProperties": {"type": "string"}}, {"b": 3},
+         ["3 is not of type 'string'"]),
+        ({"additionalProperties": False}, [1], []),
+        ({"patternProperties": {"^n_": False}}, "n_", []),
+    ],
+)  # fmt: skip
+def test_patterns_say_what_they_say_in_json_schema(schema: Any, value: Any, told: list[str]) -> None:
+    assert [fault.what for fault in faults(schema, value)] == told
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"pattern": r"^(([^~]+)\s?)*$"}}},
+        {"patternProperties": {r"^(([^~]+)\s?)*$": False}},
+        {"patternProperties": {r"^(([^~]+)\s?)*$": {}}, "additionalProperties": True},
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", "$ref": "#/$defs/a",
+         "$defs": {"a": {"properties": {"a": {"pattern": r"^(([^~]+)\s?)*$"}, "b": {"$ref": "#"}}}}},
+    ],
+)  # fmt: skip
+def test_no_pattern_keeps_the_hub_busy(schema: Any) -> None:
+    text = "Maya " * 20_000 + "~"
+    catalog(schema, {"a": "Maya"} if "patternProperties" not in schema else {})
+    start = time.process_time()
+    faults(schema, {"a": text, text: 1, "b": {"a": text}})
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("schema", "what"),
+    [
+        ({"properties": {"a": {"pattern": "(?=x)"}}}, "`(?=x)` is no regular expression: invalid perl operator"),
+        ({"patternProperties": {r"(a)\1": {}}}, "is no regular expression: invalid escape sequence"),
+        ({"patternProperties": {"a": {}}, "unevaluatedProperties": False}, "does not go with `patternProperties`"),
+        ({"$defs": {"a": {"$schema": "https://json-schema.org/draft/2020-12/schema"}}}, "inside of a schema"),
+    ],
+)
+def test_what_would_need_other_regular_expressions_is_refused(schema: Any, what: str) -> None:
+    (found,) = mistakes(schema, {"n": 1})
     assert what in found
 
 

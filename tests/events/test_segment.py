@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opportune.clock import DAY, HOUR, SECOND, format_instant
+from opportune.clock import DAY, EARLIEST, HOUR, LATEST, SECOND, format_instant
 from opportune.errors import BadEvent
 from opportune.events.codec import decode_event, encode
 from opportune.events.intake import Intake
@@ -56,6 +56,12 @@ def reason(item: Any) -> str:
         (track(timestamp="yesterday"), "bad_time"),
         (track(timestamp=True), "bad_time"),
         (track(timestamp=1e30), "bad_time"),
+        (track(timestamp="0001-01-01T00:00:00+14:00"), "bad_time"),
+        (track(timestamp="1899-12-31T23:59:59Z"), "bad_time"),
+        (track(timestamp="9999-12-31T23:59:59-14:00"), "bad_time"),
+        (track(timestamp="9999-01-01"), "bad_time"),
+        (track(timestamp=-1e11 + 1), "bad_time"),
+        (track(timestamp="1900-01-01", sentAt="9998-12-31"), "bad_time"),
         (track(originalTimestamp={}), "bad_time"),
         (track(properties={"a": "x" * 32_768}), "too_large"),
         (track(properties={"a": object()}), "bad_shape"),
@@ -141,9 +147,14 @@ def test_the_clock_of_the_sender_is_corrected() -> None:
     st.integers(-(10**14), 4 * 10**15), st.none() | st.integers(-(10**14), 4 * 10**15), st.integers(10**15, 2 * 10**15)
 )
 def test_no_event_is_from_the_future(original: int, sent: int | None, received: int) -> None:
+    at = min(received, original if sent is None else received - sent + original)
+    if at < EARLIEST:
+        with pytest.raises(BadEvent, match="centuries"):
+            event(track(timestamp=format_instant(original)), received_at=received, sent_at=sent)
+        return
     taken = event(track(timestamp=format_instant(original)), received_at=received, sent_at=sent)
     assert taken.original_at == original
-    assert taken.at == min(received, original if sent is None else received - sent + original)
+    assert taken.at == at
 
 
 @pytest.mark.parametrize(
@@ -161,6 +172,8 @@ def test_no_event_is_from_the_future(original: int, sent: int | None, received: 
         (1_700_000_000_000_000, 1_700_000_000 * SECOND),
         (1_700_000_000_000_000_000, 1_700_000_000 * SECOND),
         (-1, -SECOND),
+        ("1900-01-01", EARLIEST),
+        ("9998-12-31T23:59:59.999999Z", LATEST - 1),
     ],
 )
 def test_times(value: object, instant: int) -> None:

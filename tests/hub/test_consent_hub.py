@@ -124,6 +124,22 @@ def test_a_pause_ends_by_itself_in_the_very_next_decision() -> None:
     assert would(hub) == {"letter", "sale", "hello", "bill"}
 
 
+def test_times_beyond_every_calendar_break_nothing() -> None:
+    hub = shop(traits=[{"name": "plan", "type": "text"}, {"name": "born", "type": "time"}])
+    granted(hub, "email", until="9999-12-31T23:59:59-14:00")
+    track(hub, "Contact Paused", channel="email", **{"for": "3000000d"})
+    track(hub, "Contact Paused", channel="app", until="9999-12-31T23:59:59Z")
+    born = {"born": "0001-01-01T00:00:00+14:00", "time_zone": "Pacific/Kiritimati"}
+    hub.ingest({"type": "identify", "userId": "maya", "traits": born, "messageId": "i"})
+    for at in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", -(10**11) + 1):
+        late = {"type": "track", "userId": "maya", "event": "Consent Updated", "timestamp": at,
+                "properties": {"channel": "app", "status": "withdrawn"}, "messageId": f"late{at}"}  # fmt: skip
+        assert hub.ingest(late).rejected == 1
+        assert [letter.reason for _, letter in hub.dead_letters.letters()][-1] == "bad_time"
+    assert why(hub, "sale") == why(hub, "sale", "app.home") == "consent: paused by the customer"
+    assert hub.profile("maya").choices["pause/email"] == f"since {format_instant(hub.clock.now())}"
+
+
 def test_a_grant_ends_at_its_end_and_when_the_catalog_says() -> None:
     clock = FakeClock()
     hub = shop(clock, consent={"expires": "30d"})

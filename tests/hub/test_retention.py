@@ -432,7 +432,7 @@ def test_backup_and_restore_take_the_archive_along(tmp_path: Path) -> None:
 
 def test_a_start_reads_few_facts_whatever_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """Decisions, joins and situations teach nothing, and yet the model is saved now and then."""
-    monkeypatch.setattr("opportune.hub.CHECKPOINT", 40)
+    monkeypatch.setattr("opportune.learn.learner.CHECKPOINT", 40)
     hub = Hub.of(catalog(None, SEEN), "memory:", FakeClock())
     for n in range(100):
         hub.ingest({"type": "identify", "userId": f"u{n}", "anonymousId": f"a{n}"})

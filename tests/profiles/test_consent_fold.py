@@ -20,7 +20,7 @@ from opportune.events.types import Event
 from opportune.profiles.addresses import bounce_key, unreachable
 from opportune.profiles.choices import consents, wishes
 from opportune.profiles.consent import Consent, Key, Preferred, status_of, why_not
-from opportune.profiles.consent_events import check_consent
+from opportune.profiles.consent_events import check_consent, unproven
 from opportune.profiles.consent_records import canonical, receipt, records
 from opportune.profiles.fold import fold
 from opportune.profiles.merge import merge
@@ -147,6 +147,19 @@ def test_what_is_understood_is_taken() -> None:
           said(3, channel="email", status="granted", method="form")], False),
         ([said(3, channel="email", status="granted", method="form"), said(2, channel="email", status="no"),
           said(1, channel="email", status="granted", method="double_opt_in")], False),
+        # whatever covers it takes the confirmation away, too
+        ([said(1, channel="email", status="granted", method="double_opt_in"), said(2, channel="all", status="no"),
+          said(3, channel="email", status="granted", method="form")], False),
+        ([said(1, channel="email", status="granted", method="double_opt_in"), track(2, "Message Complained"),
+          said(3, channel="email", status="granted", method="form")], False),
+        ([said(2, purpose="all", channel="email", status="no"), said(3, channel="email", status="granted"),
+          said(1, channel="email", status="granted", method="double_opt_in")], False),
+        ([said(1, channel="all", status="no"), said(2, channel="email", status="granted", method="double_opt_in"),
+          said(3, channel="email", status="granted", method="form")], True),
+        # and what does not cover it takes nothing
+        ([said(1, channel="email", status="granted", method="double_opt_in"), said(2, channel="sms", status="no"),
+          said(3, channel="email", topic="news", status="no"), said(4, purpose="ads", channel="all", status="no"),
+          said(5, channel="email", status="granted", method="form")], True),
         # a request hides nothing
         ([said(1, channel="email", status="granted", method="double_opt_in"),
           said(2, channel="email", status="requested")], True),
@@ -157,6 +170,21 @@ def test_double_opt_in(calls: list[Event], proven: bool) -> None:
     assert consents(state)["marketing", "email"].proven is proven
     assert (why_not(consents(state), EMAIL, "marketing", T + HOUR, "", RULES) is None) == proven
     assert why_not(consents(state), EMAIL, "marketing", T + HOUR) is None
+
+
+@pytest.mark.parametrize("claim", [
+    {"method": "double_opt_in"}, {"method": "Double Opt-In"}, {"source": "import", "proof": "crm/7"},
+    {"source": "admin", "proof": "x"}, {"consents": [{"method": "double_opt_in"}]},
+    {"method": "double_opt_in", "consents": [{}]}, {"source": "import", "consents": [{"proof": "x"}]},
+    {"proof": "x", "consents": [{"source": "admin"}, 7]},
+])  # fmt: skip
+def test_what_anybody_may_send_proves_nothing(claim: dict[str, Any]) -> None:
+    claimed = {"channel": "email", "status": "granted", "wording": "2", **claim}
+    assert consents(folded(said(1, **claimed)))["marketing", "email"].proven
+    left = consents(folded(said(1, **unproven(claimed))))["marketing", "email"]
+    assert (left.status, left.wording, left.proven) == ("granted", "2", False)
+    honest = {"channel": "email", "status": "granted", "method": "form", "source": "checkout", "consents": [{}, "?"]}
+    assert unproven(honest) == honest
 
 
 def test_a_request_never_undoes_an_unsubscription() -> None:
@@ -185,6 +213,122 @@ def test_a_refusal_with_an_end_is_a_pause_and_the_grant_comes_back() -> None:
     assert why_not(spanned, APP, "marketing", T + 2 + 30 * DAY) is None
     endless = wishes(folded(granted, track(2, "Contact Paused", until="soon")), CHANNELS)
     assert why_not(endless, EMAIL, "marketing", T + 9999 * DAY) == "paused by the customer"
+
+
+@pytest.mark.parametrize("end", [
+    {"for": "3000000d"}, {"for": "40000000d"}, {"until": "9999-12-31T23:59:59-14:00"}, {"until": 1e15 / 1e3 - 1},
+    {"until": "0001-01-01T00:00:00+14:00"}, {"until": "2026-01-01"}, {"until": T / 1e6},
+])  # fmt: skip
+def test_an_end_that_never_comes_or_is_over_is_none(end: dict[str, Any]) -> None:
+    paused = wishes(folded(track(1, "Contact Paused", **end)), CHANNELS)
+    assert paused.pauses["marketing", "all"].until is None
+    assert why_not(paused, APP, "marketing", T + 99 * DAY) == "paused by the customer"
+    if "until" in end:
+        words = folded(said(1, channel="email", status="granted"), said(2, channel="email", status="withdrawn", **end))
+        assert consents(words)["marketing", "email"].status == "withdrawn"
+        assert words.choices is not None
+        assert not words.choices.pauses
+
+
+def test_a_grant_that_is_over_when_it_is_given_is_none_and_one_without_end_has_none() -> None:
+    for until in ("2026-01-01", "0001-01-01T00:00:00+14:00", -(10**13)):
+        over = consents(folded(said(1, channel="email", status="granted", until=until)))
+        assert over["marketing", "email"].until == T + 1
+        assert "has expired" in str(why_not(over, EMAIL, "marketing", T + 1))
+    for until in ("9999-12-31", "9999-12-31T23:59:59-14:00", "9000-01-01"):
+        word = said(1, channel="email", status="granted", until=until)
+        check_consent(word)
+        assert consents(folded(word))["marketing", "email"].until is None
+
+
+def test_what_an_older_version_took_can_be_told() -> None:
+    state = State(consents={("marketing", "email"): Said("granted", -(1 << 60), 1, until=1 << 61)})
+    assert why_not(consents(state), EMAIL, "service") is None
+    state.consents["all", "all"] = Said("withdrawn", -(1 << 60), 1)
+    assert "0001" in str(why_not(consents(state), EMAIL, "service"))
+    [record] = records([(1, event(1, "ana", at=-(1 << 60), event="Contact Paused"))], "S1", RULES, T)
+    assert record.since.startswith("0001")
+
+
+def test_a_wording_is_no_essay() -> None:
+    word = said(1, channel="email", status="requested", wording="w" * 201)
+    assert consents(folded(word))["marketing", "email"].wording == ""
+    word = said(1, channel="email", status="requested", wording="w" * 200)
+    assert consents(folded(word))["marketing", "email"].wording == "w" * 200
+
+
+@pytest.mark.parametrize("name", ["Email", "E-Mail", " e_mail", "email"])
+def test_a_cookie_may_spell_a_channel_as_it_likes(name: str) -> None:
+    browser = event(2, "ana", at=T + 2, context={"consent": {"categoryPreferences": {name: False}}})
+    assert heard(said(1, channel="email", status="granted"), browser) == {("marketing", "email"): "refused"}
+
+
+def test_a_purpose_that_nobody_knows_is_marketing_to_a_refusal_and_nothing_to_a_grant() -> None:
+    assert heard(said(1, channel="email", purpose="newsletter", status="no")) == {("marketing", "email"): "refused"}
+    granted = consents(folded(said(1, channel="email", purpose="newsletter", status="granted")))
+    assert why_not(granted, EMAIL, "marketing", T + DAY) is not None
+
+
+KNOWN = tiny_catalog(channels=[{"name": "email"}, {"name": "app"}], topics=[{"name": "news"}])
+
+
+@pytest.mark.parametrize(
+    ("name", "properties"),
+    [
+        ("Consent Updated", {"channel": "newsletter", "status": "withdrawn"}),
+        ("Consent Updated", {"channel": "email", "topic": "gossip", "status": "no"}),
+        ("Consent Updated", {"consents": [{"channel": "fax", "status": "no"}, {"channel": "email", "status": "yes"}]}),
+        ("Contact Paused", {"channel": "fax", "for": "7d"}),
+        ("Contact Paused", {"topic": "gossip"}),
+        ("Message Complained", {"channel": "fax"}),
+        ("Frequency Chosen", {"channel": "fax", "at_most": 1, "in": "7d"}),
+    ],
+)
+def test_a_refusal_of_what_the_catalog_does_not_have_is_set_aside(name: str, properties: dict[str, Any]) -> None:
+    call = track(1, name, **properties)
+    with pytest.raises(BadEvent, match=r"'(newsletter|gossip|fax)', and the catalog has "):
+        check_consent(call, KNOWN)
+    check_consent(call)
+
+
+def test_what_the_catalog_has_or_does_no_harm_is_taken() -> None:
+    for good in (
+        said(1, channel="E-Mail", topic="News", status="no"),
+        said(1, status="withdrawn"),
+        said(1, channel="fax", status="granted"),
+        said(1, consents=[{"channel": "fax", "status": "no"}, {"channel": "email", "status": "no"}]),
+        track(1, "Contact Resumed", channel="fax"),
+        track(1, "Contact Paused", channel=["email"]),
+        track(1, "Order Completed", channel="fax", status="no"),
+        event(1, "ana", at=T, event="Order Completed",
+              context={"gpc": True, "consent": {"categoryPreferences": {"analytics": False}}}),
+    ):  # fmt: skip
+        check_consent(good, KNOWN)
+    cookie = {"gpc": True, "consent": {"categoryPreferences": {"email": False}}}
+    with pytest.raises(BadEvent):
+        check_consent(event(1, "ana", at=T, event="Consent Updated", context=cookie,
+                            properties={"channel": "fax", "status": "no"}), KNOWN)  # fmt: skip
+
+
+def test_of_two_words_of_one_instant_the_refusal_counts() -> None:
+    def at(seq: int, name: str, **properties: Any) -> Event:
+        return event(seq, "ana", at=T, event=name, properties={"channel": "email", **properties})
+
+    for yes, no in (
+        (at(2, "Consent Updated", status="granted"), at(1, "Consent Updated", status="no")),
+        (at(2, "Consent Updated", status="granted", method="double_opt_in"), at(1, "Message Complained")),
+        (at(2, "Contact Resumed"), at(1, "Contact Paused")),
+    ):
+        one, other = folded(no, yes), folded(yes, no)
+        later = folded(no)
+        fold(later, yes, 9, SPEC)
+        for state in (one, other, later, merge([folded(yes), folded(no)], SPEC)):
+            found = wishes(state, CHANNELS)
+            assert {w.status for w in (*found.consents.values(), *found.pauses.values())} <= {"refused", "withdrawn"}
+    both = [{"channel": "email", "status": "no"}, {"channel": "email", "status": "granted"}]
+    assert heard(said(1, consents=both)) == {("marketing", "email"): "refused"}
+    cookies = {"consent": {"categoryPreferences": {"email": False, "Email": True}}}
+    assert heard(event(1, "ana", at=T, context=cookies)) == {("marketing", "email"): "refused"}
 
 
 def test_a_complaint_withdraws_and_privacy_control_refuses_ads() -> None:
@@ -260,6 +404,34 @@ def test_an_address_that_bounced_is_used_no_more_until_there_is_another() -> Non
     unnamed = folded(known, track(2, "Message Bounced", channel="email", kind="hard"))  # no catalog names the trait
     assert unreachable(unnamed, MAIL) is not None
     assert unreachable(folded(), EMAIL) is None, "nothing is sent there by the hub"
+
+
+def test_a_late_bounce_is_about_the_address_that_was_written_to() -> None:
+    old = track(3, "Message Bounced", channel="email", kind="hard",
+                addressKey=bounce_key("email", "Ana@example.com"))  # fmt: skip
+    moved = folded(identify(1, email="ana@example.com"), identify(2, email="ana@new.example"), old, spec=REACHED)
+    assert unreachable(moved, MAIL) is None
+    back = folded(identify(1, email="ana@new.example"), old, identify(4, email="ana@example.com"), spec=REACHED)
+    assert unreachable(back, MAIL) is not None
+    for unreadable in (7, "email:", "sms:" + "0" * 32, "email:" + "g" * 32, bounce_key("email", "b") + "0"):
+        lost = track(3, "Message Bounced", channel="email", kind="hard", addressKey=unreadable)
+        assert unreachable(folded(identify(1, email="ana@example.com"), lost, spec=REACHED), MAIL) is not None
+
+
+@pytest.mark.parametrize("channel", [7, ["email"], {"email": 1}, "x" * 65, None, ""])
+def test_how_often_in_a_channel_that_is_none_is_in_all(channel: Any) -> None:
+    state = folded(track(1, "Frequency Chosen", channel=channel, at_most=1, **{"in": "7d"}))
+    assert frequencies(load(dump(state))) == {"all": [(1, 7 * DAY)]}
+
+
+def test_a_refusal_without_room_still_takes_what_was_confirmed() -> None:
+    cookies = {"consent": {"categoryPreferences": {f"c{i}": False for i in range(MOST_CONSENTS)}}}
+    full = event(1, "ana", at=T + 1, context=cookies)
+    confirmed = said(2, channel="email", status="granted", method="double_opt_in")
+    no, form = said(3, channel="email", status="no"), said(4, channel="email", status="granted", method="form")
+    assert consents(folded(full, confirmed, form))["marketing", "email"].proven
+    for order in ((full, confirmed, no, form), (full, no, form, confirmed)):
+        assert not consents(folded(*order))["marketing", "email"].proven
 
 
 def test_bounds() -> None:

@@ -246,3 +246,18 @@ def test_forgetting_leaves_nothing() -> None:
 
 def _customer(house: House, who: str) -> Customer:
     return Customer(house.nodes(house.node(who)))
+
+
+def test_the_gift_before_does_not_count_for_the_next_one(house: House) -> None:
+    house.hears("uma", "Product Viewed", "horror-1", "horror-2", purpose="gift", at=house.at - 5 * DAY)
+    house.hears("uma", "Product Viewed", "cooking-1", purpose="gift")
+    assert {one.because for one in house.gets("uma", n=8)} == {"cooking-1"}
+
+
+def test_nobody_learns_from_gifts() -> None:
+    house = House()
+    house.hears("uma", "Order Completed", "horror-1", "horror-2", purpose="gift")
+    house.hears("uma", "Order Completed", "art-1", purpose="self")
+    house.train()
+    assert house.shelf.learned.kept is not None
+    assert house.shelf.learned.kept.touches == 1

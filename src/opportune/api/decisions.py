@@ -13,8 +13,8 @@ from opportune.api.streams import ANSWER
 from opportune.api.who import BrowserCustomer, browser_customer, signed, text_id
 from opportune.errors import BadInput, BadRequest, Forgotten, NotFound
 from opportune.events.segment import instant_of
-from opportune.hub import Shown
 from opportune.personal import Contents
+from opportune.questions import Shown
 from opportune.wire import (
     Answered,
     BrowserAction,

@@ -38,7 +38,7 @@ async def feedback(door: Door, call: Call) -> FeedbackTaken:
         await _confirm(url)
     told = read_notice(provider, notice)
     if told.unread:
-        log.warning("items of a provider were not read", provider=provider, items=len(told.unread), first=told.unread[0])
+        log.warning("items were not read", provider=provider, items=len(told.unread), problem=told.unread[0])
     taken = await door.writer.do(lambda: _taken(door.hub, told, provider), size=len(call.raw))
     door.metrics.fed_back(provider, taken)
     return taken

@@ -44,7 +44,8 @@ def take(hub: Hub, heard: Heard, send: SendKey, source: str, actor: Actor | None
     if counts and Tally(hub.store).first(send, heard.what):
         Outgoing(hub).heard(send.decision_id, send.channel, heard.what)
     if heard.what == "clicked" and actor == "human":
-        _answered(hub, send, heard.at)
+        at = None if heard.at is None else min(max(heard.at, sent), hub.clock.now())
+        _answered(hub, send, at)
     return True
 
 

@@ -3,6 +3,9 @@
 Content types are ignored; bodies are JSON, packed or not. A call that can be read at all is answered
 `200 {"success":true}` once its events are on disk: events with a fault of their own are set aside with the reason,
 because clients throw a whole batch away on any 4xx. Too much is 429 with Retry-After, which they all honor or survive.
+
+A write key is public. What comes with one may say that a customer consents, but not that they confirmed it, nor that we
+can prove it (`consent_events.unproven`).
 """
 
 from __future__ import annotations
@@ -18,8 +21,11 @@ from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Reply
 from opportune.api.keys import Key
 from opportune.api.problems import Refused
+from opportune.events.intake import Intake, Rejected
 from opportune.events.segment import instant_of
+from opportune.events.types import Event
 from opportune.hub import Hub
+from opportune.profiles.consent_events import CONSENT_UPDATED, unproven
 from opportune.wire import Ingested, Success
 
 LARGEST_BATCH = 500 * 1024
@@ -58,9 +64,10 @@ async def ingest(door: Door, call: Call) -> Reply:
     context = _context(call.headers, body.get("context") if not kind else None)
     integrations = body.get("integrations") if not kind and isinstance(body.get("integrations"), dict) else None
 
+    take = _taken_unproven if key.kind == "write" else Hub.ingest
+
     def work() -> Ingested:
-        told = door.hub.ingest(items, source, sent_at, context, integrations)
-        return _with_excess(door.hub, told, excess, source)
+        return _with_excess(door.hub, take(door.hub, items, source, sent_at, context, integrations), excess, source)
 
     door.metrics.ingested(await door.writer.do(work, size=len(call.raw)))
     return Reply(DONE)
@@ -148,6 +155,40 @@ def _instant(value: object) -> int | None:
         return None if value is None else instant_of(value)
     except (ValueError, OverflowError):
         return None
+
+
+def _taken_unproven(
+    hub: Hub,
+    items: list[Any],
+    source: str,
+    sent_at: int | None,
+    context: Mapping[str, Any] | None,
+    integrations: Mapping[str, Any] | None,
+) -> Ingested:
+    """Take events in of which anybody may be the sender: nothing in them proves that a customer confirmed."""
+    with hub.group():
+        now = hub.clock.now()
+        events, rejected = Intake(hub.clock.new_id, source).take(
+            items, received_at=now, sent_at=sent_at, context=context, integrations=integrations
+        )
+        told = hub.ingest([_unproven(event) for event in events], source)
+        if rejected:  # they may be taken later, and then prove nothing either
+            hub.dead_letters.add([_unproven_raw(one) for one in rejected], source=source, received_at=now)
+    return Ingested(told.taken, told.duplicates, told.rejected + len(rejected))
+
+
+def _unproven(event: Event) -> Event:
+    if event.event != CONSENT_UPDATED:
+        return event
+    return msgspec.structs.replace(event, properties=unproven(event.properties))
+
+
+def _unproven_raw(one: Rejected) -> Rejected:
+    if not isinstance(one.raw, dict) or not isinstance(one.raw.get("properties"), dict):
+        return one
+    if str(one.raw.get("event")).strip() != CONSENT_UPDATED:
+        return one
+    return one._replace(raw={**one.raw, "properties": unproven(one.raw["properties"])})
 
 
 def _with_excess(hub: Hub, told: Ingested, excess: list[Any], source: str) -> Ingested:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from opportune.api.door import Door
+from opportune.api.pages.address import mark
 from opportune.api.pages.confirm import requested_url
 from opportune.clock import DAY
 from opportune.deliver import links
@@ -35,7 +36,7 @@ def links_of(door: Door, one: Leaving) -> Links:
     send, hub = one.send, door.hub
     expires, base = one.at + GOOD_FOR, door.public_url
     data = {"s": send.subject, "d": send.decision_id, "a": send.action, "c": send.channel}
-    token = door.signer.sign("message", data, expires)
+    token = door.signer.sign("message", {**data, "k": mark(door, one.view, one.channel, one.to)}, expires)
     page = f"{base}/preferences/{token}"
     known = {"why": f"{page}#why", "confirm": requested_url(door, one.view, send.channel)}
     if send.kind == "marketing":

@@ -14,6 +14,7 @@ from opportune.api.log import log, trace
 from opportune.api.streams import what
 from opportune.api.webhooks import Delivery, Subscription, send
 from opportune.clock import to_datetime
+from opportune.errors import BrokenStore
 from opportune.personal import Contents
 from opportune.wire import Answered
 
@@ -90,18 +91,31 @@ class Outbound:
             await asyncio.sleep(REST if self._listening else 1.0)
 
     def _ask(self, subjects: list[str], subscriptions: list[Subscription]) -> list[_Asked]:
-        """Return what each subscriber would be told of each customer, and what of it has to be rendered."""
-        hub, asked = self._door.hub, list[_Asked]()
+        """Return what each subscriber would be told of each customer, and what of it has to be rendered.
+
+        A customer about whom nothing can be decided is left out, so that the others are told of.
+        """
+        asked = list[_Asked]()
         for subject in subjects:
-            view = hub.people.view(subject)
-            if view is None or not view.customer:
-                continue
-            user, anonymous = (view.customer, None) if view.state.user else (None, view.customer)
-            for subscription in subscriptions:
-                places = [name for name in subscription.placements if name in hub.plan.places]
-                if places:
-                    answer = hub.decide(user, placements=places, anonymous=anonymous, peek=True, personal=False)
-                    asked.append(_Asked(subscription, view.subject, answer, hub.contents(answer, user, anonymous)))
+            try:
+                asked += self._asked_of(subject, subscriptions)
+            except BrokenStore:
+                raise
+            except Exception as error:
+                log.warning("webhooks leave out a customer", subject=subject, **trace(error))
+        return asked
+
+    def _asked_of(self, subject: str, subscriptions: list[Subscription]) -> list[_Asked]:
+        hub, asked = self._door.hub, list[_Asked]()
+        view = hub.people.view(subject)
+        if view is None or not view.customer:
+            return []
+        user, anonymous = (view.customer, None) if view.state.user else (None, view.customer)
+        for subscription in subscriptions:
+            places = [name for name in subscription.placements if name in hub.plan.places]
+            if places:
+                answer = hub.decide(user, placements=places, anonymous=anonymous, peek=True, personal=False)
+                asked.append(_Asked(subscription, view.subject, answer, hub.contents(answer, user, anonymous)))
         return asked
 
     def _filled(self, asked: list[_Asked]) -> list[_Asked]:

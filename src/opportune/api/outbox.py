@@ -11,8 +11,10 @@ from typing import cast, get_args
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.problems import Refused
+from opportune.batch.runs import UNDER_WAY, RunTable
 from opportune.clock import to_datetime
 from opportune.deliver.outbox import ANY, Row, State
+from opportune.errors import BadRequest
 from opportune.outgoing import Outgoing
 from opportune.wire import FlowMessages, LetterJob, OutboxState, PauseRequest, WaitingMessage
 
@@ -73,14 +75,23 @@ async def pause(door: Door, call: Call) -> OutboxState:
 
 
 async def resume(door: Door, call: Call) -> OutboxState:
-    """Let a flow, or a whole channel, go on."""
+    """Let a flow, or a whole channel, go on; an outbound run that is paused or being stopped is left as it is."""
     asked: PauseRequest = call.body
     _channel(door, asked)
+    table = RunTable(door.hub.store)
+
+    def steered(flow: str) -> str:
+        state = table.latest(flow)
+        return state.state if state and state.state in UNDER_WAY and state.state != "running" else ""
 
     def work() -> None:
         everything = [flow for flow, channel in door.hub.outbox.pauses() if channel == asked.channel]
+        if how := steered(asked.flow):
+            cure = f"; let it go on by `opportune outbound resume {asked.flow}`" if how == "paused" else ""
+            raise BadRequest(f"outbound run {asked.flow!r} is {how}{cure}", "flow")
         for flow in everything if asked.flow == ANY else [asked.flow]:
-            Outgoing(door.hub).resume(flow, asked.channel)
+            if not steered(flow):
+                Outgoing(door.hub).resume(flow, asked.channel)
 
     await door.writer.do(work)
     return await state(door, call)

@@ -174,7 +174,12 @@ async def trained(door: Door) -> None:
         await asyncio.sleep(0)
     model = await asyncio.to_thread(gathering.train)
     data = await asyncio.to_thread(dump, model)
-    await door.writer.do(lambda: shelf_of(door.hub).learned.take(model, gathering.touches, data), alone=True)
+
+    def take() -> None:
+        with door.hub.group():
+            shelf_of(door.hub).learned.take(model, gathering.touches, data)
+
+    await door.writer.do(take, alone=True)
 
 
 def _gathering(door: Door) -> Gathering:

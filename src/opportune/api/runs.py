@@ -21,7 +21,7 @@ from opportune.clock import MINUTE, to_datetime
 from opportune.deliver.outbox import ANY
 from opportune.errors import BadRequest
 from opportune.outbound import BACKLOG, ENGINES, Runs
-from opportune.rehearsal import rehearse
+from opportune.rehearsal import rehearse, shown, stands_for
 from opportune.wire import DryRun, RunInfo, RunRequest, TriggerInfo
 
 CHUNK = 6
@@ -43,6 +43,7 @@ class RunsAtWork:
     def __init__(self, door: Door) -> None:
         self.runs = Runs(door.hub)
         self.dry: dict[str, DryRun] = {}
+        """What dry runs found last, their customers by pseudonyms (`rehearsal.shown` names them)."""
         self._door, self._heavy = door, False
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -63,6 +64,12 @@ class RunsAtWork:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def forgotten(self) -> None:
+        """Let go of what dry runs found for customers who were forgotten."""
+        for name, dry in self.dry.items():
+            kept = [one for one in dry.sample if stands_for(self._door.hub, one.customer_id)]
+            self.dry[name] = replace(dry, sample=kept)
 
     def rehearse(self, run: Run, engine: str) -> None:
         """Begin a dry run. Raises `BadRequest` where one of this run goes on."""
@@ -97,16 +104,21 @@ class RunsAtWork:
 
     async def _rehearse(self, run: Run, engine: str) -> None:
         steps, name = rehearse(self._door.hub, run, engine, PAGE), run.name
+
+        def step() -> DryRun | None:
+            if (told := next(steps, None)) is not None:
+                self.dry[name] = told
+            return told
+
         try:
             while True:
                 try:
-                    told = await self._door.writer.do(lambda: next(steps, None), alone=engine == "duckdb")
+                    told = await self._door.writer.do(step, alone=engine == "duckdb")
                 except Busy:
                     await asyncio.sleep(REST)  # others come first
                     continue
                 if told is None:
                     return
-                self.dry[name] = told
         except Exception as error:
             self.dry[name] = replace(self.dry[name], done=1.0, problem=f"{type(error).__name__}: {str(error)[:200]}")
             log.warning("a dry run ended early", run=name, **trace(error))
@@ -193,7 +205,7 @@ async def _steered(door: Door, call: Call, how: Callable[[Runs, str], object]) -
 def _info(door: Door, at_work: RunsAtWork, run: Run) -> RunInfo:
     runs, box, now = at_work.runs, door.hub.outbox, door.hub.clock.now()
     channel, slot = door.hub.plan.place(run.placement).channel.name, runs.next_slot(run)
-    dry = at_work.dry.get(run.name)
+    dry = shown(door.hub, at_work.dry[run.name]) if run.name in at_work.dry else None
     info = RunInfo(
         run.name, run.placement, run.audience.text if run.audience else "", run.schedule,
         None if slot is None else to_datetime(slot), dry=dry, busy=dry is not None and dry.done < 1,
@@ -208,7 +220,7 @@ def _info(door: Door, at_work: RunsAtWork, run: Run) -> RunInfo:
     leaving = not held and any(box.due(queue, soon, 1) for queue in box.queues() if queue.flow == run.name)
     leaving = leaving or any(row.send.flow == run.name for row in box.each("sending"))
     left = not state.passed_all or (later is not None and later <= soon)
-    deciding = left and not held and state.state == "running" and runs.room(run) > 0
+    deciding = left and not held and state.state == "running" and runs.ahead(run) > 0
     return replace(
         info, state=state.state, id=state.id, by=state.by, engine=state.engine, told=told,
         started=to_datetime(state.started), ended=to_datetime(state.ended) if state.ended else None,

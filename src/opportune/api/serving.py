@@ -22,6 +22,7 @@ from opportune.api.keys import Key, Keys, Rates
 from opportune.api.log import Others, log, trace
 from opportune.api.metrics import Metrics
 from opportune.api.outbound import Outbound
+from opportune.api.recommend import ShelfAtWork
 from opportune.api.streams import Streams
 from opportune.api.table import ENDPOINTS
 from opportune.api.webhooks import Webhooks
@@ -74,7 +75,7 @@ async def at_work(door: Door, sending: bool = True) -> AsyncIterator[App]:
 
     Unless `sending`, messages wait in the outbox until somebody asks that they be sent.
     """
-    outbound = Outbound(door)
+    outbound, shelf = Outbound(door), ShelfAtWork(door)
 
     def changed(subject: str | None) -> None:
         door.streams.changed(subject)
@@ -86,6 +87,7 @@ async def at_work(door: Door, sending: bool = True) -> AsyncIterator[App]:
     if sending:
         door.sending()
         door.outbound_runs().start()
+        shelf.start()
     ticking = asyncio.ensure_future(_tick(door))
     try:
         yield App(door, ENDPOINTS)
@@ -95,6 +97,7 @@ async def at_work(door: Door, sending: bool = True) -> AsyncIterator[App]:
         ticking.cancel()
         door.streams.stop()
         await outbound.stop()
+        await shelf.stop()
         if door.runs:
             await door.runs.stop()
         if door.dispatch:

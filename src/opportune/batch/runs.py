@@ -4,8 +4,9 @@
 |----------|----------------------------------------------------------------------|-----------------------------------|
 | running  | it decides, or waits for the time of those who are left              | paused, stopping, done            |
 | paused   | nothing is decided, and nothing of it is sent                        | by a person: running, or stopping |
-| stopping | what it made and did not leave yet is taken back                     | stopped                           |
-| done     | everybody was looked at, and what could be said was decided          |                                   |
+| stopping | what it made and did not leave yet is taken back                     | stopped, once nothing is leaving  |
+| done     | everybody was looked at, and what could be said was decided          | while messages of it wait, by a   |
+|          |                                                                      | person: paused, or stopping       |
 | stopped  | by a person, or because it is no longer in the catalog               |                                   |
 """
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import traceback
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -49,6 +51,10 @@ class Verdict:
     allowed: Allowed = (None, None)
     topics: Mapping[str, Allowed] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
+
+
+UNJUDGED = Verdict(("what they chose cannot be read",) * 2)
+"""The verdict of a customer about whom there is none."""
 
 
 @dataclass(slots=True)
@@ -125,7 +131,7 @@ class Judge:
             word = sheet.word(i) if self._plain and not every and i not in sheet.contacts else None
             found = self._one_word.get(word) if word else None
             if found is None:
-                found = self._of(sheet, i)
+                found = self._of_one(sheet, i)
                 if word:
                     self._one_word[word] = found
             number = numbers.setdefault(id(found), len(each))
@@ -133,6 +139,15 @@ class Judge:
                 each.append(found)
             of[i] = number
         return each, np.array(of, np.int64)
+
+    def _of_one(self, sheet: Sheet, i: int) -> Verdict:
+        """Return the verdict of one customer; of whom there is none, nothing may be said to, and the others go on."""
+        try:
+            return self._of(sheet, i)
+        except Exception as error:
+            places = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-5:]]
+            _log.warning("%s cannot be judged: %s in %s", sheet.subjects[i], type(error).__name__, ", ".join(places))
+            return UNJUDGED
 
     def _of(self, sheet: Sheet, i: int) -> Verdict:
         state = sheet.state(i)
@@ -282,3 +297,4 @@ def _numbered(keys: list[Any], make: Any) -> tuple[list[Any], Ints]:
 
 
 _NOBODY = Terms()
+_log = logging.getLogger(__name__)

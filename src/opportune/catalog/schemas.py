@@ -203,7 +203,7 @@ def _dialect() -> Any:
             yield from additional(validator, allowed, rest, {"properties": schema.get("properties", {})})
 
     own = {"pattern": by_pattern, "patternProperties": by_names, "additionalProperties": by_the_rest}
-    return extend(Draft202012Validator, own)
+    return extend(Draft202012Validator, own)  # type: ignore[no-untyped-call]
 
 
 def _finds(pattern: str, text: str) -> bool:

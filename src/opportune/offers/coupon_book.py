@@ -184,7 +184,7 @@ class CouponBook:
         self._lot(row, -held, -row.reserved)
         self._codes.put(key, replace(row, used=row.used + 1, reserved=0, ever=True))
         self._orders.put(place, order)
-        if subject:
+        if subject and (row.owner or rules.per_customer is not None):
             self._own(subject, row.coupon, place[_ORDER:] if row.shared else key, FOREVER)
         return _done(row, order, place)
 

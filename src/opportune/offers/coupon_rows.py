@@ -12,8 +12,8 @@ from opportune.offers.coupons import Item
 class CodeRow(msgspec.Struct, frozen=True, array_like=True):
     """A code: its coupon, the name of its terms, when it was made and ends, what is reserved for it, for whom it is.
 
-    `used` are the redemptions that stand, `ever` says that there were some, `ended` that it was withdrawn. `text` is the code: sealed for its owner,
-    plain where everybody has the same, empty where it was printed.
+    `used` are the redemptions that stand, `ever` says that there were some, `ended` that it was withdrawn. `text` is
+    the code: sealed for its owner, plain where everybody has the same, empty where it was printed.
     """
 
     coupon: str

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -240,6 +241,18 @@ def budgeted(coupon: Coupon, totals: Totals, more: int) -> Refusal | None:
         return None
     left = max(0.0, coupon.budget - (totals.reserved + totals.spent) / 1_000_000)
     return Refusal("budget", f"the budget of coupon {coupon.name!r} has {left:.2f} left, of {coupon.budget:.2f}")
+
+
+@lru_cache(200)
+def smallest(currency: str) -> int:
+    """Return the least amount of a currency in millionths.
+
+    >>> smallest("EUR"), smallest("JPY")
+    (10000, 1000000)
+    """
+    from babel.numbers import get_currency_precision
+
+    return int(10 ** (6 - min(6, get_currency_precision(currency))))
 
 
 def finite(number: float | None) -> bool:

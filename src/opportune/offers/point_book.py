@@ -128,7 +128,7 @@ class PointBook:
     # --- earning
 
     def catch_up(self, events: Rows, now: int, most: int = 1_000) -> tuple[list[str], bool]:
-        """Let the events after the mark earn, up to `most`; return identities that this changes, and whether more wait."""
+        """Let up to `most` events after the mark earn; return identities that this changes, and whether more wait."""
         mark = seen = int(self._marks.get("events") or b"0")
         changed: dict[str, None] = {}
         if events.last() == mark:

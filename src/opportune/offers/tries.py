@@ -26,7 +26,10 @@ _OLD = 100
 
 
 class Tries:
-    """The wrong codes of a store; made for one call. `who` says by kind whom they came of; an id may be personal, so it is hashed."""
+    """The wrong codes of a store; made for one call.
+
+    `who` says by kind whom they came of; an id may be personal, so it is hashed.
+    """
 
     def __init__(self, store: Store) -> None:
         self._rows, self._secret = Desk(store.table("coupon_tries"), int), secret_of(store)

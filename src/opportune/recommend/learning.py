@@ -29,7 +29,7 @@ from opportune.store.base import Store
 if TYPE_CHECKING:
     from opportune.catalog.shelf_types import ShelfRules
 
-PAGE = 200
+PAGE = 100
 """Rows that are gathered in one step, which others wait for."""
 
 AGAIN = 6 * HOUR

@@ -130,7 +130,7 @@ def diverse(
 ) -> npt.NDArray[np.int64]:
     """Return the places of up to n items in the order in which they are shown; `share` is d of the module's text.
 
-    >>> diverse(np.array([3.0, 2.9, 2.0]), np.array([1, 1, 2], np.int32), np.zeros(3, np.float32), 2, 0.3).tolist()
+    >>> diverse(np.array([3.0, 2.9, 2.0]), np.array([1, 1, 2], np.int32), np.zeros(3, np.float32), 2, 0.5).tolist()
     [0, 2]
     """
     low, high = float(total.min()), float(total.max())

@@ -167,11 +167,13 @@ class SqliteTable:
         pages = _Pages()
         end = _beyond(check_text(prefix))
         below = "" if end is None else "AND key < ? "
-        query = f"SELECT key, value FROM {self._table} WHERE key >= ? AND key > ? {below}ORDER BY key LIMIT ?"
-        check_text(after)
-        while page := self._store.rows(query, (prefix, after, *(() if end is None else (end,)), pages.rows)):
+        start = f"SELECT key, value FROM {self._table} WHERE key"
+        rest = f" ? {below}ORDER BY key LIMIT ?"
+        # one bound alone: of two SQLite takes the first, and then reads its way to the other
+        at, above = (check_text(after), ">") if after and after >= prefix else (prefix, ">=")
+        while page := self._store.rows(f"{start} {above}{rest}", (at, *(() if end is None else (end,)), pages.rows)):
             yield from page
-            after = page[-1][0]
+            at, above = page[-1][0], ">"
             pages.after(page)
 
     def count(self) -> int:

@@ -6,18 +6,18 @@ from opportune.api.clicks import MESSAGE, opened, send_of
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Reply
 from opportune.api.heard import customer, naming
-from opportune.api.pages.changes import LONGEST, value_of
 from opportune.api.pages.form import LARGEST, fields
 from opportune.api.pages.frame import button, form, page, words_for
 from opportune.api.pages.language import Words
 from opportune.api.pages.markup import Html, tag
+from opportune.api.pages.values import value_of
 from opportune.catalog.asked_sections import question_of
 from opportune.catalog.questions import shown, text_in, title_of
 from opportune.catalog.types import Action, Ask
 from opportune.deliver.feedback.heard import SendKey, digest
 from opportune.errors import BadInput
 from opportune.hub import Hub
-from opportune.profiles.facts import GIVEN
+from opportune.profiles.facts import GIVEN, LONGEST
 from opportune.rules import Kind, Value
 
 SOURCE = "answer-page"
@@ -61,7 +61,7 @@ def _taken(hub: Hub, call: Call, action: Action, send: SendKey, subject: str, gi
         hub.respond(send.decision_id, action.name, given)
         return True
     ask = question_of(hub.plan.catalog, action.name)
-    value = None if ask is None else _value(hub, ask, given)
+    value = None if ask is None else _value(hub, ask, given, _words(hub, call, subject).language)
     if ask is None or value is None:
         return False
     said = {"fact": ask.fact, "value": value, "decisionId": send.decision_id}
@@ -110,12 +110,12 @@ def _buttons(answers: list[tuple[str, str]], given: str) -> list[Html]:
     ]
 
 
-def _value(hub: Hub, ask: Ask, given: str) -> Value:
+def _value(hub: Hub, ask: Ask, given: str, language: str) -> Value:
     """Return the value that an answer stands for; None for one that is none."""
     if ask.options:
         return next((o.value for o in ask.options if shown(o.value) == given), None)
     try:
-        return value_of(_kind(hub, ask), given)
+        return value_of(_kind(hub, ask), given, language)
     except (ValueError, BadInput):
         return None
 

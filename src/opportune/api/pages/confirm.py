@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Any
 
 from opportune.api.clicks import opened
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Reply
 from opportune.api.heard import customer, naming
+from opportune.api.pages.address import mark_now
 from opportune.api.pages.form import LARGEST, fields
 from opportune.api.pages.frame import button, form, page, sender_name, words_for
 from opportune.api.pages.language import Words
@@ -16,6 +18,7 @@ from opportune.api.problems import Refused
 from opportune.api.who import browser_customer, text_id
 from opportune.clock import DAY
 from opportune.hub import Hub
+from opportune.profiles.consent import REFUSED
 from opportune.profiles.people import View
 from opportune.wire import ConsentAsked, ConsentRequest
 
@@ -27,27 +30,36 @@ GOOD_FOR = 30 * DAY
 
 SOURCE = "double-opt-in"
 
+LONGEST_WORDING = 200
+"""Characters of the name of a wording: it is in the link."""
+
 
 def confirm_url(
-    door: Door, subject: str, channel: str, purpose: str = "marketing", topic: str = "", wording: str = "",
-    language: str = "",
+    door: Door, view: View, channel: str, asked_at: int, purpose: str = "marketing", topic: str = "",
+    wording: str = "", language: str = "",
 ) -> str:  # fmt: skip
-    """Return the address of the page that confirms a consent; send it to the customer's address and nowhere else."""
-    about = {"channel": channel, "purpose": purpose, "topic": topic}
-    data = {"s": subject, **about, "wording": wording, "language": language}
+    """Return the address of the page that confirms a consent asked for at an instant; send it to the customer's address
+    in that channel and nowhere else. It works as long as that address is theirs and nothing was refused since.
+    """
+    about = {"channel": channel, "purpose": purpose, "topic": topic, "t": asked_at}
+    proof = mark_now(door, view, door.hub.plan.channels[channel])
+    data = {"s": view.subject, **about, "wording": wording, "language": language, "k": proof}
     token = door.signer.sign(CONFIRM, data, door.hub.clock.now() + GOOD_FOR)
     return f"{door.public_url}/confirm/{token}"
 
 
 def requested_url(door: Door, view: View, channel: str) -> str:
-    """Return the address that confirms what the customer asked for last in a channel; "" if they asked for nothing."""
+    """Return the address that confirms what the customer asked for last in a channel; "" if they asked for nothing.
+
+    Who asked for every channel confirms the one that the link comes by: it proves the address of no other.
+    """
     choices = view.state.choices
     asked = {key: said for key, said in (choices.requests if choices else {}).items() if key[1] in (channel, "all")}
     if not asked:
         return ""
     key, said = max(asked.items(), key=lambda pair: (pair[1].at, pair[1].seq))
     topic = key[2] if len(key) == 3 else ""
-    return confirm_url(door, view.subject, key[1], key[0], topic, said.wording, said.language)
+    return confirm_url(door, view, channel, said.at, key[0], topic, said.wording, said.language)
 
 
 async def ask(door: Door, call: Call) -> Reply:
@@ -68,24 +80,28 @@ async def ask(door: Door, call: Call) -> Reply:
 
 
 async def confirm(door: Door, call: Call) -> Reply:
-    """Record the grant, once."""
+    """Record the grant, once; nothing where the address is another one by now, or the customer refused since."""
     data, hub = opened(door, CONFIRM, call.parameters["token"]), door.hub
     if fields(call.raw, call.headers.get("content-type", "")).get("do") != "confirm":
         raise Refused(400, "bad-form", "the form confirms nothing")
 
-    def work() -> Words:
+    def work() -> tuple[Words, bool]:
         words, view = _words(hub, call, data), customer(hub, str(data["s"]))
         topic = str(data.get("topic", ""))
         key = (str(data["purpose"]), str(data["channel"]), *((topic,) if topic else ()))
+        if not _good(door, view, key, data):
+            return words, False
         said = view.consents().get(key)
         if said is None or said.status != "granted" or not said.proven:
             _record(hub, view, key, "granted", SOURCE, {
                 "method": "double_opt_in", "wording": str(data.get("wording", "")),
                 "language": str(data.get("language") or words.language),
             })  # fmt: skip
-        return words
+        return words, True
 
-    words = await door.writer.do(work)
+    words, good = await door.writer.do(work)
+    if not good:
+        return page(hub, words, words("old_title"), tag("p", words("confirm_void")), status=410, switch=False)
     return page(hub, words, words("confirm_done_title"), tag("p", words("confirm_done"), role="status"), switch=False)
 
 
@@ -108,8 +124,11 @@ async def request(door: Door, call: Call) -> ConsentAsked:
     if asked.topic and asked.topic not in topics:
         raise Refused(400, "bad-request", f"there is no such topic; there are {', '.join(topics) or 'none'}", "topic")
     wording = asked.wording or hub.plan.catalog.consent.wording
+    if len(wording) > LONGEST_WORDING:
+        raise Refused(400, "bad-request", f"wording is the name of a version, {LONGEST_WORDING} characters at most",
+                      "wording")  # fmt: skip
 
-    def work() -> View:
+    def work() -> str:
         if who:
             who.check(hub)
         by = (who.user, who.anonymous) if who else (user, anonymous)
@@ -118,14 +137,24 @@ async def request(door: Door, call: Call) -> ConsentAsked:
             raise Refused(400, "bad-request", "name the customer: userId or anonymousId", "userId")
         key = (asked.purpose, asked.channel, *((asked.topic,) if asked.topic else ()))
         _record(hub, view, key, "requested", "api", {"wording": wording, "language": asked.language})
-        return view
+        at = hub.clock.now()
+        return confirm_url(door, view, asked.channel, at, asked.purpose, asked.topic, wording, asked.language[:64])
 
-    view = await door.writer.do(work)
-    if browser:
-        return ConsentAsked(None)
-    return ConsentAsked(
-        confirm_url(door, view.subject, asked.channel, asked.purpose, asked.topic, wording, asked.language)
-    )
+    url = await door.writer.do(work)
+    return ConsentAsked(None if browser else url)
+
+
+def _good(door: Door, view: View, key: tuple[str, ...], data: dict[str, Any]) -> bool:
+    """Return whether a link still confirms: the address is the one that it was made for, and no refusal came since."""
+    channel = door.hub.plan.channels.get(key[1])
+    if channel is None or not hmac.compare_digest(str(data.get("k", "")), mark_now(door, view, channel)):
+        return False
+    purposes = {key[0], "all", *(("marketing",) if key[0] == "ads" else ())}
+    said = view.consents().items()
+    about = [word for (purpose, where, *topic), word in said
+             if purpose in purposes and where in (key[1], "all") and tuple(topic) in ((), key[2:])]  # fmt: skip
+    refused = [word.at if word.status in REFUSED else word.refused for word in about]
+    return all(at is None or at < int(data.get("t", 0)) for at in refused)
 
 
 def _record(hub: Hub, view: View, key: tuple[str, ...], status: str, source: str, saw: dict[str, str]) -> None:

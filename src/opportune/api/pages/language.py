@@ -8,11 +8,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-from opportune.clock import to_datetime
+from opportune.clock import parse_instant, to_datetime
 from opportune.deliver.render.languages import RIGHT_TO_LEFT, base
 
 DEFAULT = "en"
@@ -49,7 +50,7 @@ class Words:
         """Return the date of an instant in a zone, written out; in a table as `medium`."""
         from babel.dates import format_date
 
-        return format_date(to_datetime(at).astimezone(ZoneInfo(zone)).date(), form, locale=self.language)
+        return format_date(local_date(at, zone), form, locale=self.language)
 
     def titled(self, titles: Mapping[str, str], name: str) -> str:
         """Return a title of the catalog in this language, else in any, else the name made readable."""
@@ -57,6 +58,18 @@ class Words:
             if language in titles:
                 return titles[language]
         return readable(name)
+
+
+def local_date(at: int, zone: str) -> date:
+    """Return the date of an instant in a zone; that of one which no calendar has is the first or last that there is.
+
+    >>> local_date(0, "America/New_York"), local_date(1 << 62, "Asia/Tokyo").year
+    (datetime.date(1969, 12, 31), 9999)
+    """
+    return to_datetime(min(max(at, _FIRST), _LAST)).astimezone(ZoneInfo(zone)).date()
+
+
+_FIRST, _LAST = parse_instant("0001-01-02"), parse_instant("9999-12-30")
 
 
 def readable(name: str) -> str:

@@ -1,36 +1,41 @@
 """The customer's own page: what they get, how and how often, why they got it, and what is known of them.
 
-The token of the link is the authority: whoever holds it got the message. There are no cookies, so no other site can
-make a browser act here. Each change is an event of the customer, written before the answer; the answer leads back to
-the page (303), so that reloading it changes nothing again.
+The token of the link is the authority: whoever holds it got the message, or somebody passed it on; so who wants all
+data or their end also names the address that it went to (`own_data`). There are no cookies, so no other site can make a
+browser act here. Each change is an event of the customer, written before the answer; the answer leads back to the page
+(303), so that reloading it changes nothing again.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
-from opportune.api import customers
 from opportune.api.clicks import MESSAGE, opened, send_of
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Reply
-from opportune.api.heard import customer, naming
+from opportune.api.heard import customer, naming, speaking
 from opportune.api.pages import changes, sections
+from opportune.api.pages.address import mark_now, same
 from opportune.api.pages.form import LARGEST, fields
 from opportune.api.pages.frame import headers, page, sender_name, words_for
-from opportune.api.pages.language import Words
+from opportune.api.pages.language import Words, languages
 from opportune.api.pages.markup import tag
+from opportune.api.pages.own_data import STEPS, own_data
 from opportune.api.pages.reasons import reason, recent
 from opportune.api.pages.standing import Standing, standing
 from opportune.api.problems import Refused
 from opportune.api.writer import Busy
 from opportune.hub import Hub
 from opportune.profiles.consent import sells
+from opportune.profiles.people import View
 
 RATE = 10.0
 """Times a second that the page of one customer may be asked for."""
 
-NOTICES = {"saved": "saved", "same": "nothing_changed", "noted": "situation_noted"}
+NOTICES = {
+    "saved": "saved", "same": "nothing_changed", "noted": "situation_noted", "unread": "unread", "moved": "moved",
+}  # fmt: skip
 """What the page says after a change; the word is in the address that the change leads to."""
 
 
@@ -66,67 +71,65 @@ async def change(door: Door, call: Call) -> Reply:
     data, hub = _opened(door, call), door.hub
     told = fields(call.raw, call.headers.get("content-type", ""))
     subject, what = str(data.get("s", "")), told.get("do", "")
-    if what == "download":
-        return await _download(door, call, subject)
-    if what in ("forget", "forget-now"):
-        return await _forget(door, call, subject, now=what == "forget-now" and told.get("sure") == "yes",
-                             unsure=what == "forget-now")  # fmt: skip
+    if what in STEPS:
+        return await own_data(door, call, data, told)
 
     def work() -> str:
         view = customer(hub, subject)
         was = standing(hub, view)
         words = words_for(hub, call, was.language)
-        made = _made(what, was, told, hub, words, send_of(data).channel)
+        proven, moved = _came_by(door, view, data)
+        if what == "facts":
+            made, unread = changes.corrected(was, told, words.language)
+        else:
+            made, unread = _made(what, was, told, hub, words, proven, moved), False
         _write(hub, subject, made, call)
+        if unread or (moved and changes.asks(made)):
+            return "unread" if unread else "moved"
         return "same" if not made else "noted" if what == "situation" else "saved"
 
     done = await door.writer.do(work)
-    language = call.query.get("language")
-    kept = f"&language={language}" if language and language.isalnum() and "language" not in told else ""
+    language = call.query.get("language", "")
+    kept = f"&language={language}" if language in languages() and "language" not in told else ""
     return Reply(b"", 303, "text/plain", {**headers(), "Location": f"?done={done}{kept}"})
 
 
 def _made(
-    what: str, was: Standing, told: Any, hub: Hub, words: Words, proven: str
+    what: str, was: Standing, told: Mapping[str, str], hub: Hub, words: Words, proven: str, moved: str
 ) -> list[changes.Call]:
     match what:
         case "choices":
-            return changes.chosen(was, told, hub.plan.catalog, words.language, proven)
+            return changes.chosen(was, told, hub.plan.catalog, words.language, proven, moved)
         case "pause":
             return changes.paused(told)
         case "resume":
             return changes.resumed(was)
-        case "facts":
-            return changes.corrected(was, told)
         case "situation":
             return changes.denied(was, told)
     raise Refused(400, "bad-form", "the form says nothing of what to change")
 
 
 def _write(hub: Hub, subject: str, made: list[changes.Call], call: Call) -> None:
-    """Write the calls of a customer, as of now and in this order."""
+    """Write the calls of a customer, as of now and in this order. What a visitor refused stays theirs, too, should it
+    turn out that they are somebody else.
+    """
     if made:
-        who, gpc = naming(customer(hub, subject)), {"gpc": True} if _opts_out(call) else None
-        items = [{**one, **who, "messageId": hub.clock.new_id()} for one in made]
-        hub.ingest(items, source=changes.SOURCE, context=gpc)
+        view = customer(hub, subject)
+        who, own, gpc = naming(view), speaking(hub, view, subject), {"gpc": True} if _opts_out(call) else None
+        items = [{**one, **who} for one in made]
+        items += [{**one, **own} for one in changes.refusals(made) if own != who]
+        hub.ingest([{**item, "messageId": hub.clock.new_id()} for item in items], source=changes.SOURCE, context=gpc)
 
 
-async def _download(door: Door, call: Call, subject: str) -> Reply:
-    if await door.writer.do(lambda: door.hub.people.view(subject)) is None:
-        raise Refused(410, "forgotten", "the customer was forgotten")
-    told = await customers.export(door, replace(call, parameters={"id": subject}))
-    return Reply(told.body, media=told.media, headers={**headers(), **told.headers})
-
-
-async def _forget(door: Door, call: Call, subject: str, now: bool, unsure: bool) -> Reply:
-    """Say what deleting means; or, once the customer is sure, do it."""
-    hub = door.hub
-    words = await door.writer.do(lambda: words_for(hub, call, standing(hub, customer(hub, subject)).language))
-    if not now:
-        inner = sections.forgetting(words, unsure)
-        return page(hub, words, words("forget_title"), inner, status=400 if unsure else 200, switch=False)
-    await customers.forget(door, replace(call, parameters={"id": subject}))
-    return page(hub, words, words("forgotten_title"), tag("p", words("forgotten"), role="status"), switch=False)
+def _came_by(door: Door, view: View, data: dict[str, Any]) -> tuple[str, str]:
+    """Return the channel that the link came by, as (it, "") if the address is still the customer's and as ("", it) if
+    they have another one now; ("", "") where the link does not say.
+    """
+    send, proof = send_of(data), str(data.get("k", ""))
+    channel = door.hub.plan.channels.get(send.channel)
+    if channel is None or not proof:
+        return "", ""
+    return (send.channel, "") if same(proof, mark_now(door, view, channel)) else ("", send.channel)
 
 
 def _opened(door: Door, call: Call) -> dict[str, Any]:

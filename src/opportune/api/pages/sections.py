@@ -10,8 +10,10 @@ from opportune.api.pages.language import Words, languages, readable
 from opportune.api.pages.markup import Html, Inner, tag
 from opportune.api.pages.reasons import Reason, shown, told
 from opportune.api.pages.standing import OFTEN, Standing, Way
+from opportune.api.pages.values import written
 from opportune.catalog.types import Catalog, Trait
 from opportune.deliver.render.languages import base
+from opportune.profiles.facts import LONGEST
 from opportune.rules import Kind, Value
 
 _OFTEN = {"": "often_any", "1/1": "often_day", "1/7": "often_week", "1/30": "often_month"}
@@ -39,14 +41,17 @@ def choices(was: Standing, catalog: Catalog, words: Words) -> Html:
 
 
 def pause(was: Standing, words: Words) -> Html:
-    """Return the form that takes a break, or ends it."""
+    """Return the form that takes a break, and one that ends those that there are."""
+    end = form(_do("resume"), button(words("resume_button"), "quiet"))
     if was.pause is not None:
-        text = words("paused_until", date=words.day(was.pause, was.zone)) if was.pause else words("paused")
-        end = form(_do("resume"), button(words("resume_button"), "quiet"))
-        return section("pause", words("pause"), tag("p", text), end)
+        return section("pause", words("pause"), tag("p", _break(was.pause, was, words)), end)
+    parts: Inner = None
+    if was.breaks:
+        some = [words.channel(way.name) for way in was.ways if way.pause is not None]
+        parts = [tag("p", words("paused")), tag("ul", [tag("li", name) for name in some]) if some else None, end]
     spans = select("for", [(span, words(key)) for span, key in PAUSES.items()], "30d", id="for")
     inner = form(_do("pause"), _field("for", words("pause_for"), spans), button(words("pause_button"), "quiet"))
-    return section("pause", words("pause"), tag("p", words("pause_hint"), class_="hint"), inner)
+    return section("pause", words("pause"), parts, tag("p", words("pause_hint"), class_="hint"), inner)
 
 
 def why(one: Reason | None, was: Standing, words: Words) -> Html:
@@ -87,7 +92,8 @@ def facts(was: Standing, words: Words) -> Html | None:
     if not was.facts:
         return None
     rows = [
-        _field(f"fact-{trait.name}", readable(trait.name), _input(trait, value, words)) for trait, value in was.facts
+        _field(f"fact-{trait.name}", readable(trait.name), _input(trait, value, was, words))
+        for trait, value in was.facts
     ]
     hint = tag("p", words("facts_hint"), class_="hint")
     return section("facts", words("facts"), hint, form(_do("facts"), rows, button(words("facts_save"), "quiet")))
@@ -114,15 +120,29 @@ def data(words: Words) -> Html:
     return section("data", words("data"), out, end)
 
 
-def forgetting(words: Words, unsure: bool) -> Inner:
-    """Return the step that says what deleting means, before it is done."""
-    wrong = tag("p", words("forget_unsure"), class_="wrong", role="alert", id="unsure") if unsure else None
-    box = tag("input", type="checkbox", name="sure", value="yes", required=True,
-              aria_describedby="unsure" if unsure else None)  # fmt: skip
+def downloading(words: Words) -> Inner:
+    """Return the step before everything is given out: who asks for it names the address that the message went to."""
+    acts = tag("div", button(words("download")), _back(words), class_="actions")
+    return [tag("p", words("download_hint")), form(_do("download-now"), _named(words), acts)]
+
+
+def forgetting(words: Words) -> Inner:
+    """Return the step that says what deleting means, before it is done; it asks for the address, too."""
+    box = tag("input", type="checkbox", name="sure", value="yes", required=True)
     sure = tag("label", box, tag("span", words("forget_sure")), class_="tick")
-    back = tag("a", words("back"), href="?", class_="button quiet")
-    acts = tag("div", button(words("forget_button"), "grave"), back, class_="actions")
-    return [tag("p", words("forget_text")), wrong, form(_do("forget-now"), sure, acts)]
+    acts = tag("div", button(words("forget_button"), "grave"), _back(words), class_="actions")
+    return [tag("p", words("forget_text")), form(_do("forget-now"), _named(words), sure, acts)]
+
+
+def _named(words: Words) -> Inner:
+    hint = tag("p", words("prove_hint"), class_="hint", id="prove")
+    field = tag("input", type="text", name="address", id="address", required=True, maxlength="320",
+                autocomplete="off", dir="ltr", aria_describedby="prove")  # fmt: skip
+    return [hint, _field("address", words("prove"), field)]
+
+
+def _back(words: Words) -> Html:
+    return tag("a", words("back"), href="?", class_="button quiet")
 
 
 def _way(way: Way, was: Standing, words: Words) -> Html:
@@ -139,7 +159,13 @@ def _way(way: Way, was: Standing, words: Words) -> Html:
     return tag("div", tick, tag("div", often, class_="often"), class_="row")
 
 
+def _break(until: int, was: Standing, words: Words) -> str:
+    return words("paused_until", date=words.day(until, was.zone)) if until else words("paused")
+
+
 def _state(way: Way, was: Standing, words: Words) -> str:
+    if way.allowed and way.pause is not None and was.pause is None:
+        return _break(way.pause, was, words)
     day = words.day(way.at, was.zone) if way.at is not None else ""
     if way.allowed:
         return words("allowed", date=day) if way.status == "granted" else words("not_refused")
@@ -162,14 +188,16 @@ def _field(name: str, label: str, control: Html) -> Html:
     return tag("div", tag("label", tag("bdi", label), for_=name), control, class_="field")
 
 
-def _input(trait: Trait, value: Value, words: Words) -> Html:
-    name = f"fact-{trait.name}"
+def _input(trait: Trait, value: Value, was: Standing, words: Words) -> Html:
+    name, text = f"fact-{trait.name}", written(trait.kind, value, words.language, was.zone)
     if trait.kind is Kind.BOOL:
         options = [("", words("unknown")), ("yes", words("yes")), ("no", words("no"))]
-        return select(name, options, "" if value is None else "yes" if value else "no", id=name)
-    text = "" if value is None else str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    kind = {"inputmode": "decimal"} if trait.kind is Kind.NUMBER else {}
-    return tag("input", type="text", name=name, id=name, value=text, maxlength="200", autocomplete="off", **kind)
+        return select(name, options, text, id=name)
+    if len(text) > 80 or "\n" in text:
+        return tag("textarea", text, name=name, id=name, rows="4", maxlength=str(LONGEST), autocomplete="off")
+    kinds = {Kind.NUMBER: {"type": "text", "inputmode": "decimal"}, Kind.TIME: {"type": "date"}}
+    kind = kinds.get(trait.kind, {"type": "text", "maxlength": str(LONGEST)})
+    return tag("input", name=name, id=name, value=text, autocomplete="off", **kind)
 
 
 def _do(what: str) -> Html:

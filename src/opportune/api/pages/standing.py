@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from opportune.catalog.types import Catalog, Channel, Trait
 from opportune.clock import DAY
 from opportune.hub import Hub
+from opportune.profiles.addresses import trait as read_trait
 from opportune.profiles.choices import PREFERRED_CHANNEL, preference, wishes
-from opportune.profiles.consent import Wishes, refusal, sells, status_of, why_not
+from opportune.profiles.consent import REFUSED, Key, Wishes, refusal, sells, status_of, why_not
 from opportune.profiles.people import View
 from opportune.profiles.state import Often
-from opportune.rules import Value
+from opportune.rules import Kind, Value
 
 OFTEN: Mapping[str, tuple[int, int] | None] = {"": None, "1/1": (1, 1), "1/7": (1, 7), "1/30": (1, 30)}
 """The frequencies that a page offers: contacts within days."""
@@ -22,13 +23,17 @@ OWN_PLACE = ("language", PREFERRED_CHANNEL)
 
 MOST_FACTS = 20
 
+NOWHERE = Channel("", push=False)
+"""Stands for all channels: only what is about every one of them is about it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
     """A channel as a customer sees it.
 
     `status` is the last word about it and `at` when it was said, "" and None where nothing was. `often` is a key of
-    `OFTEN`, or another `number/days`.
+    `OFTEN`, or another `number/days`. `pause` is None, or when a break in it ends (0: never by itself). `shut`: even
+    messages about the contract are refused here.
     """
 
     name: str
@@ -38,6 +43,8 @@ class Way:
     status: str
     at: int | None
     often: str
+    pause: int | None
+    shut: bool
 
     @property
     def purpose(self) -> str:
@@ -50,7 +57,8 @@ class Standing:
     """Everything that a customer can change on their page, as it is now; `now` and instants in the zone `zone`.
 
     `topics` are (name, titles, wanted). `pause` is None, or when the break ends (0: never by itself). `situations` are
-    (name, since). `often_all`: a frequency was chosen for all channels at once.
+    (name, since). `often_all`: a frequency was chosen for all channels at once. `breaks` are the keys of consent of all
+    breaks that are open. Of a fact that is a time, the value is the text that says it.
     """
 
     now: int
@@ -65,6 +73,7 @@ class Standing:
     situations: tuple[tuple[str, int | None], ...]
     gpc: bool
     often_all: bool
+    breaks: tuple[Key, ...]
 
 
 def standing(hub: Hub, view: View) -> Standing:
@@ -75,19 +84,20 @@ def standing(hub: Hub, view: View) -> Standing:
     values, mine = view.values(now), hub.ledger.relationship(view.subject)
     frequency = state.choices.frequency if state.choices else {}
     shown = shown_channels(catalog)
-    ways = tuple(_way(c, consented, frequency, catalog, now) for c in shown)
+    pauses = Wishes(pauses=said.pauses)
+    ways = tuple(_way(c, consented, pauses, frequency, catalog, now) for c in shown)
     open_ = [c for c, way in zip(shown, ways) if way.allowed and not way.ads]
     topics = tuple((t.name, t.title, _wanted(consented, open_, t.name, catalog, now)) for t in catalog.topics)
-    paused = refusal(Wishes(pauses=said.pauses), Channel("", push=False), "marketing", now)
+    paused = refusal(pauses, NOWHERE, "marketing", now)
     prefers = preference(state)
-    facts = [(t, values.get(t.name)) for t in catalog.traits if t.correctable and t.name not in OWN_PLACE]
+    facts = [(t, _known(view, t, values)) for t in catalog.traits if t.correctable and t.name not in OWN_PLACE]
     began = {turn.situation: turn.at for turn in mine.turns if turn.entered}
     gpc = said.consents.get(("ads", "all"))
     return Standing(
         now, hub.snapshots.zone(view, now), _name(view), state.traits.get("language", (None,))[0], ways, topics,
         prefers.channel if prefers else "", None if paused is None else paused.until or 0, tuple(facts[:MOST_FACTS]),
         tuple((name, began.get(name)) for name in mine.situations), bool(gpc and gpc.source == "gpc"),
-        "all" in frequency,
+        "all" in frequency, tuple(key for key in said.pauses if _open(pauses, key, now)),
     )  # fmt: skip
 
 
@@ -98,7 +108,9 @@ def shown_channels(catalog: Catalog) -> list[Channel]:
     return sorted(shown, key=lambda c: (sells(c), not c.push, c.name != "email", c.name))
 
 
-def _way(channel: Channel, said: Wishes, frequency: Mapping[str, list[Often]], catalog: Catalog, now: int) -> Way:
+def _way(
+    channel: Channel, said: Wishes, pauses: Wishes, frequency: Mapping[str, list[Often]], catalog: Catalog, now: int
+) -> Way:
     ads = sells(channel)
     allowed = why_not(said, channel, "marketing", now, "", catalog.consent) is None
     keys = [(p, c) for p in ("marketing", "all", *(("ads",) if ads else ())) for c in (channel.name, "all")]
@@ -110,7 +122,26 @@ def _way(channel: Channel, said: Wishes, frequency: Mapping[str, list[Often]], c
     chosen = frequency.get(channel.name) or frequency.get("all") or []
     often = max(chosen, default=None)
     how = f"{often.at_most}/{max(1, often.span // DAY)}" if often and often.at_most is not None else ""
-    return Way(channel.name, channel.push, ads, allowed, last[2] if last else "", last[1].at if last else None, how)
+    paused = refusal(pauses, channel, "marketing", now)
+    return Way(
+        channel.name, channel.push, ads, allowed, last[2] if last else "", last[1].at if last else None, how,
+        None if paused is None else paused.until or 0,
+        why_not(said, channel, "service", now, "", catalog.consent) is not None,
+    )  # fmt: skip
+
+
+def _open(pauses: Wishes, key: Key, now: int) -> bool:
+    """Return whether a break goes on."""
+    word = pauses.pauses[key]
+    if word.status not in REFUSED or (word.until is not None and word.until <= now):
+        return False
+    channel = NOWHERE if key[1] == "all" else Channel(key[1], push=False)
+    return refusal(pauses, channel, "marketing", now, key[2] if len(key) == 3 else "") is not None
+
+
+def _known(view: View, trait: Trait, values: Mapping[str, Value]) -> Value:
+    value = values.get(trait.name)
+    return value if value is None or trait.kind is not Kind.TIME else read_trait(view.state, trait.name)[1]
 
 
 def _wanted(said: Wishes, channels: list[Channel], topic: str, catalog: Catalog, now: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from opportune.api.clicks import MESSAGE, NEVER_KEPT, opened, send_of
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Reply
-from opportune.api.heard import customer, withdrawal
+from opportune.api.heard import customer, speaking, withdrawal
 from opportune.api.pages.form import LARGEST, fields
 from opportune.api.pages.frame import button, form, page, sender_name, words_for
 from opportune.api.pages.language import Words
@@ -16,6 +16,7 @@ from opportune.api.pages.markup import Html, tag
 from opportune.api.problems import Refused
 from opportune.deliver.feedback.heard import SendKey
 from opportune.hub import Hub
+from opportune.profiles.choices import consents
 from opportune.profiles.consent import REFUSED, Wishes, why_not
 
 WORDING = "unsubscribe-page/1"
@@ -75,12 +76,14 @@ def _withdraw(hub: Hub, send: SendKey, subject: str, topic: str, source: str, la
     """Write the withdrawal, unless it is what the customer said last: a button pressed twice is one word."""
     view = customer(hub, subject)
     key = ("marketing", "all", topic) if topic else ("marketing", send.channel)
-    said, channel = view.consents(), hub.plan.channels.get(send.channel)
+    # what counts is what the one said to whom it was sent: it must hold, too, if they turn out to be somebody else
+    own = view.states[view.nodes.index(subject)] if subject in view.nodes else view.state
+    said, channel = consents(own), hub.plan.channels.get(send.channel)
     stands = channel is None or why_not(Wishes(said), channel, "marketing", hub.clock.now(), topic)
     if key in said and said[key].status in REFUSED and stands:
         return
     saw = {"method": source, "wording": WORDING, "language": language, **({"topic": topic} if topic else {})}
-    call = withdrawal(view, send._replace(channel=key[1]), source, hub.clock.new_id(), **saw)
+    call = withdrawal(speaking(hub, view, subject), send._replace(channel=key[1]), source, hub.clock.new_id(), **saw)
     hub.ingest(call, source=source)
 
 

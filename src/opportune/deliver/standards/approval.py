@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
 from opportune.catalog.types import Action, Catalog, NeedsApproval, Standard
 from opportune.deliver.standards.looking import Looking
-
-_NAMED = re.compile(r"""\{%-?\s*(?:render|include)\s+['"]([^'"]+)['"]""")
+from opportune.deliver.standards.spoken import blocks_used
 
 
 def needs_approval(looking: Looking, standard: Standard, rule: NeedsApproval) -> None:
@@ -46,10 +44,10 @@ def content_hash(catalog: Catalog, action: Action) -> str:
 
 
 def _gather(catalog: Catalog, value: Any, used: dict[str, Any]) -> None:
-    """Add the blocks that texts render, and those that these render."""
+    """Add the blocks that texts render, and those that these render; all there are where the name is not written."""
     for text in _texts(value):
-        for name in _NAMED.findall(text):
-            if name in catalog.blocks and name not in used:
+        for name in blocks_used(text, catalog.blocks):
+            if name not in used:
                 used[name] = catalog.blocks[name]
                 _gather(catalog, catalog.blocks[name], used)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import partial
 
 from opportune.catalog.node import Node, Spot
 from opportune.catalog.places import Locate
 from opportune.catalog.types import Action, Catalog, Standard, Treatment
-from opportune.deliver.standards.wording import Reading, Source, block, languages_of, read, sources
+from opportune.deliver.standards.markup import markup_unclear
+from opportune.deliver.standards.reading import Reading, readings, said_by
+from opportune.deliver.standards.spoken import Library, Spoken, View, has_liquid
+from opportune.deliver.standards.wording import Source, languages_of, sources
 from opportune.errors import Problem
 
 
@@ -35,7 +37,9 @@ class Looking:
     catalog: Catalog
     locate: Locate
     problems: list[Problem] = field(default_factory=list)
-    _read: dict[tuple[str, Source, bool, bool, bool], Reading] = field(default_factory=dict)
+    _libraries: dict[str, Library] = field(default_factory=dict)
+    _said: dict[tuple[str, Source, View], Spoken] = field(default_factory=dict)
+    _read: dict[tuple[str, Source, View, bool], tuple[Reading, ...]] = field(default_factory=dict)
 
     def tell(self, standard: Standard, spot: Spot, what: str, cure: str, warns: bool = False) -> None:
         told = f"{what} (standard `{standard.name}`)"
@@ -57,19 +61,38 @@ class Looking:
                             found = tuple(sources(treatment, language))
                             yield Wording(action, treatment, language, found, _chosen(standard, found))
 
-    def read(
-        self, language: str, source: Source, *, case: bool = False, liquid: bool = False, always: bool = False
-    ) -> Reading:
-        """Return a text as read in a language (see `wording.read`); each is read once."""
-        key = (language, source, case, liquid, always)
+    def read(self, language: str, source: Source, view: View, *, case: bool = False) -> tuple[Reading, ...]:
+        """Return the ways that a text is read in a language (see `reading.readings`); each is read once."""
+        key = (language, source, view, case)
         if key not in self._read:
-            blocks = partial(block, self.catalog, language)
-            self._read[key] = read(source, blocks, case=case, liquid=liquid, always=always)
+            self._read[key] = readings(source, self._spoken(language, source, view), view, case=case)
         return self._read[key]
+
+    def tell_unclear(self, standard: Standard, wording: Wording) -> None:
+        """Tell of the texts that a standard is about what of them cannot be known."""
+        for source in wording.chosen:
+            if has_liquid(source.text):
+                said = self._spoken(wording.language, source, View.POSSIBLE)
+                for unclear in (*said.unclear, *markup_unclear(source)):
+                    spot = self._written(wording, unclear.source, unclear.offset)
+                    self.tell(standard, spot, f"{unclear.what} in {wording} cannot be checked", unclear.cure)
+
+    def _spoken(self, language: str, source: Source, view: View) -> Spoken:
+        key = (language, source, view)
+        if key not in self._said:
+            self._said[key] = said_by(source, self._library(language) if has_liquid(source.text) else None, view)
+        return self._said[key]
+
+    def _library(self, language: str) -> Library:
+        if language not in self._libraries:
+            self._libraries[language] = Library(self.catalog, language)
+        return self._libraries[language]
 
     def spot(self, wording: Wording, reading: Reading, offset: int) -> Spot:
         """Return where in the files a character that is read was written."""
-        source, at = reading.at(offset)
+        return self._written(wording, *reading.at(offset))
+
+    def _written(self, wording: Wording, source: Source, at: int) -> Spot:
         node = self.locate(*source.path) if source.path[0] == "blocks" else self.node(wording, *source.path)
         if node.value != source.text:
             return node.spot

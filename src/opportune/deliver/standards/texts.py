@@ -9,36 +9,39 @@ from functools import lru_cache
 from opportune.catalog import patterns
 from opportune.catalog.types import Forbids, Requires, Standard, Terms
 from opportune.deliver.standards.looking import Looking, Wording
-from opportune.deliver.standards.wording import Reading, Source, read
+from opportune.deliver.standards.reading import Reading, read
+from opportune.deliver.standards.spoken import View
+from opportune.deliver.standards.wording import Source
 
 
 def requires(looking: Looking, standard: Standard, rule: Requires) -> None:
     """One of the texts, or what the pattern finds, appears to every customer."""
     wanted = " or ".join([*(f"`{text}`" for text in rule.texts), *([f"`{rule.pattern}`"] if rule.pattern else [])])
     for wording in looking.wordings(standard):
-        if _has(looking, wording, wording.chosen, rule, always=True):
+        looking.tell_unclear(standard, wording)
+        if _has(looking, wording, wording.chosen, rule, View.SURE):
             continue
         field = f"`{'`, `'.join(standard.fields)}` of " if standard.fields else ""
         where = f"{field}{wording}" + (f" in `{wording.language}`" if wording.treatment.languages else "")
         spot = looking.node(wording, *_home(wording)).spot
-        if _has(looking, wording, wording.chosen, rule, always=False):
+        if _has(looking, wording, wording.chosen, rule, View.SEEN):
             what = f"{where} has {wanted} only inside `if`, `case` or `for`: not everybody gets to see it"
             looking.tell(standard, spot, what, "write it outside of them", warns=True)
         else:
             looking.tell(standard, spot, f"{where} has no {wanted}", "add it, in the text or in a block")
 
 
-def _has(looking: Looking, wording: Wording, texts: Collection[Source], rule: Requires, always: bool) -> bool:
-    if rule.texts and _says(looking, wording, texts, rule.texts, always):
+def _has(looking: Looking, wording: Wording, texts: Collection[Source], rule: Requires, view: View) -> bool:
+    if rule.texts and _says(looking, wording, texts, rule.texts, view):
         return True
-    shown = (looking.read(wording.language, s, case=True, liquid=True, always=always) for s in texts)
-    return bool(rule.pattern) and any(patterns.found(rule.pattern, reading.text) for reading in shown)
+    shown = (way for s in texts if rule.pattern for way in looking.read(wording.language, s, view, case=True))
+    return any(patterns.found(rule.pattern, way.text) for way in shown)
 
 
 def _says(
-    looking: Looking, wording: Wording, texts: Collection[Source], wanted: tuple[str, ...], always: bool = False
+    looking: Looking, wording: Wording, texts: Collection[Source], wanted: tuple[str, ...], view: View = View.SEEN
 ) -> bool:
-    shown = [looking.read(wording.language, s, liquid=True, always=always).text for s in texts]
+    shown = [way.text for s in texts for way in looking.read(wording.language, s, view)]
     return any(folded(text) in said for text in wanted for said in shown)
 
 
@@ -53,6 +56,7 @@ def forbids(looking: Looking, standard: Standard, rule: Forbids) -> None:
     """None of the words appears without what allows it."""
     unless = "".join(f", or write `{text}` beside it" for text in rule.unless)
     for wording in looking.wordings(standard):
+        looking.tell_unclear(standard, wording)
         if rule.provable and wording.action.proof:
             continue
         found = list(hits(looking, wording, rule.words))
@@ -70,9 +74,9 @@ def hits(looking: Looking, wording: Wording, words: tuple[str, ...]) -> Iterator
     """Yield each (text as read, start, end) where a word appears in the chosen texts."""
     pattern = _pattern(words)
     for source in wording.chosen:
-        reading = looking.read(wording.language, source)
-        for hit in pattern.finditer(reading.text):
-            yield reading, hit.start(), hit.end()
+        for reading in looking.read(wording.language, source, View.POSSIBLE):
+            for hit in pattern.finditer(reading.text):
+                yield reading, hit.start(), hit.end()
 
 
 def terms(looking: Looking, standard: Standard, rule: Terms) -> None:
@@ -80,14 +84,15 @@ def terms(looking: Looking, standard: Standard, rule: Terms) -> None:
     spellings = {folded(wrong): right for wrong, right in rule.spellings.items()}
     pattern = re.compile(_pattern(tuple(rule.spellings)).pattern, re.IGNORECASE)
     for wording in looking.wordings(standard):
+        looking.tell_unclear(standard, wording)
         for source in wording.chosen:
-            reading = looking.read(wording.language, source, case=True)
-            for hit in pattern.finditer(reading.text):
-                right = spellings.get(folded(hit[0]), hit[0])
-                if not _is_right(reading.text, hit, right) and not _ADDRESS.search(_run(reading.text, hit)):
-                    spot = looking.spot(wording, reading, hit.start())
-                    where = looking.home(wording, reading, hit.start())
-                    looking.tell(standard, spot, f"`{hit[0]}` in {where} is misspelled", f"write `{right}`")
+            for reading in looking.read(wording.language, source, View.POSSIBLE, case=True):
+                for hit in pattern.finditer(reading.text):
+                    right = spellings.get(folded(hit[0]), hit[0])
+                    if not _is_right(reading.text, hit, right) and not _ADDRESS.search(_run(reading.text, hit)):
+                        spot = looking.spot(wording, reading, hit.start())
+                        where = looking.home(wording, reading, hit.start())
+                        looking.tell(standard, spot, f"`{hit[0]}` in {where} is misspelled", f"write `{right}`")
 
 
 _ADDRESS = re.compile(r"@|://|\w\.[^\W\d]")
@@ -110,7 +115,7 @@ def folded(text: str) -> str:
     >>> folded("  Ｆree – “STRASSE” {{sender.name}}"), folded("Straße")
     ('free - "strasse" {{ sender.name }}', 'strasse')
     """
-    return read(Source((), text), liquid=True).text.strip()
+    return read(Source((), text)).text.strip()
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,177 @@
+"""A text as a customer reads it, each word with where it is written."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from opportune.deliver.standards.hidden import hidden_parts
+from opportune.deliver.standards.letters import alike, plain
+from opportune.deliver.standards.spoken import Kind, Library, Piece, Spoken, View, has_liquid, no_library, spoken
+from opportune.deliver.standards.wording import Source
+
+_MARKUP = re.compile(r"(?:^|[\W_])(?:html|mjml)$", re.IGNORECASE)
+_TOKEN = re.compile(
+    r"(?P<comment><!--(?:-?>|.*?--!?>))|(?P<style><(?P<name>style|script|mj-style)\b.*?</(?P=name)\s*>)"
+    r"""|(?P<tag></?[a-zA-Z](?:[^\s"'<>/=]\s*=\s*(?:"[^"]*"|'[^']*')|[^<>])*+>|<![a-zA-Z\[][^<>]*>|<!--)"""
+    r"|(?P<space>\s+)|(?P<word>[!-%'-;=-~]+(?: [!-%'-;=-~]+)*(?![^\x00-\x7f])|[^\s<]+|.)",
+    re.DOTALL | re.IGNORECASE,
+)
+"""The parts of a text. Words of ASCII, none of whose characters can join with the next, are taken by the line."""
+_LOOSE = re.compile(r"(?P<tag><!--|</?[a-zA-Z][^<>]*>)", re.IGNORECASE)
+_ATTRIBUTE = re.compile(
+    r"""\s(?:alt|title|aria-label|value|placeholder|label|summary)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""",
+    re.IGNORECASE,
+)
+_PUT_OUT = re.compile(r"""content\s*:\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+_INLINE = re.compile(r"</?(?:a|abbr|b|big|em|font|i|mark|s|small|span|strong|sub|sup|u|wbr)\b|<!--", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Reading:
+    """A text as it is read.
+
+    `marks` say of each part where it starts, where that is in the text that was said, and whether each character of it
+    is one of that; `pieces` say where each piece of what was said starts.
+    """
+
+    pieces: Sequence[Piece]
+    starts: Sequence[int]
+    text: str = ""
+    marks: list[tuple[int, int, bool]] = field(default_factory=list)
+
+    def at(self, offset: int) -> tuple[Source, int]:
+        """Return the source and the offset in it of a character that is read."""
+        start, said, exact = self.marks[max(bisect_right(self.marks, offset, key=lambda m: m[0]) - 1, 0)]
+        return self.written(said + (offset - start if exact else 0))
+
+    def written(self, said: int) -> tuple[Source, int]:
+        """Return the source and the offset in it of a character that is said."""
+        index = max(bisect_right(self.starts, said) - 1, 0)
+        piece = self.pieces[index]
+        return piece.source, piece.offset + (said - self.starts[index] if piece.kind is Kind.EXACT else 0)
+
+
+def is_markup(key: str) -> bool:
+    """Return whether a key of content holds HTML or MJML by its name."""
+    return bool(_MARKUP.search(key))
+
+
+def said_by(source: Source, library: Library | None, view: View) -> Spoken:
+    """Return what a text can say."""
+    if not has_liquid(source.text):
+        return Spoken(((Piece(source.text, source, 0, Kind.EXACT),),))
+    return spoken(source, library or no_library(), view)
+
+
+def readings(source: Source, said: Spoken, view: View, *, case: bool = False) -> tuple[Reading, ...]:
+    """Return the ways that a text is read: no tags or style sheets, and of comments what somebody could get to see.
+
+    White space is one blank, quotes and dashes are plain, and unless `case` upper case is lower case (NFKC, casefold).
+    Outputs that depend on the customer are blanks, and nothing where they stand within a word; in what is seen for
+    sure, or by some, they are placeholders, and what is not displayed is left out.
+    """
+    found = []
+    for way in said.ways:
+        blanks = (None,) if view is not View.POSSIBLE else ("", " ") if _within_words(way) else (" ",)
+        for blank in blanks:
+            raw = "".join(_texts(way, blank))
+            hides = view is not View.POSSIBLE
+            variants = (True, False) if not hides and ("<!--" in raw or "<st" in raw or "<sc" in raw) else (hides,)
+            found += [_read(source, way, blank, raw, view, case, drops) for drops in variants]
+    return tuple(found)
+
+
+def read(source: Source, *, case: bool = False) -> Reading:
+    """Return a text by itself as what must appear is compared: with its placeholders."""
+    said = said_by(source, None, View.SEEN)
+    return readings(source, said, View.SEEN, case=case)[0]
+
+
+def _texts(way: Sequence[Piece], blank: str | None) -> Iterator[str]:
+    for piece in way:
+        yield blank if blank is not None and piece.kind is Kind.UNKNOWN else piece.text
+
+
+def _within_words(way: Sequence[Piece]) -> bool:
+    """Return whether an output that depends on the customer stands between two letters."""
+    said = "".join("\0" if p.kind is Kind.UNKNOWN else p.text for p in way)
+    return bool(re.search(r"\w(?:<[^<>]*>)*\0[\0]*(?:<[^<>]*>)*\w", said)) if "\0" in said else False
+
+
+def _read(
+    source: Source, way: Sequence[Piece], blank: str | None, raw: str, view: View, case: bool, drops: bool
+) -> Reading:
+    """Return one way; `drops`: comments and style sheets are gone, whoever would get to see them."""
+    starts, length = list[int](), 0
+    for text in _texts(way, blank):
+        starts.append(length)
+        length += len(text)
+    reading, parts, length = Reading(way, starts), list[str](), 0
+    possible = view is View.POSSIBLE
+    markup = is_markup(source.key) or "</" in raw or "/>" in raw
+    gone = hidden_parts(raw) if markup and not possible else []
+    for at, kind, word in _tokens(reading, source, raw, markup, drops):
+        if gone and _is_gone(gone, at):
+            shown = ""
+        else:
+            shown = _shown(kind, word, possible)
+        shown = shown if case else shown.casefold()
+        if shown.startswith(" ") and (not parts or parts[-1].endswith(" ")):
+            shown = shown[1:]
+        if shown:
+            reading.marks.append((length, at, kind == "word" and len(shown) == len(word)))
+            parts.append(shown)
+            length += len(shown)
+    text = "".join(parts)
+    reading.text = text if case else alike(text)
+    return reading
+
+
+def _is_gone(gone: list[tuple[int, int]], at: int) -> bool:
+    index = bisect_right(gone, at, key=lambda part: part[0]) - 1
+    return index >= 0 and at < gone[index][1]
+
+
+def _tokens(
+    reading: Reading, source: Source, raw: str, markup: bool, drops: bool
+) -> Iterator[tuple[int, str, str]]:
+    """Yield the (offset, kind, text) of each part."""
+    at = 0
+    while at < len(raw):
+        token = _TOKEN.match(raw, at)
+        assert token is not None
+        kind, word = token.lastgroup or "word", token[0]
+        if kind == "name":
+            kind = "style"
+        if kind in ("comment", "style") and not drops and not _is_nothing(reading, source, kind, at, word):
+            token = _LOOSE.match(raw, at) or token
+            kind, word = "tag", token[0]
+        yield at, kind if markup or kind != "tag" else "word", word
+        at = token.end()
+
+
+def _is_nothing(reading: Reading, source: Source, kind: str, at: int, word: str) -> bool:
+    """Return whether nobody gets to see a comment or style sheet: it is written as one, in a field of HTML or MJML."""
+    if not is_markup(source.key) or word.startswith(("<!--[", "<!--<!")):
+        return False
+    (home, first), (other, last) = reading.written(at), reading.written(at + len(word) - 1)
+    end = "-->" if kind == "comment" else ">"
+    written = home == other == source and source.text.startswith(word[:4], first)
+    return written and source.text[: last + 1].endswith(end)
+
+
+def _shown(kind: str, word: str, possible: bool) -> str:
+    if kind == "word":
+        return plain(word)
+    if kind == "space":
+        return " "
+    told = ""
+    if possible and kind in ("tag", "style"):
+        pattern = _ATTRIBUTE if kind == "tag" else _PUT_OUT
+        told = "".join(f" {''.join(said.groups(''))} " for said in pattern.finditer(word))
+    if kind == "tag":
+        return plain(told) or ("" if _INLINE.match(word) else " ")
+    return plain(told)

@@ -1,0 +1,84 @@
+"""The live model of a ledger: every fact that is appended is folded in, and the model is saved now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from opportune.events.types import Checkpoint, LedgerFact, Rebuilt
+from opportune.learn import fold
+from opportune.learn.brain import Brain
+from opportune.ledger.ledger import Ledger
+
+CHECKPOINT = 20_000
+"""Facts of the ledger between two checkpoints of the model."""
+
+
+class Learner:
+    """Appends facts to a ledger and learns from them. Call what writes inside of a transaction; `now` tells the time."""
+
+    def __init__(self, ledger: Ledger, now: Callable[[], int]) -> None:
+        self._ledger, self._now = ledger, now
+        self.read_anew()
+
+    def read_anew(self) -> None:
+        """Learn what the ledger holds, as after a transaction that was rolled back."""
+        self.brain = fold.live(self._ledger)
+        self._taught = self._ledger.last()
+
+    def append(self, facts: Sequence[LedgerFact]) -> int:
+        """Append facts and fold them in; return the sequence number of the last one."""
+        last = self._ledger.append(facts)
+        self.fold(enumerate(facts, last - len(facts) + 1))
+        return last
+
+    def learn(self, facts: Sequence[LedgerFact]) -> None:
+        """Append facts that teach, saving the model now and then."""
+        if facts:
+            self.append(facts)
+            self.keep_up()
+
+    def fold(self, facts: Iterable[tuple[int, LedgerFact]]) -> None:
+        """Fold in facts that were appended by somebody else."""
+        for sequence, fact in facts:
+            if isinstance(fact, fold.TEACHING):
+                self.brain = fold.fold(self.brain, self._ledger, sequence, fact)
+                self._taught = sequence
+
+    def keep_up(self) -> None:
+        """Save the model if there was much to learn since the last time."""
+        if self._ledger.last() >= self._ledger.begin() + CHECKPOINT:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Save the model, so that a restart begins with it."""
+        blob = self._ledger.blobs.put(self.brain.snapshot())
+        self.append([Checkpoint(self._now(), blob, self._ledger.last())])
+
+    def rebuild(self) -> bytes:
+        """Return the model that the ledger alone makes, by decision time and with final labels. Writes nothing."""
+        return fold.rebuild(self._ledger).snapshot()
+
+    def adopt(self, data: bytes, reason: str) -> None:
+        """Let a rebuilt model take over."""
+        blob = self._ledger.blobs.put(data)
+        self.append([Rebuilt(self._now(), blob, self._ledger.last(), reason)])
+
+    def as_of(self, sequence: int) -> Brain:
+        """Return the model as it was when it had learned that fact of the ledger."""
+        return self.brain if sequence >= self._taught else fold.live(self._ledger, sequence)
+
+    def described(self) -> dict[str, Any]:
+        """Return what the model has learned: metrics per action, test-then-train, and the bins of each predictor."""
+        metrics = self.brain.metrics
+
+        def judged(action: str | None) -> dict[str, Any]:
+            error = metrics.calibration_error(action)
+            return {"auc": metrics.auc(action), "logLoss": metrics.log_loss(action), "calibrationError": error}
+
+        rows = [
+            {"action": a, "answers": metrics.answers(a), "positives": metrics.positives(a), **judged(a)}
+            for a in metrics.actions()
+        ]
+        learned = {"answers": self.brain.answers, "actions": rows}
+        return {**judged(None), **self.brain.model.describe(), **learned}
