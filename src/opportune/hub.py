@@ -56,6 +56,8 @@ from opportune.ledger.asked import About, Asked, about
 from opportune.ledger.ledger import Ledger
 from opportune.ledger.record import Record, encode
 from opportune.ledger.reserve import reserve
+from opportune.offers import coupon_book, point_book
+from opportune.offers.told import check_standing
 from opportune.personal import Contents, Personal
 from opportune.profiles.allowed import chosen, statuses
 from opportune.profiles.facts import answer_in, check_fact, facts
@@ -473,6 +475,8 @@ class Hub:
                 self.outbox.forget(gone)
                 Replies(self.store).forget(gone)
                 tastes.forget(self.store, gone)
+                coupon_book.forget(self.store, self.vault, gone, now)
+                point_book.forget(self.store, gone)
                 self.triggers.forget(gone)
                 self.learner.append([ForgottenCustomer(now, subject) for subject in gone])
                 self._change()
@@ -601,6 +605,7 @@ class Hub:
     def _accept(self, event: Event, tail: Tail) -> None:
         """Take one event; raise `BadEvent`, with nothing written, if it cannot be."""
         check_consent(event)
+        check_standing(event, self.plan.catalog)
         check_fact(event, self.plan.catalog)
         node = self.people.route(event)
         if event.type == "track" and "decisionId" in event.properties:

@@ -21,6 +21,7 @@ from opportune.api.pages.form import fields
 from opportune.api.pages.language import chosen, languages, words
 from opportune.api.pages.markup import Html, tag
 from opportune.api.problems import Refused
+from opportune.catalog.types import ActionKind
 from opportune.clock import DAY, HOUR, parse_instant
 from opportune.deliver.outbox import Row
 from opportune.deliver.types import Job, Send
@@ -368,8 +369,9 @@ def test_who_comes_back_after_stop_gets_service_too(house: House) -> None:
     changed(house, token, **{"way-sms": "on"})
     view, channel = house.hub.people.resolve(who, None), house.hub.plan.channels["sms"]
     assert view
-    for kind in ("marketing", "service"):
-        assert why_not(view.consents(), channel, kind, house.clock.now()) is None  # type: ignore[arg-type]
+    kinds: tuple[ActionKind, ...] = ("marketing", "service")
+    for kind in kinds:
+        assert why_not(view.consents(), channel, kind, house.clock.now()) is None
 
 
 @pytest.mark.parametrize("often", ["9" * 5000 + "/7", "1/" + "9" * 5000, "²/7", "/"])
@@ -460,7 +462,9 @@ def test_a_fact_that_cannot_be_is_refused_and_said() -> None:
         assert house.events(who) == []
         assert "could not be read" in house.get(f"/preferences/{token}?done=unread").text
         house.post(f"/preferences/{token}", {"do": "facts", "fact-born": "1981-01-01"})
-        assert house.hub.people.view(who).state.traits["born"][0] == "1981-01-01"  # type: ignore[union-attr]
+        view = house.hub.people.view(who)
+        assert view
+        assert view.state.traits["born"][0] == "1981-01-01"
     finally:
         house.close()
 

@@ -141,27 +141,27 @@ def test_the_end_of_an_address(tail: str) -> None:
     assert found == [url]
 
 
-MEGABYTE = 1_000_000
+MANY = 50_000
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: linked_text("https://x" + ")" * MEGABYTE, upper),
-        lambda: linked_text("https://x" + ".)" * (MEGABYTE // 2), upper),
-        lambda: linked_text("https://x(" * 9 + ")]" * (MEGABYTE // 2), upper),
-        lambda: linked_html("<a " + " " * MEGABYTE + ">", upper),
-        lambda: linked_html("<a " + "x " * (MEGABYTE // 2) + ">", upper),
-        lambda: linked_html("<a " * (MEGABYTE // 3), upper),
-        lambda: linked_html("<a " + "''" * (MEGABYTE // 2), upper),
-        lambda: linked_html("<v:" + "v" * MEGABYTE, upper),
-        lambda: is_own("https://" + "é" * MEGABYTE, "acme.example"),
+        lambda: linked_text("https://x" + ")" * MANY, upper),
+        lambda: linked_text("https://x" + ".)" * (MANY // 2), upper),
+        lambda: linked_text("https://x(" * 9 + ")]" * (MANY // 2), upper),
+        lambda: linked_html("<a " + " " * MANY + ">", upper),
+        lambda: linked_html("<a " + "x " * (MANY // 2) + ">", upper),
+        lambda: linked_html("<a " * (MANY // 3), upper),
+        lambda: linked_html("<a " + "''" * (MANY // 2), upper),
+        lambda: linked_html("<v:" + "v" * MANY, upper),
+        lambda: is_own("https://" + "é" * MANY, "acme.example"),
     ],
 )
 def test_no_text_takes_more_time_than_its_length_says(make: Callable[[], object]) -> None:
     start = time.process_time()
     make()
-    assert time.process_time() - start < 0.5, "some hundredths of a second; what grows faster takes minutes"
+    assert time.process_time() - start < 0.3, "some thousandths of a second; what grows faster takes many seconds"
 
 
 def _replaced(text: str, seen: list[str]) -> str:

@@ -137,8 +137,8 @@ def test_patterns_say_what_they_say_in_json_schema(schema: Any, value: Any, told
     ],
 )  # fmt: skip
 def test_no_pattern_keeps_the_hub_busy(schema: Any) -> None:
-    text = "Maya " * 20_000 + "~"
-    catalog(schema, {"a": "Maya"} if "patternProperties" not in schema else {})
+    text = "a" * 26 + "~"
+    catalog(schema, {"a": "x"} if "patternProperties" not in schema else {})
     start = time.process_time()
     faults(schema, {"a": text, text: 1, "b": {"a": text}})
     assert time.process_time() - start < 1

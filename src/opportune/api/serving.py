@@ -32,6 +32,7 @@ from opportune.errors import BadInput, OpportuneError
 from opportune.hub import Hub
 from opportune.store.tokens import Signer
 from opportune.testing import tiny_catalog
+from opportune.till import Till
 
 if TYPE_CHECKING:
     import uvicorn
@@ -110,12 +111,14 @@ async def at_work(door: Door, sending: bool = True) -> AsyncIterator[App]:
 
 async def _tick(door: Door) -> None:
     """Let time pass while nothing else happens: windows end, old rows go to the archive."""
-    archived = 0.0
+    archived, till = 0.0, Till(door.hub)
     while True:
         await asyncio.sleep(1.0)
         try:
             await asyncio.to_thread(door.hub.store.tidy)
             await door.writer.do(door.hub.tick)
+            while await door.writer.do(till.catch_up):
+                pass
             now = asyncio.get_running_loop().time()
             if now - archived > 3600:
                 archived = now

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from opportune.bench import redeem
 from opportune.bench.engine import of
 from opportune.bench.learn import Figure, data_folder, figure
 from opportune.clock import DAY, MINUTE
@@ -39,7 +40,7 @@ EVENTS, ITEMS, CUSTOMERS = 1_000_000, 50_000, 100_000
 
 def figures() -> list[Figure]:
     """Return the figures of the group `recommend`; those of real files that are absent are left out with a note."""
-    return [*found(), *trained_and_asked()]
+    return [*found(), *trained_and_asked(), *redeem.figures()]
 
 
 def found() -> list[Figure]:

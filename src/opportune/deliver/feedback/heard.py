@@ -35,8 +35,8 @@ class Heard(msgspec.Struct, frozen=True):
 
     `key` is the send key that it names, "" where it names none. `id` is the same each time that the provider tells the
     same thing. `kind` is that of a bounce. `machine` is the provider's own verdict on an open or a click, None where it
-    has none; `agent` the program that acted. A reply by SMS has a `text` and the `address` of its sender; otherwise that
-    is the one that the message went to, where it is named.
+    has none; `agent` the program that acted. A reply by SMS has a `text` and the `address` of its sender;
+    otherwise `address` is the one that the message went to, where it is named.
     """
 
     what: What
