@@ -493,19 +493,21 @@ class Hub:
             return self.triggers.fire(now, FIRED_BY_TIME, self._triggered) == FIRED_BY_TIME
 
     def follow(
-        self, subject: str, placement: str, flow: Flow, context: Mapping[str, Value] | None = None, limit: int = 1
-    ) -> Answered | None:
+        self, subject: str, placement: str, flow: Flow, context: Mapping[str, Value] | None = None, limit: int = 1,
+        model: int | None = None,
+    ) -> Answered | None:  # fmt: skip
         """Decide about a customer, named by the pseudonym of any of their identities, on behalf of a flow.
 
-        The same decision as `decide` makes, with the same limits. None if the customer was forgotten. What it writes is
-        taken back if it fails, and the transaction around it (`group`) may go on.
+        The same decision as `decide` makes, with the same limits, or (`model`) with the model as `learner.freeze` kept
+        it. None if the customer was forgotten. What it writes is taken back if it fails, and the transaction around it
+        (`group`) may go on.
         """
         with self._lock, self._all_or_nothing():
             view = self.people.view(subject)
             if view is None:
                 return None
             places = self.wanted(placement, (), None, limit)
-            return self._commit(view, places, self.clock.now(), context or {}, limit, None, None, flow)
+            return self._commit(view, places, self.clock.now(), context or {}, limit, None, None, flow, model)
 
     def _triggered(self, subject: str, trigger: Trigger, context: Mapping[str, Value]) -> Answered | None:
         return self.follow(subject, trigger.placement, Flow(trigger.name), context, trigger.limit)
@@ -604,7 +606,7 @@ class Hub:
 
     def _accept(self, event: Event, tail: Tail) -> None:
         """Take one event; raise `BadEvent`, with nothing written, if it cannot be."""
-        check_consent(event)
+        check_consent(event, self.plan.catalog)
         check_standing(event, self.plan.catalog)
         check_fact(event, self.plan.catalog)
         node = self.people.route(event)
@@ -689,7 +691,7 @@ class Hub:
 
     def _commit(
         self, view: View, placements: Sequence[str], now: int, context: Mapping[str, Value], limit: int,
-        request_id: str | None, shown: Shown | None = None, flow: Flow | None = None,
+        request_id: str | None, shown: Shown | None = None, flow: Flow | None = None, model: int | None = None,
     ) -> Answered:  # fmt: skip
         """Decide, reserve and record in one transaction; what finds no room is removed and the choice drawn anew.
 
@@ -699,9 +701,10 @@ class Hub:
         seed = peeking(view.customer, placements, shown.day) if shown else hash64(decision_id)
         excluded: tuple[tuple[str, int, int], ...] = ()
         self._stir(view, now, "time")
-        model, asking = self.ledger.last(), self._asking(view, placements, now)
+        brain = self.brain if model is None else self.learner.frozen(model)
+        model, asking = self.ledger.last() if model is None else model, self._asking(view, placements, now)
         while True:
-            snapshot, request = self.snapshots.of(view, self.brain, placements, now, seed, context, limit, excluded)
+            snapshot, request = self.snapshots.of(view, brain, placements, now, seed, context, limit, excluded)
             decision = decide(request, snapshot)
             if shown and tuple((c.placement, c.action) for c in decision.chosen) != shown.actions:
                 raise Stale("what was shown no longer holds: something changed since; decide again without the token")

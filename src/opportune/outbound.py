@@ -136,7 +136,8 @@ class Runs:
                 raise BadRequest(f"outbound run {name!r} is {last.state}; stop it before it can begin anew")
             total, mark = self.roll.begin()
             hours = self._everybody(mark, now) if run.best_time else {}
-            state = RunState(run_id(name, now), name, now, by, mark, total, engine=engine, hours=hours)
+            model = self.hub.learner.freeze()
+            state = RunState(run_id(name, now), name, now, by, mark, total, engine=engine, hours=hours, model=model)
             self.table.begin(state)
             return state
 
@@ -418,7 +419,8 @@ class _Turn:
     def _decide(self, node: str, due: int) -> None:
         self.decided += 1
         try:
-            answer = self.hub.follow(node, self.run.placement, Flow(self.run.name, bulk=True, due=due))
+            flow = Flow(self.run.name, bulk=True, due=due)
+            answer = self.hub.follow(node, self.run.placement, flow, model=self.state.model)
         except BrokenStore:
             raise
         except Exception as error:  # whatever is wrong with this one, the next customer's is not

@@ -5,7 +5,7 @@ Both run in transactions of the hub. Between them, outside of any, a message is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -32,6 +32,9 @@ ATTEMPTS = 10
 """How often a message is tried before a person has to look."""
 
 BOUNCED = "Message Bounced"
+
+Pace = Callable[[str, int], int | None]
+"""How many messages of a flow may leave at an instant; None: as many as there are."""
 
 Became = Receipt | Failure | TryLater | Refused | InDoubt
 """What became of a message that was tried."""
@@ -82,19 +85,26 @@ class Told(NamedTuple):
     form: str = ""
 
 
+def unpaced(flow: str, now: int) -> int | None:
+    """Let every flow go as fast as its channel."""
+    return None
+
+
 class Outgoing:
     """The messages of one hub on their way out."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub, self._outbox = hub, hub.outbox
 
-    def release(self, room: Mapping[str, int], most: int) -> tuple[list[Leaving], int]:
+    def release(self, room: Mapping[str, int], most: int, pace: Pace = unpaced) -> tuple[list[Leaving], int]:
         """Return messages that are due and still right, marked as `sending`, and how many messages were looked at.
 
-        At most `room` of each channel leave and `most` are looked at. Service goes first; the flows of a lane share
-        what it may. What is not right any more is suppressed with its reason, what must wait waits until then.
+        At most `room` of each channel leave, of a flow as many as its `pace` allows, and `most` are looked at. Service
+        goes first; the flows of a lane share what it may. What is not right any more is suppressed with its reason,
+        what must wait waits until then.
         """
         hub, left, leaving, looked = self._hub, dict(room), list[Leaving](), 0
+        paced = dict[str, int]()
         with hub.group():
             now, pauses = hub.clock.now(), self._outbox.pauses()
             queues = [queue for queue in self._outbox.queues() if left.get(queue.channel) and not held(queue, pauses)]
@@ -103,18 +113,20 @@ class Outgoing:
                 # by turns, so that no flow waits for another one to be done
                 for turn in (-(-(most - looked) // max(len(mine), 1)), most):
                     for queue in mine:
-                        for row in self._outbox.due(queue, now, min(turn, most - looked, left[queue.channel])):
+                        may = paced.setdefault(queue.flow, most if (own := pace(queue.flow, now)) is None else own)
+                        for row in self._outbox.due(queue, now, min(turn, most - looked, left[queue.channel], may)):
                             looked += 1
                             found = self._taken(row, now)
                             if found is not None:
                                 leaving.append(found)
                                 left[queue.channel] -= 1
+                                paced[queue.flow] -= 1
         return leaving, looked
 
     def ready(self, now: int, channels: Collection[str]) -> bool:
         """Return whether a message of some channels is due."""
         pauses = self._outbox.pauses()
-        queues = (queue for queue in self._outbox.queues() if queue.channel in channels and not held(queue, pauses))
+        queues = [queue for queue in self._outbox.queues() if queue.channel in channels and not held(queue, pauses)]
         return any(self._outbox.due(queue, now, 1) for queue in queues)
 
     def settle(self, told: Sequence[Told]) -> list[Told]:

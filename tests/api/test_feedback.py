@@ -367,7 +367,7 @@ def test_a_late_bounce_is_of_the_address_it_went_to(house: House) -> None:
 
 def test_what_a_visitor_refused_stays_theirs(house: House) -> None:
     """The join with somebody else is undone, and the withdrawal is still there."""
-    for number, how in enumerate(("one-click", "provider")):
+    for number, how in enumerate(("one-click", "provider", "page")):
         visitor = f"visitor-{how}"
         granted = {"purpose": "marketing", "channel": "email", "status": "granted"}
         house.hub.ingest([
@@ -383,6 +383,8 @@ def test_what_a_visitor_refused_stays_theirs(house: House) -> None:
         house.clock.advance(SECOND)
         if how == "one-click":
             house.post(f"/u/{house.token(data)}", {"List-Unsubscribe": "One-Click"})
+        elif how == "page":
+            house.post(f"/preferences/{house.token(data)}", {"do": "choices", "way-app": "on"})
         else:
             fed(house, "generic", {"event": "unsubscribed", "key": key_of(data)})
         assert house.consents(f"joined-{number}")["marketing/email"] == "withdrawn"

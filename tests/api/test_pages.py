@@ -402,7 +402,7 @@ def test_facts_are_corrected_where_they_may_be(house: House) -> None:
     assert {name: house.hub.profile(who).values[name] for name in now} == now
     house.hub.ingest({"type": "identify", "userId": who, "traits": {"lines": 2}})
     house.clock.advance(1_000_000)
-    assert house.post(f"/preferences/{token}", form).headers["location"] == "?done=same", "a nightly sync changes nothing"
+    assert house.post(f"/preferences/{token}", form).headers["location"] == "?done=same", "a sync changes nothing"
     unread = {"do": "facts", "fact-lines": "many", "fact-has_tv": "perhaps", "fact-plan": ""}
     house.post(f"/preferences/{token}", unread)
     assert house.events(who)[-1].properties == {"name": "plan", "was": "silver", "remove": True}
@@ -709,13 +709,15 @@ def test_a_tick_proves_the_address_that_the_link_came_to(strict: House) -> None:
     strict.clock.advance(1_000_000)
     assert strict.hub.decide(who, "email.weekly", peek=True).actions
     strict.post(f"/u/{token}", ONE_CLICK)
+    topic = {"channel": "all", "topic": "offers", "status": "withdrawn"}
+    strict.hub.ingest({"type": "track", "userId": who, "event": "Consent Updated", "properties": topic})
     strict.hub.ingest({"type": "identify", "userId": who, "traits": {"email": "victim@example.com"}})
     strict.clock.advance(1_000_000)
     assert strict.post(f"/preferences/{token}", CHOICES).headers["location"] == "?done=moved"
     strict.clock.advance(1_000_000)
     assert strict.hub.decide(who, "email.weekly", peek=True).actions == []
-    asked = strict.events(who)[-1].properties["consents"][0]
-    assert (asked["channel"], asked["status"]) == ("email", "requested")
+    asked = strict.events(who)[-1].properties["consents"]
+    assert {word["status"] for word in asked if word["channel"] == "email"} == {"requested"}
     assert "address has changed" in strict.get(f"/preferences/{token}?done=moved").text
 
 

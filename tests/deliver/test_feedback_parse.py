@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
@@ -216,6 +217,13 @@ def test_a_mail_tells_one_thing_of_one_message() -> None:
     text = BOUNCE.replace("ORIGINAL", "message/rfc822").replace("Action: ACTION\nStatus: STATUS\n", "X-Y: z\n\n" + many)
     (one,) = heard("mail", text.encode())
     assert (one.what, one.kind) == ("bounced", "hard")
+
+
+def test_a_mail_that_was_made_to_be_slow() -> None:
+    began = time.perf_counter()
+    head = b'Content-Type: multipart/report; boundary="b"\n\n--b\nContent-Type: message/delivery-status\n\n'
+    assert len(heard("mail", head + b"Action: failed\n\n" * 250_000)) == 1
+    assert time.perf_counter() - began < 3
 
 
 @pytest.mark.parametrize(("provider", "to"), [

@@ -155,7 +155,7 @@ MANY = 50_000
         lambda: linked_html("<a " * (MANY // 3), upper),
         lambda: linked_html("<a " + "''" * (MANY // 2), upper),
         lambda: linked_html("<v:" + "v" * MANY, upper),
-        lambda: is_own("https://" + "é" * MANY, "acme.example"),
+        lambda: is_own("https://" + "é" * 20 * MANY, "acme.example"),
     ],
 )
 def test_no_text_takes_more_time_than_its_length_says(make: Callable[[], object]) -> None:

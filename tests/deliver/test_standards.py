@@ -18,7 +18,7 @@ from opportune.catalog.types import Catalog
 from opportune.cli import app
 from opportune.deliver import gate, standards
 from opportune.deliver.standards.texts import folded
-from opportune.deliver.standards.reading import read, readings, said_by
+from opportune.deliver.standards.reading import read, readings
 from opportune.deliver.standards.spoken import View
 from opportune.deliver.standards.wording import Source
 from opportune.errors import BadCatalog, Problem

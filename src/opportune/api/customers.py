@@ -53,6 +53,8 @@ async def forget(door: Door, call: Call) -> dict[str, bool]:
     def work() -> None:
         subjects = door.hub.profile(call.parameters["id"]).nodes
         door.hub.forget(call.parameters["id"])
+        if door.runs:
+            door.runs.forgotten()
         with door.hub.group():
             for subject in subjects:
                 door.webhooks.forget(subject)

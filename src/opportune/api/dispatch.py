@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -137,7 +138,10 @@ class Dispatch:
         return looked > 0
 
     def _released(self, room: Mapping[str, int]) -> tuple[list[_Going], int]:
-        leaving, looked = self._outgoing.release(room, PAGE)
+        runs = self._door.outbound_runs().runs
+        leaving, looked = self._outgoing.release(room, PAGE, runs.room)
+        for flow, number in Counter(one.send.flow for one in leaving).items():
+            runs.took(flow, number)
         return [_Going(one, self._ways[one.send.channel], self._linked(one)) for one in leaving], looked
 
     def _linked(self, one: Leaving) -> Links | Failure:

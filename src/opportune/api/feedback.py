@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 
 from opportune.api.app import let_in, secret_of
@@ -36,7 +37,7 @@ async def feedback(door: Door, call: Call) -> FeedbackTaken:
     notice = Notice(call.raw, call.query)
     if provider == "ses" and (url := confirmation(notice)):
         await _confirm(url)
-    told = read_notice(provider, notice)
+    told = await asyncio.to_thread(read_notice, provider, notice)
     if told.unread:
         log.warning("items were not read", provider=provider, items=len(told.unread), problem=told.unread[0])
     taken = await door.writer.do(lambda: _taken(door.hub, told, provider), size=len(call.raw))

@@ -13,6 +13,7 @@ from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.problems import Refused
 from opportune.batch.runs import UNDER_WAY, RunTable
 from opportune.clock import to_datetime
+from opportune.deliver.breaker import plain
 from opportune.deliver.outbox import ANY, Row, State
 from opportune.errors import BadRequest
 from opportune.outgoing import Outgoing
@@ -30,9 +31,8 @@ async def state(door: Door, call: Call) -> OutboxState:
         box = door.hub.outbox
         counts, pauses, due = box.counts(), box.pauses(), box.next_due()
         flows = [
-            FlowMessages(flow, channel, counts.get((flow, channel), {}), pauses[key].why if key in pauses else None)
-            for flow, channel in sorted({*counts, *pauses})
-            for key in [(flow, channel)]
+            FlowMessages(*key, plain(counts.get(key, {})), pauses[key].why if key in pauses else None)
+            for key in sorted({*counts, *pauses})
         ]
         problems = door.dispatch.problems if door.dispatch else {}
         return OutboxState(flows, problems, None if due is None else to_datetime(due))

@@ -18,6 +18,7 @@ from opportune.api.writer import Busy
 from opportune.batch.runs import UNDER_WAY
 from opportune.catalog.types import Run
 from opportune.clock import MINUTE, to_datetime
+from opportune.deliver.breaker import plain
 from opportune.deliver.outbox import ANY
 from opportune.errors import BadRequest
 from opportune.outbound import BACKLOG, ENGINES, Runs
@@ -221,13 +222,14 @@ def _info(door: Door, at_work: RunsAtWork, run: Run) -> RunInfo:
     leaving = leaving or any(row.send.flow == run.name for row in box.each("sending"))
     left = not state.passed_all or (later is not None and later <= soon)
     deciding = left and not held and state.state == "running" and runs.ahead(run) > 0
+    messages = plain(box.counts().get((run.name, channel), {}))
     return replace(
         info, state=state.state, id=state.id, by=state.by, engine=state.engine, told=told,
         started=to_datetime(state.started), ended=to_datetime(state.ended) if state.ended else None,
         total=state.total, passed=state.passed, outside=state.outside, later=state.later,
         next_later=None if later is None or state.state not in UNDER_WAY else to_datetime(later),
         decided=state.decided, made=state.made, failed=state.failed, waiting=box.waiting(run.name, BACKLOG),
-        silent=dict(state.silent), actions=dict(state.actions), messages=box.counts().get((run.name, channel), {}),
+        silent=dict(state.silent), actions=dict(state.actions), messages=messages,
         busy=info.busy or leaving or deciding or state.state == "stopping",
     )  # fmt: skip
 

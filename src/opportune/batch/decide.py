@@ -54,7 +54,10 @@ class Parts(Protocol):
     vault: Vault
     people: People
     plan: Plan
-    brain: Brain
+
+    @property
+    def brain(self) -> Brain:
+        """The live model."""
 
     def group(self) -> AbstractContextManager[None]:
         """Let nobody else write meanwhile."""

@@ -33,6 +33,8 @@ class RunState(msgspec.Struct, frozen=True, omit_defaults=True):
     `total` identities were there when it began, and `passed` of them were looked at; of customers, `outside` were not
     in the audience, `later` had to wait for their time, and `decided` got an answer: `made` something, `silent` by why.
     `hours` is when everybody is about, where the best time is asked for. `paced` is when the next message may leave.
+    `model` is the fact of the ledger whose model decides: what is sent counts as a no until it is answered, and a run
+    must not talk itself into silence before anybody had the time to answer.
     """
 
     id: str
@@ -57,6 +59,7 @@ class RunState(msgspec.Struct, frozen=True, omit_defaults=True):
     paced: int = 0
     ended: int = 0
     told: str = ""
+    model: int | None = None
 
 
 class RunTable:

@@ -135,7 +135,7 @@ def resume(
 def _told(state: OutboxState) -> str:
     lines = [f"{channel} cannot send: {why}" for channel, why in state.problems.items()]
     for f in state.flows:
-        counts = ", ".join(f"{n:,} {name}" for name, n in f.counts.items() if n and not name.startswith("recent_"))
+        counts = ", ".join(f"{n:,} {name}" for name, n in f.counts.items())
         name = f"{f.flow or 'asked by a channel'} by {f.channel}"
         lines.append(f"{name}: {counts or 'nothing yet'}" + (f"; PAUSED: {f.paused}" if f.paused else ""))
     if state.next_due:

@@ -55,6 +55,11 @@ def faded(counts: Mapping[str, int]) -> dict[str, int]:
     return {f"recent_{name}": -(counts.get(f"recent_{name}", 0) // 2) for name in _COUNTED} if enough else {}
 
 
+def plain(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts that say something to people."""
+    return {name: number for name, number in counts.items() if number and not name.startswith("recent_")}
+
+
 def forgiven(counts: Mapping[str, int]) -> dict[str, int]:
     """Return what to add to the counts so that nothing counted so far is harm."""
     return {f"recent_{name}": -counts.get(f"recent_{name}", 0) for name in _COUNTED}

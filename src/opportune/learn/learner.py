@@ -19,6 +19,7 @@ class Learner:
 
     def __init__(self, ledger: Ledger, now: Callable[[], int]) -> None:
         self._ledger, self._now = ledger, now
+        self._frozen: tuple[int, Brain] | None = None
         self.read_anew()
 
     def read_anew(self) -> None:
@@ -67,6 +68,17 @@ class Learner:
     def as_of(self, sequence: int) -> Brain:
         """Return the model as it was when it had learned that fact of the ledger."""
         return self.brain if sequence >= self._taught else fold.live(self._ledger, sequence)
+
+    def frozen(self, sequence: int) -> Brain:
+        """Return the model as of a fact that `freeze` gave; the last one asked for is held ready."""
+        if self._frozen is None or self._frozen[0] != sequence:
+            self._frozen = sequence, fold.live(self._ledger, sequence)
+        return self._frozen[1]
+
+    def freeze(self) -> int:
+        """Save the model as it is now; return the fact by which `frozen` finds it."""
+        self.checkpoint()
+        return self._ledger.last()
 
     def described(self) -> dict[str, Any]:
         """Return what the model has learned: metrics per action, test-then-train, and the bins of each predictor."""

@@ -15,6 +15,9 @@ from opportune.deliver.carriers.mime import key_of
 from opportune.deliver.feedback.heard import Heard, digest, plausible, send_key
 from opportune.errors import BadInput
 
+MOST_BYTES = 512 << 10
+"""Of a mail; what comes later is the text of the message that came back."""
+
 MOST_BLOCKS = 100
 """Recipients of whom one mail tells that are looked at: a message of ours goes to one."""
 
@@ -30,7 +33,7 @@ def read_mail(raw: bytes) -> list[Heard]:
     A bounce is hard where the address is bad: a status of 5.1 (no such address), 5.2.1 (disabled), or 5.0 (nothing said
     but that it failed for good). A full mailbox (5.2.2), a policy (5.7) or a host that is away are soft.
     """
-    mail = message_from_bytes(raw, policy=policy.compat32)
+    mail = message_from_bytes(raw[:MOST_BYTES], policy=policy.compat32)
     parts = list(_parts(mail))
     kinds = {part.get_content_type() for part in parts}
     key, at = _key(mail, parts), date_of(str(mail["date"]))

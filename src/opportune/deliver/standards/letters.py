@@ -28,6 +28,7 @@ _FROM_LATIN = [str.maketrans({theirs: ours for ours, theirs in twins.items()}) f
 _SCRIPTS = [re.compile("[\u0400-\u052f]"), re.compile("[\u0370-\u03ff]")]
 _LATIN = re.compile("[a-z]")
 _WORD = re.compile(r"\w+")
+_OTHERS = re.compile("[\u0370-\u052f]")
 
 
 def plain(text: str) -> str:
@@ -53,7 +54,7 @@ def alike(text: str) -> str:
     >>> alike("gu\\u0430rantee") == "guarantee", alike("бесплатнo") == "бесплатно"
     (True, True)
     """
-    return text if text.isascii() else _WORD.sub(lambda word: _in_one_script(word[0]), text)
+    return text if text.isascii() or not _OTHERS.search(text) else _WORD.sub(lambda word: _in_one_script(word[0]), text)
 
 
 def _in_one_script(word: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -10,8 +10,19 @@ from opportune.catalog.node import Node, Spot
 from opportune.catalog.places import Locate
 from opportune.catalog.types import Action, Catalog, Standard, Treatment
 from opportune.deliver.standards.markup import markup_unclear
-from opportune.deliver.standards.reading import Reading, readings, said_by
-from opportune.deliver.standards.spoken import Library, Spoken, View, has_liquid
+from opportune.deliver.standards.reading import Reading, in_small_letters, readings
+from opportune.deliver.standards.spoken import (
+    Library,
+    Piece,
+    Unclear,
+    View,
+    Ways,
+    as_it_stands,
+    every_branch,
+    has_liquid,
+    sure,
+    ways_of,
+)
 from opportune.deliver.standards.wording import Source, languages_of, sources
 from opportune.errors import Problem
 
@@ -38,7 +49,8 @@ class Looking:
     locate: Locate
     problems: list[Problem] = field(default_factory=list)
     _libraries: dict[str, Library] = field(default_factory=dict)
-    _said: dict[tuple[str, Source, View], Spoken] = field(default_factory=dict)
+    _said: dict[tuple[str, Source], tuple[tuple[Piece, ...], tuple[Unclear, ...]]] = field(default_factory=dict)
+    _ways: dict[tuple[str, Source], Ways] = field(default_factory=dict)
     _read: dict[tuple[str, Source, View, bool], tuple[Reading, ...]] = field(default_factory=dict)
 
     def tell(self, standard: Standard, spot: Spot, what: str, cure: str, warns: bool = False) -> None:
@@ -62,25 +74,45 @@ class Looking:
                             yield Wording(action, treatment, language, found, _chosen(standard, found))
 
     def read(self, language: str, source: Source, view: View, *, case: bool = False) -> tuple[Reading, ...]:
-        """Return the ways that a text is read in a language (see `reading.readings`); each is read once."""
+        """Return the ways that a text is read in a language, in small letters unless `case`; each is read once."""
         key = (language, source, view, case)
         if key not in self._read:
-            self._read[key] = readings(source, self._spoken(language, source, view), view, case=case)
+            if not case:
+                self._read[key] = tuple(map(in_small_letters, self.read(language, source, view, case=True)))
+                return self._read[key]
+            if view is View.EVERY:
+                said: Sequence[tuple[Piece, ...]] = [self._spoken(language, source)[0]]
+            elif view is View.SURE:
+                said = [sure(self._spoken(language, source)[0])]
+            else:
+                said = self.ways(language, source).ways
+            self._read[key] = readings(source, said, view)
         return self._read[key]
 
+    def ways(self, language: str, source: Source) -> Ways:
+        """Return the ways that a text can come out in a language."""
+        key = (language, source)
+        if key not in self._ways:
+            plain = not has_liquid(source.text)
+            self._ways[key] = Ways((as_it_stands(source),)) if plain else ways_of(source, self._library(language))
+        return self._ways[key]
+
     def tell_unclear(self, standard: Standard, wording: Wording) -> None:
-        """Tell of the texts that a standard is about what of them cannot be known."""
+        """Tell what cannot be known of the texts that a standard is about."""
         for source in wording.chosen:
             if has_liquid(source.text):
-                said = self._spoken(wording.language, source, View.POSSIBLE)
-                for unclear in (*said.unclear, *markup_unclear(source)):
+                for unclear in self._spoken(wording.language, source)[1]:
                     spot = self._written(wording, unclear.source, unclear.offset)
                     self.tell(standard, spot, f"{unclear.what} in {wording} cannot be checked", unclear.cure)
 
-    def _spoken(self, language: str, source: Source, view: View) -> Spoken:
-        key = (language, source, view)
+    def _spoken(self, language: str, source: Source) -> tuple[tuple[Piece, ...], tuple[Unclear, ...]]:
+        key = (language, source)
         if key not in self._said:
-            self._said[key] = said_by(source, self._library(language) if has_liquid(source.text) else None, view)
+            said: tuple[tuple[Piece, ...], tuple[Unclear, ...]] = as_it_stands(source), ()
+            if has_liquid(source.text):
+                pieces, unclear = every_branch(source, self._library(language))
+                said = pieces, (*unclear, *markup_unclear(source))
+            self._said[key] = said
         return self._said[key]
 
     def _library(self, language: str) -> Library:

@@ -5,18 +5,28 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from opportune.deliver.standards.hidden import hidden_parts
 from opportune.deliver.standards.letters import alike, plain
-from opportune.deliver.standards.spoken import Kind, Library, Piece, Spoken, View, has_liquid, no_library, spoken
+from opportune.deliver.standards.spoken import (
+    EDGE,
+    Kind,
+    Piece,
+    View,
+    as_it_stands,
+    every_branch,
+    has_liquid,
+    no_library,
+)
 from opportune.deliver.standards.wording import Source
 
 _MARKUP = re.compile(r"(?:^|[\W_])(?:html|mjml)$", re.IGNORECASE)
 _TOKEN = re.compile(
     r"(?P<comment><!--(?:-?>|.*?--!?>))|(?P<style><(?P<name>style|script|mj-style)\b.*?</(?P=name)\s*>)"
     r"""|(?P<tag></?[a-zA-Z](?:[^\s"'<>/=]\s*=\s*(?:"[^"]*"|'[^']*')|[^<>])*+>|<![a-zA-Z\[][^<>]*>|<!--)"""
-    r"|(?P<space>\s+)|(?P<word>[!-%'-;=-~]+(?: [!-%'-;=-~]+)*(?![^\x00-\x7f])|[^\s<]+|.)",
+    r"|(?P<space>\s+)|(?P<edge>\ufdd0)"
+    r"|(?P<word>[!-%'-;=-~]+(?: [!-%'-;=-~]+)*(?![^\x00-\x7f\ufdd0])|[^\s<\ufdd0]+|.)",
     re.DOTALL | re.IGNORECASE,
 )
 """The parts of a text. Words of ASCII, none of whose characters can join with the next, are taken by the line."""
@@ -26,6 +36,7 @@ _ATTRIBUTE = re.compile(
     re.IGNORECASE,
 )
 _PUT_OUT = re.compile(r"""content\s*:\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+_MAYBE_GONE = re.compile(r"<!--|<style|<script|<mj-style", re.IGNORECASE)
 _INLINE = re.compile(r"</?(?:a|abbr|b|big|em|font|i|mark|s|small|span|strong|sub|sup|u|wbr)\b|<!--", re.IGNORECASE)
 
 
@@ -59,35 +70,44 @@ def is_markup(key: str) -> bool:
     return bool(_MARKUP.search(key))
 
 
-def said_by(source: Source, library: Library | None, view: View) -> Spoken:
-    """Return what a text can say."""
-    if not has_liquid(source.text):
-        return Spoken(((Piece(source.text, source, 0, Kind.EXACT),),))
-    return spoken(source, library or no_library(), view)
-
-
-def readings(source: Source, said: Spoken, view: View, *, case: bool = False) -> tuple[Reading, ...]:
+def readings(source: Source, ways: Sequence[Sequence[Piece]], view: View) -> tuple[Reading, ...]:
     """Return the ways that a text is read: no tags or style sheets, and of comments what somebody could get to see.
 
-    White space is one blank, quotes and dashes are plain, and unless `case` upper case is lower case (NFKC, casefold).
-    Outputs that depend on the customer are blanks, and nothing where they stand within a word; in what is seen for
-    sure, or by some, they are placeholders, and what is not displayed is left out.
+    White space is one blank, letters, quotes and dashes are plain (NFKC). Outputs that depend on the
+    customer are edges in `EVERY`; else blanks, and nothing where they stand within a word; in what is displayed they
+    are placeholders, and what is not is left out.
     """
     found = []
-    for way in said.ways:
-        blanks = (None,) if view is not View.POSSIBLE else ("", " ") if _within_words(way) else (" ",)
+    hides = view in (View.SEEN, View.SURE)
+    for way in ways:
+        blanks: tuple[str | None, ...] = (EDGE,) if view is View.EVERY else (None,) if hides else (" ",)
+        if view is View.POSSIBLE and _within_words(way):
+            blanks = ("", " ")
         for blank in blanks:
             raw = "".join(_texts(way, blank))
-            hides = view is not View.POSSIBLE
-            variants = (True, False) if not hides and ("<!--" in raw or "<st" in raw or "<sc" in raw) else (hides,)
-            found += [_read(source, way, blank, raw, view, case, drops) for drops in variants]
+            twice = not hides and _MAYBE_GONE.search(raw)
+            for drops in (True, False) if twice else (hides,):
+                found.append(_read(source, way, blank, raw, hides, drops))
     return tuple(found)
 
 
-def read(source: Source, *, case: bool = False) -> Reading:
-    """Return a text by itself as what must appear is compared: with its placeholders."""
-    said = said_by(source, None, View.SEEN)
-    return readings(source, said, View.SEEN, case=case)[0]
+def in_small_letters(reading: Reading) -> Reading:
+    """Return a text as it is read without regard to case (casefold), and to letters that look alike."""
+    text = reading.text.casefold()
+    if len(text) == len(reading.text):
+        return replace(reading, text=alike(text))
+    marks, length = list[tuple[int, int, bool]](), 0
+    for (start, at, exact), end in zip(reading.marks, [*(m[0] for m in reading.marks[1:]), len(reading.text)]):
+        size = len(reading.text[start:end].casefold())
+        marks.append((length, at, exact and size == end - start))
+        length += size
+    return replace(reading, text=alike(text), marks=marks)
+
+
+def read(source: Source) -> Reading:
+    """Return a text by itself as what must appear is compared: in small letters, with its placeholders."""
+    said = every_branch(source, no_library())[0] if has_liquid(source.text) else as_it_stands(source)
+    return in_small_letters(readings(source, [said], View.SEEN)[0])
 
 
 def _texts(way: Sequence[Piece], blank: str | None) -> Iterator[str]:
@@ -102,7 +122,7 @@ def _within_words(way: Sequence[Piece]) -> bool:
 
 
 def _read(
-    source: Source, way: Sequence[Piece], blank: str | None, raw: str, view: View, case: bool, drops: bool
+    source: Source, way: Sequence[Piece], blank: str | None, raw: str, hides: bool, drops: bool
 ) -> Reading:
     """Return one way; `drops`: comments and style sheets are gone, whoever would get to see them."""
     starts, length = list[int](), 0
@@ -110,23 +130,17 @@ def _read(
         starts.append(length)
         length += len(text)
     reading, parts, length = Reading(way, starts), list[str](), 0
-    possible = view is View.POSSIBLE
     markup = is_markup(source.key) or "</" in raw or "/>" in raw
-    gone = hidden_parts(raw) if markup and not possible else []
+    gone = hidden_parts(raw) if markup and hides else []
     for at, kind, word in _tokens(reading, source, raw, markup, drops):
-        if gone and _is_gone(gone, at):
-            shown = ""
-        else:
-            shown = _shown(kind, word, possible)
-        shown = shown if case else shown.casefold()
+        shown = "" if gone and _is_gone(gone, at) else _shown(kind, word, not hides)
         if shown.startswith(" ") and (not parts or parts[-1].endswith(" ")):
             shown = shown[1:]
         if shown:
             reading.marks.append((length, at, kind == "word" and len(shown) == len(word)))
             parts.append(shown)
             length += len(shown)
-    text = "".join(parts)
-    reading.text = text if case else alike(text)
+    reading.text = "".join(parts)
     return reading
 
 
@@ -168,6 +182,8 @@ def _shown(kind: str, word: str, possible: bool) -> str:
         return plain(word)
     if kind == "space":
         return " "
+    if kind == "edge":
+        return EDGE
     told = ""
     if possible and kind in ("tag", "style"):
         pattern = _ATTRIBUTE if kind == "tag" else _PUT_OUT

@@ -1,13 +1,14 @@
 """What a text can say once its Liquid has run: the parsed tree, walked through branches, loops, values and blocks.
 
-A walk is one way that a text can come out. What is the same for everybody (texts, `assign` and `capture` of them, filters
-and conditions of them, blocks by name with what is given to them) is worked out; what depends on the customer is a
-place that is not known, and a condition on it goes either way.
+A walk is one way that a text can come out. What is the same for everybody (texts, `assign` and `capture` of them,
+filters and conditions of them, blocks by name with what is given to them) is worked out; what depends on the customer
+is a place that is not known, and a condition on it goes either way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache, partial
@@ -25,7 +26,10 @@ MOST_WAYS = 16
 """Up to so many ways a text is read in each of them; beyond, so that any three branches in a row meet in all ways."""
 
 EDGE = "\ufdd0"
-"""What stands around each branch where all of them are read one after the other; no character of any language."""
+"""Stands around each branch where all are read in turn, and for what is not known; a letter of no language."""
+
+_RENDERS = re.compile(r"\b(?:render|include)\b")
+_NAMED = re.compile(r"""\{%-?\s*(?:render|include)\s+['"]([^'"]+)['"]""")
 
 
 class Kind(Enum):
@@ -34,7 +38,8 @@ class Kind(Enum):
     EXACT = "as written there"
     MADE = "made there"
     UNKNOWN = "an output that depends on the customer; its text is the placeholder"
-    EDGE = "an edge of a branch"
+    OPEN = "where something that not everybody gets begins"
+    CLOSE = "where it ends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +65,18 @@ class Unclear:
 class View(Enum):
     """What is read of a text."""
 
-    POSSIBLE = "all that anybody could get to read"
-    SEEN = "what some customers get to see"
-    SURE = "what every customer gets to see"
+    EVERY = "every branch, one after the other"
+    POSSIBLE = "the ways that it can come out, with all that anybody could get to read"
+    SEEN = "the ways that it can come out, with what is displayed"
+    SURE = "what is displayed to every customer"
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """The ways that a text comes out in a view, and what of it cannot be known."""
+class Ways:
+    """The ways that a text can come out; `complete`: all there are."""
 
     ways: tuple[tuple[Piece, ...], ...]
-    unclear: tuple[Unclear, ...] = ()
+    complete: bool = True
 
 
 class Library:
@@ -113,33 +119,51 @@ def has_liquid(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
-def spoken(source: Source, library: Library, view: View) -> Spoken:
-    """Return what a text can say; as it stands if it is no Liquid."""
+def every_branch(source: Source, library: Library) -> tuple[tuple[Piece, ...], tuple[Unclear, ...]]:
+    """Return all that a text can say, branch after branch, and what of it cannot be known."""
     from opportune.deliver.standards.walk import Walk
 
     nodes = library.parse(source.text)
     if nodes is None:
-        return Spoken(((Piece(source.text, source, 0, Kind.EXACT),),))
-    walks, unclear = dict[tuple[Piece, ...], None](), dict[Unclear, None]()
+        return as_it_stands(source), ()
+    walk = Walk(source, library)
+    walk.run(nodes)
+    return tuple(walk.pieces), tuple(dict.fromkeys(walk.unclear))
 
-    def walked(choose: Callable[[int], int] | None, muted: bool = False) -> Walk:
-        walk = Walk(source, library, choose, muted)
+
+def sure(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+    """Return what every customer gets of what `every_branch` gave, with its edges."""
+    kept, depth = [], 0
+    for piece in pieces:
+        depth -= piece.kind is Kind.CLOSE
+        if not depth:
+            kept.append(piece)
+        depth += piece.kind is Kind.OPEN
+    return tuple(kept)
+
+
+def ways_of(source: Source, library: Library) -> Ways:
+    """Return the ways that a text can come out; as it stands if it is no Liquid."""
+    from opportune.deliver.standards.walk import Walk
+
+    nodes = library.parse(source.text)
+    if nodes is None:
+        return Ways((as_it_stands(source),))
+    found, complete = dict[tuple[Piece, ...], None](), True
+    for choice in _choices():
+        walk = Walk(source, library, choice)
         walk.run(nodes)
-        walks[tuple(walk.pieces)] = None
-        unclear.update(dict.fromkeys(walk.unclear))
-        return walk
-
-    if view is View.SURE:
-        walked(None, muted=True)
-        return Spoken(tuple(walks), tuple(unclear))
-    if view is View.POSSIBLE:
-        walked(None)
-    for choose in _choices():
-        walk = walked(choose)
-        choose.told(walk.choices)
+        choice.sizes = tuple(walk.choices)
+        found[tuple(walk.pieces)] = None
+        complete = complete and choice.rule is None and not walk.unclear
         if walk.is_full:
             break
-    return Spoken(tuple(walks), tuple(unclear))
+    return Ways(tuple(found), complete)
+
+
+def as_it_stands(source: Source) -> tuple[Piece, ...]:
+    """Return what a text without Liquid says."""
+    return (Piece(source.text, source, 0, Kind.EXACT),)
 
 
 class _Choice:
@@ -155,9 +179,6 @@ class _Choice:
         chosen = self.rule(at, ways) if self.rule else self.given[at] if at < len(self.given) else 0
         self.made.append(chosen)
         return chosen
-
-    def told(self, sizes: list[int]) -> None:
-        self.sizes = tuple(sizes)
 
 
 def _choices() -> Iterator[_Choice]:
@@ -190,10 +211,11 @@ def _in_turn(every: tuple[int, int], at: int, ways: int) -> int:
 
 def blocks_used(text: str, names: Mapping[str, Any]) -> set[str]:
     """Return which of `names` a text renders as blocks; all of them if its tags do not name each."""
-    if "{%" not in text:
-        return set()
+    named = {name for name in _NAMED.findall(text) if name in names}
+    if len(_RENDERS.findall(text)) == len(_NAMED.findall(text)):
+        return named
     nodes = no_library().parse(text)
-    return set(names) if nodes is None else _named(nodes, names)
+    return set(names) if nodes is None else named | _named(nodes, names)
 
 
 def _named(nodes: Any, names: Mapping[str, Any]) -> set[str]:

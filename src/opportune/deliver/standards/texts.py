@@ -10,7 +10,7 @@ from opportune.catalog import patterns
 from opportune.catalog.types import Forbids, Requires, Standard, Terms
 from opportune.deliver.standards.looking import Looking, Wording
 from opportune.deliver.standards.reading import Reading, read
-from opportune.deliver.standards.spoken import View
+from opportune.deliver.standards.spoken import EDGE, View
 from opportune.deliver.standards.wording import Source
 
 
@@ -70,43 +70,57 @@ def forbids(looking: Looking, standard: Standard, rule: Forbids) -> None:
             looking.tell(standard, looking.spot(wording, reading, start), what, cure)
 
 
-def hits(looking: Looking, wording: Wording, words: tuple[str, ...]) -> Iterator[tuple[Reading, int, int]]:
-    """Yield each (text as read, start, end) where a word appears in the chosen texts."""
-    pattern = _pattern(words)
+def hits(
+    looking: Looking, wording: Wording, words: tuple[str, ...], case: bool = False
+) -> Iterator[tuple[Reading, int, int]]:
+    """Yield each (text as read, start, end) where a word appears in the chosen texts.
+
+    Every branch is read by itself; the ways that they can come together, where one may begin or end within a word.
+    """
+    pattern, begun = _pattern(words, case), _begun(words)
     for source in wording.chosen:
-        for reading in looking.read(wording.language, source, View.POSSIBLE):
+        joins, touching = False, []
+        for reading in looking.read(wording.language, source, View.EVERY, case=case):
+            joins = joins or bool(begun.search(reading.text))
             for hit in pattern.finditer(reading.text):
-                yield reading, hit.start(), hit.end()
+                if EDGE in (reading.text[hit.start() - 1 : hit.start()], reading.text[hit.end() : hit.end() + 1]):
+                    touching.append((reading, hit.start(), hit.end()))
+                else:
+                    yield reading, hit.start(), hit.end()
+        if joins or touching:
+            for reading in looking.read(wording.language, source, View.POSSIBLE, case=case):
+                for hit in pattern.finditer(reading.text):
+                    yield reading, hit.start(), hit.end()
+            if not looking.ways(wording.language, source).complete:
+                yield from touching
 
 
 def terms(looking: Looking, standard: Standard, rule: Terms) -> None:
     """Each term is spelled as it should be; addresses of pages and e-mail are no text."""
     spellings = {folded(wrong): right for wrong, right in rule.spellings.items()}
-    pattern = re.compile(_pattern(tuple(rule.spellings)).pattern, re.IGNORECASE)
     for wording in looking.wordings(standard):
         looking.tell_unclear(standard, wording)
-        for source in wording.chosen:
-            for reading in looking.read(wording.language, source, View.POSSIBLE, case=True):
-                for hit in pattern.finditer(reading.text):
-                    right = spellings.get(folded(hit[0]), hit[0])
-                    if not _is_right(reading.text, hit, right) and not _ADDRESS.search(_run(reading.text, hit)):
-                        spot = looking.spot(wording, reading, hit.start())
-                        where = looking.home(wording, reading, hit.start())
-                        looking.tell(standard, spot, f"`{hit[0]}` in {where} is misspelled", f"write `{right}`")
+        for reading, start, end in hits(looking, wording, tuple(rule.spellings), case=True):
+            said = reading.text[start:end]
+            right = spellings.get(folded(said), said)
+            if not _is_right(reading.text, said, start, right) and not _ADDRESS.search(_run(reading.text, said, start)):
+                where = looking.home(wording, reading, start)
+                spot = looking.spot(wording, reading, start)
+                looking.tell(standard, spot, f"`{said}` in {where} is misspelled", f"write `{right}`")
 
 
 _ADDRESS = re.compile(r"@|://|\w\.[^\W\d]")
 
 
-def _is_right(text: str, hit: re.Match[str], right: str) -> bool:
-    """Whether the hit is part of the right spelling, as `Acme` is of `Acme Inc.`."""
-    within = (m.start() for m in re.finditer(re.escape(hit[0]), right))
-    return any(text.startswith(right, hit.start() - at) for at in within if at <= hit.start())
+def _is_right(text: str, said: str, start: int, right: str) -> bool:
+    """Whether what is said is part of the right spelling, as `Acme` is of `Acme Inc.`."""
+    within = (m.start() for m in re.finditer(re.escape(said), right))
+    return any(text.startswith(right, start - at) for at in within if at <= start)
 
 
-def _run(text: str, hit: re.Match[str]) -> str:
-    """Return the hit with what stands around it up to the next blanks."""
-    return text[text.rfind(" ", 0, hit.start()) + 1 :].split(" ", 1)[0] if " " not in hit[0] else ""
+def _run(text: str, said: str, start: int) -> str:
+    """Return what is said with what stands around it up to the next blanks."""
+    return text[text.rfind(" ", 0, start) + 1 :].split(" ", 1)[0] if " " not in said else ""
 
 
 def folded(text: str) -> str:
@@ -119,14 +133,32 @@ def folded(text: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
+def _pattern(words: tuple[str, ...], case: bool = False) -> re.Pattern[str]:
     """Return a pattern that finds whole words; nothing in it can be tried in more than one way."""
     found = sorted((folded(word) for word in words), key=lambda word: (-len(word), word))
-    return re.compile("|".join(_whole(word) for word in found))
+    return re.compile("|".join(_whole(word) for word in found), re.IGNORECASE if case else 0)
 
 
 def _whole(word: str) -> str:
     bare = word.strip("*")
-    before = r"(?<!\w)\w*" if word.startswith("*") else r"(?<!\w)" if bare[:1].isalnum() else ""
     after = r"\w*" if word.endswith("*") else r"(?!\w)" if bare[-1:].isalnum() else ""
-    return before + re.escape(bare) + after
+    return _before(word, bare) + re.escape(bare) + after
+
+
+def _before(word: str, bare: str) -> str:
+    return r"(?<!\w)\w*" if word.startswith("*") else r"(?<!\w)" if bare[:1].isalnum() else ""
+
+
+@lru_cache(maxsize=256)
+def _begun(words: tuple[str, ...]) -> re.Pattern[str]:
+    """Return a pattern that finds the beginning of a word at the end of a branch."""
+    found = []
+    for word in dict.fromkeys(folded(word) for word in words):
+        bare = word.strip("*")
+        begun = "".join(f"{re.escape(letter)}(?:" for letter in bare[:-1]) + ")?" * (len(bare) - 1)
+        if word.startswith("*"):
+            begun = rf"\w|(?:{begun})"
+        found.append(f"{_before(word.lstrip('*'), bare)}(?:{begun})(?={EDGE})")
+    return re.compile("|".join(found), re.IGNORECASE)
+
+

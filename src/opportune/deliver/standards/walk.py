@@ -79,17 +79,17 @@ class Walk:
     """The `pieces` that a text says, and what is `unclear` about it.
 
     `choose` says which of so many ways to go, each time that it depends on the customer. Without it all ways are gone
-    one after the other, each between two edges; `muted`: their texts are left out.
+    one after the other, each between two edges.
     """
 
-    def __init__(self, source: Source, library: Library, choose: Callable[[int], int] | None, muted: bool) -> None:
+    def __init__(self, source: Source, library: Library, choose: Callable[[int], int] | None = None) -> None:
         self.pieces: list[Piece] = []
         self.unclear: list[Unclear] = []
         self.choices: list[int] = []
         self.is_full = False
-        self._source, self._library, self._choose, self._muted = source, library, choose, muted
+        self._source, self._library, self._choose = source, library, choose
         self._names: dict[str, _Value] = {}
-        self._count = self._length = self._depth = self._silent = 0
+        self._count = self._length = self._depth = 0
 
     def run(self, nodes: Sequence[Node]) -> None:
         """Walk through a text."""
@@ -126,21 +126,20 @@ class Walk:
 
     def _assign(self, node: AssignNode) -> None:
         value = self._names[node.name] = self._value(node.expression, node)
-        if self._choose is None and not self._muted:
+        if self._choose is None:
             with self._edges():
                 self._say(value.pieces)
 
     def _capture(self, node: CaptureNode) -> None:
         before, self.pieces = self.pieces, []
-        silent, self._silent = self._silent, 0
         try:
             self._all(node.block.nodes)
         finally:
-            said, self.pieces, self._silent = tuple(self.pieces), before, silent
+            said, self.pieces = tuple(self.pieces), before
         text = "".join(p.text for p in said)
         known = len(text) <= LARGEST and all(p.kind in (Kind.EXACT, Kind.MADE) for p in said)
         self._names[node.name] = _Value(text if known else UNKNOWN, said)
-        if self._choose is None and not self._muted:
+        if self._choose is None:
             with self._edges():
                 self._say(said)
 
@@ -197,7 +196,7 @@ class Walk:
             return UNKNOWN
         try:
             items = list(islice(expression.evaluate(self._context())[0], LARGEST + 1))
-        except Exception:  # noqa: BLE001 what fails here fails when it is rendered
+        except Exception:  # what fails here fails when it is rendered
             return UNKNOWN
         alone = expression.iterable if isinstance(expression.iterable, StringLiteral) else None
         return [self._value(alone, node)] if alone is not None and items else [self._as_value(i, node) for i in items]
@@ -226,8 +225,8 @@ class Walk:
 
         if items is UNKNOWN:
             self._fork([some, default])
-        elif self._muted:
-            self._fork([each if items else default, self._way(None)])
+        elif items and self._choose is None:
+            self._fork([each, self._way(None)])
         else:
             (each if items else default)()
 
@@ -242,7 +241,8 @@ class Walk:
         apart = isinstance(node, RenderNode)
         name = self._known(node.name) if isinstance(node.name, Expression) else UNKNOWN
         if not isinstance(name, str):
-            self._tell(node, f"`{node.token.value}` of a block without its name", "name the block: `{% render 'NAME' %}`")
+            what = f"`{node.token.value}` of a block without its name"
+            self._tell(node, what, "name the block: `{% render 'NAME' %}`")
             return
         source = self._library.find(name)
         if source is None:
@@ -295,8 +295,7 @@ class Walk:
     def _say(self, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
             self._spend(len(piece.text))
-            if not self._silent:
-                self.pieces.append(piece)
+            self.pieces.append(piece)
 
     def _made(self, text: str, node: Node) -> None:
         self._say([Piece(text, self._source, node.token.start_index, Kind.MADE)])
@@ -328,18 +327,15 @@ class Walk:
             for way in ways:
                 self._names = dict(before)
                 with self._edges():
-                    self._silent += self._muted
                     way()
-                    self._silent -= self._muted
                 changed |= {name for name, value in self._names.items() if before.get(name) is not value}
             self._names = {**before, **{name: _Value(UNKNOWN, ()) for name in changed}}
 
     @contextmanager
     def _edges(self) -> Iterator[None]:
-        edge = Piece(EDGE, self._source, 0, Kind.EDGE)
-        self._say([edge])
+        self._say([Piece(EDGE, self._source, 0, Kind.OPEN)])
         yield
-        self._say([edge])
+        self._say([Piece(EDGE, self._source, 0, Kind.CLOSE)])
 
     @contextmanager
     def _named(self, names: dict[str, _Value], alone: bool = False) -> Iterator[None]:
@@ -372,11 +368,11 @@ class Walk:
         unknown = self._unknown(expression, node)
         others: list[tuple[Piece, ...]] = [(self._literal(one),) for one in _literals(expression) if one.value]
         others += [p for one in _paths(expression) if (p := self._pieces_of(one))]
-        if not others or self._muted:
+        if not others:
             return _Value(UNKNOWN, (unknown,))
         if self._choose is None:
-            edge = Piece(EDGE, self._source, 0, Kind.EDGE)
-            return _Value(UNKNOWN, (unknown, *(p for other in others for p in (edge, *other, edge))))
+            edges = Piece(EDGE, self._source, 0, Kind.OPEN), Piece(EDGE, self._source, 0, Kind.CLOSE)
+            return _Value(UNKNOWN, (unknown, *(p for other in others for p in (edges[0], *other, edges[1]))))
         self.choices.append(len(others) + 1)
         chosen = self._choose(len(others) + 1)
         return _Value(UNKNOWN, others[chosen - 1] if chosen else (unknown,))
@@ -405,7 +401,7 @@ class Walk:
             for step in expression.filters or ():
                 value = _small(step.evaluate(value, self._context())) if value is not UNKNOWN else UNKNOWN
             return value
-        except Exception:  # noqa: BLE001 what fails here fails when it is rendered
+        except Exception:  # what fails here fails when it is rendered
             return UNKNOWN
 
     def _is_known(self, path: Path) -> bool:
