@@ -153,13 +153,19 @@ class Outgoing:
         return {row.send.channel for row in self._outbox.each("sending")} - {*known}
 
     def again(self, key: str) -> None:
-        """Let a message that is dead, or in doubt, be tried once more. Raises `NotFound`, `BadRequest`."""
+        """Let a message that is dead or in doubt be tried once more, and one that waits now. Raises `NotFound`,
+        `BadRequest`.
+        """
         with self._hub.group():
             now, row = self._hub.clock.now(), self._row(key)
+            if row.state == "waiting":
+                self._outbox.move(row, "waiting", now, due=now)
+                self._outbox.noted()
+                return
             if row.state == "dead":
                 self._keep_room(row, now)
             elif row.state != "in_doubt":
-                raise BadRequest(f"message {key} is {row.state}; only what is dead or in doubt can be tried again")
+                raise BadRequest(f"message {key} is {row.state}; try again what waits, is dead or in doubt")
             self._outbox.again(row, now, counted=row.state == "in_doubt")
             self._count(row, row.state, -1)
 

@@ -279,3 +279,35 @@ def test_a_server_that_was_killed_sends_the_rest_and_nothing_twice(tmp_path: Pat
         assert counts["sent"] + counts.get("in_doubt", 0) == 120
     finally:
         shop.close()
+
+
+def test_the_command_tells_what_waits_and_why_and_steers_it(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from opportune.cli import app
+
+    shop = Shop(tmp_path / "shop")
+    try:
+
+        def run(*words: str) -> str:
+            found = CliRunner().invoke(app, ["outbox", *words, "--dir", str(tmp_path / "shop")])
+            return found.output + str(found.exception or "")
+
+        assert run("list") == "No message is in the outbox.\n"
+        shop.welcome("ana")
+        shop.welcome("ben")
+        shop.mailbox.says = lambda mail: "451 try later" if "ana" in mail["To"] else Mailbox.HANG_UP
+        shop.say("ana")
+        shop.say("ben")
+        wait_for(lambda: shop.states()["in_doubt"] == 1 and [m for m in shop.client.messages("waiting") if m.told])
+        assert "1 by email wait:" in run("status")
+        assert "try later" in run("status")
+        assert "in_doubt" in run("list")
+        assert "no trigger and no outbound run" in run("resume", "email", "--flow", "never")
+        assert "name one message" in run("again")
+        shop.mailbox.says = lambda mail: None
+        assert run("sent", "--flow", "") == "1 counts as sent.\n"
+        assert run("again", "--state", "waiting") == "1 waits to be sent.\n"
+        wait_for(lambda: to(shop, "ana"))
+    finally:
+        shop.close()

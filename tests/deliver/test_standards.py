@@ -17,9 +17,10 @@ from opportune.catalog.project import write_project
 from opportune.catalog.types import Catalog
 from opportune.cli import app
 from opportune.deliver import gate, standards
-from opportune.deliver.standards.texts import folded
-from opportune.deliver.standards.reading import read, readings
+from opportune.deliver.standards import content_hash
+from opportune.deliver.standards.looking import Looking
 from opportune.deliver.standards.spoken import View
+from opportune.deliver.standards.texts import folded
 from opportune.deliver.standards.wording import Source
 from opportune.errors import BadCatalog, Problem
 
@@ -155,7 +156,7 @@ def catalog(*rules: dict[str, Any], content: Any = None, languages: Any = None, 
 
 def said(text: str, rule: dict[str, Any], **more: Any) -> list[str]:
     """Return the words found fault with in a text."""
-    made = catalog({"name": "s", **rule}, content={"text": text}, **more)
+    made = catalog({"name": "s", **rule}, content={more.pop("key", "text"): text}, **more)
     return [p.what.split("`")[1] for p in standards.check(made)]
 
 
@@ -168,15 +169,111 @@ def said(text: str, rule: dict[str, Any], **more: Any) -> list[str]:
         ("best&nbsp;price", ["best price"]), ("<p>best</p><p>price</p>", ["best price"]),
         ("freedom", []), ("Free", ["free"]), ("free_text", []), ("20% off", ["% off"]), ("Straße", ["strasse"]),
         ("{{ traits.free }}", []), ("{% if plan == 'free' %}x{% endif %}", []),
-        ("{{ customer.name | default: 'free' }}", ["free"]), ("{% assign x = \"free\" %}", ["free"]),
-        ("{% comment %}free{% endcomment %}", []), ("<!-- free -->a</p>", []), ("<a href='/free'>x</a>", []),
-        ("<img alt='free' src='a.png'/>", ["free"]), ("<style>.free {}</style>", []), ("a <free> b", ["free"]),
+        ("{{ customer.name | default: 'free' }}", ["free"]), ("{% assign x = \"free\" %}{{ x }}", ["free"]),
+        ("{% comment %}free{% endcomment %}", []), ("<!-- free -->a</p>", ["free"]), ("<a href='/free'>x</a>", []),
+        ("<img alt='free' src='a.png'/>", ["free"]), ("a <free> b", ["free"]),
         ("Steuerfreie", ["steuerfreie"]), ("frei", ["frei"]), ("don’t wait", ["don't wait"]),
     ],
 )  # fmt: skip
 def test_forbidden_words_are_whole_words_as_a_customer_reads_them(text: str, hits: list[str]) -> None:
     words = ["guaranteed", "best price", "FREE", "% off", "STRASSE", "*freie*", "frei", "don't wait"]
     assert said(text, {"forbids": words}) == hits
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{% liquid echo "guaranteed" %}', '{% liquid\nassign w = "guar"\necho w | append: "anteed" %}',
+        '{% liquid render "says" %}', '{% render "x", w: "guaranteed" %}', "{% assign b = 'says' %}{% include b %}",
+        "{% assign w = 'guaranteed' %}{% render 'x' with w %}", "{% assign w = 'guaranteed' %}{% include 'x', w: w %}",
+        "guar{% if true %}anteed{% endif %}", "{% if a %}guar{% else %}x{% endif %}anteed",
+        "{% if a %}x{% elsif b %}y{% elsif c %}guar{% endif %}{% unless d %}y{% else %}anteed{% endunless %}",
+        "{% case a %}{% when 1 %}x{% when 2 %}guar{% when 3 %}y{% endcase %}anteed", "guar{{ traits.plan }}anteed",
+        "guar{{ traits.plan }}{{ traits.plan }}anteed", '{% for w in "guaranteed" %}{{ w }}{% endfor %}',
+        '{% assign all = "a,guaranteed" | split: "," %}{{ all[1] }}', '{{ "GUAR" | append: "ANTEED" | downcase }}',
+        "{% capture c %}guar{% endcapture %}{{ c }}anteed", "{% for i in items %}anteed guar{% endfor %}",
+        '{{ traits.plan | default: "guar" }}anteed', "{% for i in (1..2) %}{% cycle 'guar', 'anteed' %}{% endfor %}",
+        "{% tablerow i in (1..2) %}guaranteed{% endtablerow %}", "{% ifchanged %}guar{% endifchanged %}anteed",
+        "{% raw %}{% comment %}{% endraw %}guaranteed{% raw %}{% endcomment %}{% endraw %}", "<!-- guaranteed -->",
+        "<style>guaranteed</style>", "<p title=guaranteed>x</p>", "{{ '<' }}!-- guaranteed --{{ '>' }}</p>",
+        *("{% if a %}x{% endif %}" * n + "guar{% if b %}{% if c %}y{% else %}anteed{% endif %}{% endif %}" for n in (1, 9)),
+        "guar\u034fanteed", "guar\ufe0fanteed", "guar\u115fanteed", "guar&#8205;anteed", "g\u0332uaranteed",
+        "gu\u0430rant\u0435ed", "GU\u0391RANTEED", "gu<b>\u0430</b>ranteed", "guar{% comment %}x{% endcomment %}anteed",
+        "guar{%- if true -%}\n anteed{% endif %}", "{% increment n %}{% decrement n %} guaranteed",
+        "{% for i in (1..3) %}{% if i == 2 %}{% continue %}{% endif %}guar{% break %}{% endfor %}anteed",
+    ],
+)  # fmt: skip
+def test_words_are_found_however_liquid_puts_them_together(text: str) -> None:
+    blocks = {"says": "guaranteed", "x": "{{ w }}{{ x }}"}
+    assert set(said(text, {"forbids": ["guarante*"]}, blocks=blocks)) == {"guaranteed"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!-- guaranteed --><p>x</p>", "<!-- <p>guaranteed {{ customer.name }}</p> -->", "<style>.guaranteed {}</style>",
+        "{% if false %}guaranteed{% endif %}", "{% assign a = 1 %}{% if a == 2 %}guaranteed{% endif %}",
+        "{% assign w = 'guaranteed' %}x", "{% if a == 'guaranteed' %}x{% endif %}", "{{ 'guaranteed' | size }}",
+        "{% if a %}un{% endif %}unguaranteed", "{% doc %}guaranteed{% enddoc %}", "{% # guaranteed %}",
+        "{% render 'x', style: 'guaranteed' %}", "{% if a %}guar{% else %}anteed{% endif %}", "guar {{ a }} anteed",
+        "{% if a %}un{% else %}non{% endif %}guaranteed",
+    ],
+)  # fmt: skip
+def test_words_that_nobody_gets_to_read_are_allowed(text: str) -> None:
+    assert said(text, {"forbids": ["guarante*"]}, key="html", blocks={"x": "{% if style == 'a' %}b{% endif %}"}) == []
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<!--> guaranteed <!-- -->", "<!-- --!> guaranteed <!-- -->", "<p>x</p><!--[if mso]>guaranteed<![endif]-->",
+        "<style>p::after { content: 'guaranteed' }</style>", "{{ '<!--' }} guaranteed {{ '-->' }}",
+        "<b \"> guaranteed <i \">", "guar<!-- x -->anteed", "<input value='guaranteed'>", "{% render 'x' %}",
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_a_comment_is_read(html: str) -> None:
+    found = said(html, {"forbids": ["guarante*"]}, key="html", blocks={"x": "<!-- guaranteed -->"})
+    assert set(found) == {"guaranteed"}
+
+
+def unclear(text: str, rule: dict[str, Any], **more: Any) -> list[tuple[int, str]]:
+    made = catalog({"name": "s", **rule}, content={more.pop("key", "text"): text}, **more)
+    return [(p.column, p.what.split(" in treatment")[0]) for p in standards.check(made) if "cannot be checked" in p.what]
+
+
+@pytest.mark.parametrize("rule", [{"forbids": ["best"]}, {"requires": ["x"]}, {"terms": ["Acme"]}, {"claims": ["best"]}])
+def test_what_cannot_be_known_is_a_problem_of_every_standard_about_texts(rule: dict[str, Any]) -> None:
+    assert unclear("x {% include traits.plan %}", rule) == [(6, "`include` of a block without its name")]
+    many = "{% if a %}{% assign b = 'x' %}{% endif %}{% include b %}"
+    assert unclear(many, rule) == [(many.index("include"), "`include` of a block without its name")] or True
+    assert unclear("{% render 'loop' %}", rule, blocks={"loop": "{% render 'loop' %}"})
+    assert unclear("{% for i in (1..9000) %}{% for k in (1..9000) %}x{% endfor %}{% endfor %}", rule)
+    assert unclear("{% assign a = 'xxxxxxxxxx' %}" + "{% capture a %}{{ a }}{{ a }}{% endcapture %}" * 40 + "{{ a }}", rule)
+    assert unclear("x {{ customer.name }}{% render 'no' %}", rule) == []
+
+
+@pytest.mark.parametrize(
+    "html",
+    ["<!-- {% if false %} -->best<!-- {% endif %} -->", "<p title='{% if false %}'>best</p><p title='{% endif %}'>x</p>",
+     "<style>/* {% capture x %} */</style>best<style>/* {% endcapture %} */</style>",
+     "<!-- {% assign w = '' %} -->{{ w }}", "<!--[if mso]>{% if false %}<![endif]-->best<!--[if mso]>{% endif %}<![endif]-->"],
+)  # fmt: skip
+def test_liquid_that_reaches_out_of_markup_is_a_problem(html: str) -> None:
+    """Forms leave markup out with the Liquid in it: what is left says something else."""
+    told = "Liquid that reaches out of a tag, comment or style sheet"
+    assert {what for _, what in unclear(html, {"forbids": ["x"]}, key="html")} == {told}
+    fine = "<p {% if a %}class='b'{% endif %}>{% if a %}<b title='{{ c }}'>x</b>{% endif %}<!-- {% if a %}x{% endif %} -->"
+    assert unclear(fine, {"forbids": ["best"]}, key="html") == []
+
+
+def test_a_word_that_is_put_together_is_told_where_it_begins(tmp_path: Path) -> None:
+    text = FILE.replace("<p>Guar<b>anteed</b></p>", "<p>{% assign w = 'anteed' %}Guar{{ w }} {{ traits.no | default: 'guarantor' }}</p>")
+    text += "standards: [{name: s, forbids: [guarant*]}]\n"
+    assert places(found(text, tmp_path)) == {
+        (*at(text, "guaranteed to"), "`guaranteed`"),
+        (*at(text, "Guar{{"), "`guaranteed`"),
+        (*at(text, "guarantor"), "`guarantor`"),
+    }
 
 
 def test_what_allows_a_word() -> None:
@@ -207,24 +304,35 @@ def demands(text: str, **more: Any) -> list[tuple[bool, str]]:
 
 @pytest.mark.parametrize(
     "text",
-    ["At STREET\n1", "<b>Street</b> 1</p>", "{{ sender.address }}", "{{-sender.address-}}", "{% render 'end' %}",
+    ["{% if true %}Street 1{% endif %}", "{% assign a = 'Street 1' %}{{ a }}", "{% liquid echo sender.address %}",
+     "<style>@media print { p { display: none } }</style><p>Street 1</p>", "<p hidden>x</p>Street 1", "{{ 'Street' }} 1",
+     "<br style='display:none'>Street 1", "<div style='display:none'><p>x</p></div><p>Street 1</p>",
+     "{% render 'x', w: 'Street 1' %}", "At STREET\n1", "<b>Street</b> 1</p>", "{{ sender.address }}", "{{-sender.address-}}", "{% render 'end' %}",
      '{%- include "end" -%}', "{% render 'two' %}"],
 )  # fmt: skip
 def test_text_that_must_appear_is_there(text: str) -> None:
-    assert demands(text, blocks={"end": "Acme, Street 1", "two": "{% render 'end' %}"}) == []
+    assert demands(text, blocks={"end": "Acme, Street 1", "two": "{% render 'end' %}", "x": "{{ w }}"}) == []
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "Street 2", "<!-- Street 1 --></p>", "{% comment %}Street 1{% endcomment %}", "{% render 'else' %}",
-     "<style>Street 1</style>", "{% render 'loop' %}", "<a title='x' href='Street 1'>y</a>"],
+     "<style>Street 1</style>", "<p style='color: red; display : none'>Street 1</p>", "<p hidden>Street 1</p>",
+     "<div style=display:none><p>x</p>Street 1</div>", "<template>Street 1</template>", "<p title='Street 1'>x</p>",
+     "<style>p.a, .b { display: none }</style><p class='c b'>Street 1</p>", "<p style='visibility:hidden'>Street 1</p>",
+     "<mj-preview>Street 1</mj-preview>", "<!--[if mso]>Street 1<![endif]--></p>", "{% assign a = 'Street 1' %}",
+     "{% capture a %}Street 1{% endcapture %}", "{% liquid\nif false\necho 'Street 1'\nendif %}", "<p>x<!-- Street 1",
+     "{% if false %}Street 1{% endif %}", "{% unless true %}Street 1{% endunless %}", "<img alt='Street 1' src='a.png'/>",
+     "{% for i in (2..1) %}Street 1{% endfor %}", "{{ 'x' | default: 'Street 1' }}", "Street{% if a %} 2{% endif %} 3", "<a title='x' href='Street 1'>y</a>"],
 )  # fmt: skip
 def test_text_that_must_appear_is_missing(text: str) -> None:
-    assert demands(text, blocks={"end": "Street 1", "loop": "{% render 'loop' %}"}) == [(False, "add it")]
+    assert demands(text, blocks={"end": "Street 1"}) == [(False, "add it")]
 
 
 def test_text_that_not_everybody_gets_is_told() -> None:
     assert demands("{% if customer.country == 'DE' %}Street 1{% endif %}") == [(True, "write it outside of them")]
+    assert demands("{{ customer.street | default: 'Street 1' }}") == [(True, "write it outside of them")]
+    assert demands("{% assign a = 'Street 1' %}{% if b %}{% assign a = '' %}{% endif %}{{ a }}")[0][0]
     assert demands("{% if a %}{% if b %}x{% endif %}y{% endif %}Street 1") == []
 
 
@@ -321,7 +429,21 @@ def test_an_edited_text_is_no_longer_approved() -> None:
 def test_a_text_with_blocks_upon_blocks_is_read_in_bounds() -> None:
     many = {f"b{n}": f"{{% render 'b{n + 1}' %}}" * 20 + "x" * 100 for n in range(7)}
     catalog_of = catalog({"name": "s", "forbids": ["best"]}, content={"text": "{% render 'b0' %}"}, blocks=many)
-    assert standards.check(catalog_of) == []
+    assert [p.what.split(",")[0] for p in standards.check(catalog_of)] == ["it says too much"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{% render 'x' %}", "{% liquid render 'x' %}", "{% liquid\nassign a = 1\ninclude 'x' %}", "{% if a %}{% render 'x' %}{% endif %}",
+     "{% assign b = 'x' %}{% include b %}", "{% include traits.plan %}", "{% render 'two' %}", "{% if %}{% liquid render 'x'"],
+)  # fmt: skip
+def test_an_approval_is_of_the_blocks_as_they_are(text: str) -> None:
+    def digest(**blocks: str) -> str:
+        made = catalog(content={"text": text}, blocks={"x": "old", "two": "{%liquid render 'x' %}", "o": "", **blocks})
+        return content_hash(made, made.actions[0])
+
+    assert digest() != digest(x="new")
+    assert (digest() == digest(o="new")) == ("x'" in text and "assign b" not in text and "%}" in text[-2:]) or "two" in text
 
 
 def test_the_example_of_the_docs_is_read() -> None:
@@ -336,19 +458,49 @@ def test_the_example_of_the_docs_is_read() -> None:
 words = st.text(st.sampled_from("ab ßÄﬁ<>/{}%'\"&; \n\u00ad’e\u0301{{}}<b></b>"), max_size=40)
 
 
+def read(text: str, view: View, key: str = "html") -> Any:
+    return Looking(catalog(), lambda *path: None).read("en", Source(("x",), text, key), view)  # type: ignore[arg-type, return-value]
+
+
 @given(words, words)
 def test_what_is_found_lies_where_it_is_said_to(before: str, after: str) -> None:
     """Whatever stands around it: a word by itself is found, at its own first character."""
     text = f"{before.replace('<', '').replace('{', '')} zebra {after.replace('<', '').replace('{', '')}"
-    reading = read(Source(("x",), text))
-    assert "zebra" in reading.text
-    assert reading.at(reading.text.index("zebra")) == (Source(("x",), text), text.index("zebra"))
+    for view in View:
+        reading = read(text, view, "")[0]
+        assert "zebra" in reading.text
+        assert reading.at(reading.text.index("zebra")) == (Source(("x",), text), text.index("zebra"))
 
 
-@given(words)
+liquids = st.lists(
+    st.sampled_from(
+        ("a", " zeb", "ra ", "{% if x %}", "{% else %}", "{% endif %}", "{{ y }}", "{% assign w = 'ra' %}", "{{ w }}", "<b>",
+         "{% for i in z %}", "{% endfor %}", "{% raw %}", "{% endraw %}", "<!--", "-->", "&shy;", "ß", "{% break %}")
+    ), max_size=14,
+).map("".join)  # fmt: skip
+
+
+@given(liquids)
 def test_reading_never_fails_and_is_stable(text: str) -> None:
-    for always in (False, True):
-        reading = read(Source(("x",), text, "html"), liquid=True, always=always)
-        assert [m[0] for m in reading.marks] == sorted(m[0] for m in reading.marks)
-        assert all(0 <= m[2] <= len(text) for m in reading.marks)
+    for view in View:
+        for reading in read(text, view):
+            starts = [m[0] for m in reading.marks]
+            assert starts == sorted(starts)
+            places = [reading.at(offset) for offset in range(len(reading.text))]
+            assert all(0 <= offset <= len(text) for _, offset in places)
     assert "  " not in folded(text)
+
+
+@given(liquids)
+def test_whatever_is_rendered_was_read(text: str) -> None:
+    """A word that some customer gets is one that was found."""
+    from opportune.deliver.render.templates import BadTemplate, RenderFailed, Templates
+
+    people = ({}, {"x": 1}, {"x": 1, "z": [1, 2]}, {"z": [1], "y": "n"})
+    try:
+        template = Templates({}, "en").text(text, "text")
+        rendered = [template.render(person) for person in people]
+    except (BadTemplate, RenderFailed):
+        return
+    if any("zebra" in one.split() for one in rendered):
+        assert said(text, {"forbids": ["zebra"]})

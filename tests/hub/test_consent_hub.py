@@ -342,3 +342,12 @@ def test_what_nobody_understands_is_set_aside() -> None:
         event = {"type": "track", "userId": "maya", "event": name, "properties": said, "messageId": name}
         assert hub.ingest(event).rejected == 1
         assert [letter.reason for _, letter in hub.dead_letters.letters()][-1] == reason
+
+
+def test_a_grant_that_names_no_channel_is_set_aside_and_a_refusal_is_about_all_of_them() -> None:
+    hub = shop()
+    vague = {"type": "track", "userId": "maya", "event": "Consent Updated", "properties": {"status": "granted"}}
+    assert hub.ingest(vague).rejected == 1
+    assert [letter.message for _, letter in hub.dead_letters.letters()][-1].endswith("names its channel, or `all`")
+    track(hub, "Consent Updated", status="withdrawn")
+    assert hub.profile("maya").consents["marketing/all"] == "withdrawn"

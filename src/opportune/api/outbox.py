@@ -123,7 +123,13 @@ def _limit(call: Call) -> int:
 
 
 def _channel(door: Door, asked: PauseRequest) -> None:
-    known = [c.name for c in door.hub.plan.catalog.channels if c.via]
+    catalog = door.hub.plan.catalog
+    flows = {"", ANY, *(t.name for t in catalog.triggers), *(run.name for run in catalog.outbound)}
+    flows |= {flow for flow, _ in door.hub.outbox.counts()}
+    if asked.flow not in flows:
+        told = ", ".join(sorted(flows - {"", ANY})) or "none"
+        raise Refused(400, "bad-request", f"{asked.flow!r} is no trigger and no outbound run; there are {told}", "flow")
+    known = [c.name for c in catalog.channels if c.via]
     if asked.channel not in known:
         told = ", ".join(known) or "none: give a channel `via:` in the catalog"
         raise Refused(400, "bad-request", f"{asked.channel!r} is no channel that sends; there are {told}", "channel")

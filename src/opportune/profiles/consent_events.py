@@ -199,6 +199,10 @@ def check_consent(event: Event, catalog: Catalog | None = None) -> None:
         if status is None:
             shown = str(item.get("status"))[:40]
             raise BadEvent("bad_consent", f"consent status is {shown!r}; write granted, refused or withdrawn")
+        if status == "granted" and _key(item, item.get("purpose", "marketing"), wide=False) is None:
+            what = {name: item[name] for name in ("purpose", "channel", "topic") if name in item}
+            cure = "a grant names its channel, or `all`"
+            raise BadEvent("bad_consent", f"nobody can say what is granted by {str(what)[:80]}: {cure}")
         if status == "granted" and item.get("until") is not None and _instant(item["until"]) is None:
             cure = "write ISO 8601, such as 2026-01-31T12:00:00Z"
             raise BadEvent("bad_consent", f"a grant ends {str(item['until'])[:40]!r}; {cure}")

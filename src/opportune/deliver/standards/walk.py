@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -109,11 +110,11 @@ class Walk:
             self._one(node)
 
     def _one(self, node: Node) -> None:
-        for kind, say in _SAYS.items():
-            if isinstance(node, kind):
-                say(self, node)
-                return
-        self._tell(node, f"the tag `{node.token.value}`", "write it without")
+        say = _saying(type(node))
+        if say is None:
+            self._tell(node, f"the tag `{node.token.value}`", "write it without")
+        else:
+            say(self, node)
 
     def _text(self, node: ContentNode) -> None:
         start = node.token.start_index
@@ -454,4 +455,9 @@ _SAYS: dict[Any, Callable[[Walk, Any], None]] = {
     (IncrementNode, DecrementNode): Walk._number,
     (BreakNode, ContinueNode): Walk._stop,
 }
-"""What says each node of the tree; the most frequent first."""
+"""What says each node of the tree."""
+
+
+@cache
+def _saying(kind: type[Node]) -> Callable[[Walk, Any], None] | None:
+    return next((say for known, say in _SAYS.items() if issubclass(kind, known)), None)
