@@ -79,7 +79,7 @@ channels:
     ]  # fmt: skip
 
 
-TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(lambda text: "${" not in text)
 
 
 @st.composite
@@ -97,7 +97,9 @@ def channels(draw: st.DrawFn) -> dict[str, Any]:
         carries = CARRIERS[made.setdefault("via", draw(st.sampled_from(able)))]
         keys = {*carries.needs, *draw(st.sets(st.sampled_from(carries.options)))}
         values = TEXTS | st.booleans() | st.integers(0, 10**6) | st.lists(TEXTS, max_size=2)
-        made["options"] = {key: draw(values) for key in sorted(keys)}
+        ways = st.sampled_from(["none", "starttls", "tls"])
+        fitting = {"port": st.integers(1, 65535) | st.just("${PORT}"), "tls": ways}
+        made["options"] = {key: draw(fitting.get(key, values)) for key in sorted(keys)}
         if draw(st.booleans()):
             made["rate"] = draw(st.floats(0.001, 1e6) | st.integers(1, 1000))
     return made
@@ -140,6 +142,14 @@ def test_each_key_changes_the_hash(shop: Shop) -> None:
         ("{name: sms, via: smtp, options: {host: a}}",
          "`smtp` cannot carry the form `sms` of channel `sms`; use apprise or file or webhook, or another `form`"),
         ("{name: letter, via: apprise, options: {url: a}}", "use file or print or webhook"),
+        *((f"{{name: email, via: smtp, options: {{host: a, port: {port}}}}}", "must be a number from 1 to 65535")
+          for port in ("abc", "0", "65536", "25.5", "true", "[25]", "nan", "-1")),
+        *((f"{{name: email, via: smtp, options: {{host: a, tls: {tls}}}}}", "must be one of none, starttls, tls")
+          for tls in ("yes", "true", "false", "TLS", "1", "[tls]")),
+        ('{name: email, via: smtp, options: {host: "a.${HOST"}}',
+         "2:49: `${` in channel `email` has no `}`; write ${NAME}"),
+        ('{name: email, via: smtp, options: {host: a, port: "${P"}}', "`${` in channel `email` has no `}`"),
+        ('{name: sms, via: webhook, options: {url: u, secret: "${S}", headers: {X: "${A"}}}', "has no `}`"),
         ("{name: email, vai: smtp}", "unknown key `vai` in channel `email`; did you mean `via`?"),
     ],
 )  # fmt: skip
@@ -149,6 +159,14 @@ def test_each_mistake_is_told_where_it_stands(shop: Shop, entry: str, told: str)
     assert {(p.file.rpartition("/")[2], p.line) for p in problems} == {("more.yaml", 2)}
     with pytest.raises(BadCatalog):
         load(shop(more=f"channels:\n  - {entry}\n"))
+
+
+@pytest.mark.parametrize(
+    "option", ["port: 587", 'port: "587"', 'port: "${PORT}"', "tls: none", 'tls: "${TLS}"', 'hostname: "$x}{"']
+)
+def test_options_that_are_right_or_not_known_yet_pass(shop: Shop, option: str) -> None:
+    more = f"channels: [{{name: email, via: smtp, options: {{host: a, {option}}}}}]"
+    assert not [p for p in check(shop(more=more)) if not p.warning]
 
 
 def test_a_secret_in_the_files_is_a_warning(shop: Shop) -> None:

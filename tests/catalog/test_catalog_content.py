@@ -11,7 +11,7 @@ from opportune.catalog import from_bytes, from_data, load, to_bytes, to_data
 from opportune.catalog.types import Sender
 from opportune.deliver.gate import examine
 from opportune.deliver.render.check import check
-from opportune.errors import BadCatalog
+from opportune.errors import BadCatalog, Problem
 from opportune.testing import tiny_action, tiny_catalog
 
 HEAD = """\
@@ -215,6 +215,91 @@ def test_each_kind_of_sample_customer_is_tried(title: str, what: str) -> None:
     found = check(tiny_catalog(traits=traits, **with_content({"title": title})))
     assert what in str(found[0])
     assert found[0].file.startswith("actions.hello.treatments.card.content")
+
+
+LETTERS: dict[str, Any] = {
+    "placements": [{"name": "letter.home", "channel": "letter"}],
+    "sender": {"name": "Acme", "address": "Weg 1, Bern"},
+}
+
+
+def posted(content: dict[str, Any]) -> list[Problem]:
+    given = {"subject": "Hi", "text": "Dear {{ customer.name }},\n\n{{ traits.plan }} {{ traits.points }}", **content}
+    traits = [{"name": "plan", "type": "text"}, {"name": "points", "type": "number"}]
+    treatment = {"name": "post", "channel": "letter", "content": given}
+    return check(tiny_catalog(traits=traits, actions=[tiny_action("hello", treatments=[treatment])], **LETTERS))
+
+
+BY_STREET = "{{ customer.name }}\n{{ traits.street }}\n{{ traits.city }}"
+
+
+@pytest.mark.parametrize("address", ["", BY_STREET, "{{ customer.name }}\n{{ traits.address.street }}"])
+def test_names_that_no_letter_can_hold_are_warnings(address: str) -> None:
+    found = posted({"address": address} if address else {})
+    assert found
+    assert all(problem.warning for problem in found), found
+    told = [p.what for p in found if "is declared" not in p.what]
+    assert any("writes from right to left" in what for what in told)
+    assert any("there is no address" in what for what in told) == ("traits." in address)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ({"text": "漢字"}, "the font of the letter has no 字 (U+5B57), 漢 (U+6F22)"),
+        ({"text": "{% if traits.points == 0 %}漢{% endif %}Hi"}, "numbers are zero: the font of the letter has no 漢"),
+        ({"text": "{{ action.benefit }}"}, "for an ordinary customer: the font of the letter has no ☃"),
+        ({"text": "{% render 'bye' %}"}, "for an ordinary customer: the font of the letter has no ☂"),
+        ({"subject": "שלום"}, "the font of the letter has no ו"),
+        ({"text": "{{ traits.plan | money }}"}, "`money` got 'silver'"),
+        ({"address": "{{ customer.name }}"}, "no address"),
+        ({"address": "{{ customer.name }}\na\nb\nc\nd\ne\nf"}, "7 lines"),
+    ],
+)
+def test_what_is_wrong_with_a_letter_itself_is_a_mistake(content: dict[str, Any], what: str) -> None:
+    said = {"subject": "Hi", "text": "Dear {{ customer.name }}", **content}
+    treatment = {"name": "post", "channel": "letter", "content": said}
+    snow = tiny_action("hello", benefit="☃", treatments=[treatment])
+    traits = [{"name": "plan", "type": "text"}, {"name": "points", "type": "number"}]
+    found = check(tiny_catalog(traits=traits, blocks={"bye": "☂"}, actions=[snow], **LETTERS))
+    assert any(what in p.what for p in found if not p.warning), found
+
+
+def test_content_without_a_value_is_told(tmp_path: Path) -> None:
+    card = "      - {name: c, channel: app, content: {title: Stay, and pay less, list: [1, {a: ~}, null], b: ''}}\n"
+    folder = shop(tmp_path, card)
+    text = (folder / "shop.yaml").read_text()
+    places = [place_of(text, word) for word in ("and pay", "a: ~", "null]")]
+    cure = "or remove it; a text with a comma in braces needs quotes around it"
+    what = "of the content has no value; write"
+    assert told(folder) == [
+        f'/shop.yaml:{places[0]}: warning: `and pay less` {what} `and pay less: ""`, {cure}',
+        f'/shop.yaml:{places[1]}: warning: `a` {what} `a: ""`, {cure}',
+        f'/shop.yaml:{places[2]}: warning: an entry {what} "", or remove it',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("html", "word", "what"),
+    [
+        ("<p>Hi</p>\n <script>alert(1)</script>", "<script", "`<script>` runs in no e-mail; remove it"),
+        ("<p>Hi</p>\n <a href='https://a.example' OnClick='x()'>a</a>", "OnClick", "`onclick` runs in no e-mail"),
+        ("<p>{{ customer.name }}</p>\n\n <a href='JavaScript:x()'>a</a>", "href", "a link with `javascript:` works"),
+        ("<a href=' java&#x09;script:x()'>a</a>", "href", "a link with `javascript:` works in no e-mail"),
+    ],
+)
+def test_what_runs_is_refused_where_it_stands(tmp_path: Path, html: str, word: str, what: str) -> None:
+    mail = "      - {name: mail, channel: email, content: {subject: Hi, KIND_file: mail.txt}}\n"
+    mjml = f"<mjml><mj-body><mj-section><mj-column><mj-text>{html}</mj-text></mj-column></mj-section></mj-body></mjml>"
+    for kind, text in (("html", html), ("mjml", mjml)):
+        [problem] = told(shop(tmp_path, mail.replace("KIND", kind), mail_dot_txt=text))
+        assert problem.startswith(f"/mail.txt:{place_of(text, word)}: {what}")
+
+
+def test_what_only_looks_like_it_is_not_refused(tmp_path: Path) -> None:
+    mail = "      - {name: mail, channel: email, content: {subject: Hi, html_file: mail.html}}\n"
+    html = "<script type='application/ld+json'>{}</script><a data-onclick='x' href='https://a.example/?javascript:'>on=1</a>"
+    assert told(shop(tmp_path, mail, mail_dot_html=html)) == []
 
 
 def test_what_is_made_must_fit_the_schema_of_its_place() -> None:

@@ -47,6 +47,13 @@ def test_the_template_holds_what_a_newcomer_needs(shop: Path) -> None:
     assert "    eligible: tenure_months >= 6 " in (shop / "actions_retain.yaml").read_text()
 
 
+def test_no_text_of_the_template_is_cut_at_a_comma(shop: Path) -> None:
+    [keep] = [a for a in load(shop).actions if a.name == "keep_bundle"]
+    assert keep.treatments[0].content == {
+        "title": "Stay, and pay less", "text": "Your bundle for 20 % less", "button": "Keep my bundle",
+    }  # fmt: skip
+
+
 def test_it_refuses_to_overwrite(shop: Path) -> None:
     (shop / "hub.yaml").write_text("currency: USD\n")
     with pytest.raises(BadInput, match=r"already has .*hub.yaml"):

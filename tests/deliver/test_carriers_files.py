@@ -300,6 +300,17 @@ def test_a_job_is_one_pdf_and_its_sheet(tmp_path: Path) -> None:
     assert [t["key"] for t in sheet(second.folder)] == ["01J004:keep:letter"]
 
 
+def test_the_sheet_says_what_the_window_shows(tmp_path: Path) -> None:
+    carrier = opened(tmp_path, "print", "letter")
+    assert isinstance(carrier, Print)
+    home = "{'street': 'Street 1', 'city': 'Berlin'}"
+    content = {"pdf": letter_pdf(1), "pages": 1, "address": ["Maya", "Street 1", " 10115  Berlin"]}
+    send(carrier, Message("01J001:keep:letter", "letter", home, content))
+    job = carrier.collect()
+    assert job is not None
+    assert [sheet(job.folder)[0][f"address_{n}"] for n in range(1, 5)] == ["Maya", "Street 1", "10115 Berlin", ""]
+
+
 def test_who_collects_at_the_same_time_prints_nothing_twice(tmp_path: Path) -> None:
     send(opened(tmp_path, "print", "letter"), *(letter(n) for n in range(20)))
     out = tmp_path / "out"

@@ -86,6 +86,18 @@ def test_the_offer_reads_well_in_both_parts() -> None:
     )
 
 
+def test_the_title_is_the_subject_unless_the_author_gave_one() -> None:
+    def titles(**content: Any) -> list[str]:
+        return re.findall(r"<title>(.*?)</title>", email(subject="{{ customer.first_name }} & <co>", **content)["html"])
+
+    for source in ({"mjml": mjml("<mj-text>x</mj-text>")}, {"html": "<p>x</p>"}, {"html": "<title> </title><p>x</p>"}):
+        assert titles(**source) == ["Maya &amp; &lt;co&gt;"]
+        assert email(**source)["text"].startswith("x\n")
+    own = "<mj-title>For {{ customer.first_name }}</mj-title>"
+    assert titles(mjml=mjml("<mj-text>x</mj-text>", own)) == ["For Maya"]
+    assert titles(html="<html><head><title>Mine</title></head><body>x</body></html>") == ["Mine"]
+
+
 def test_css_is_inlined_and_only_media_queries_stay() -> None:
     style = ".a { color: red } .a:hover { color: blue } "
     style += "@media (prefers-color-scheme: dark) { .a { color: #eee !important } }"

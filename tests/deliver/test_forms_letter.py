@@ -121,7 +121,7 @@ def test_the_window_shows_the_address_and_nothing_else(paper: str, sheet: Sheet)
     assert sheet.text_top < subject.y < sheet.text_top + 6
     assert all(w.y < sheet.height - sheet.bottom for w in first)
     assert all(w.x >= sheet.left - 0.01 for w in first)
-    assert {"No. 17", "1. März 2026"} <= {w.text for w in first}
+    assert {"No. 17", "1 March 2026"} <= {w.text for w in first}
 
 
 def test_form_b_stands_where_din_5008_says() -> None:
@@ -188,7 +188,7 @@ def test_what_cannot_be_a_letter() -> None:
     [
         ("{{ customer.name }}", "no address"),
         ("a\nb\nc\nd\ne\nf\ng", "7 lines; the window shows 6"),
-        ("Maya\n" + "x" * 80, "too wide"),
+        ("Maya\n" + "x" * 500, "lines; the window shows 6"),
     ],
 )
 def test_an_address_that_the_window_cannot_show(address: str, what: str) -> None:
@@ -200,6 +200,62 @@ def test_an_address_that_the_window_cannot_show(address: str, what: str) -> None
 def test_an_address_in_one_line_is_parted_at_its_commas() -> None:
     pdf = letter(person={"traits": {"address": "Long Street 12, 10115 Berlin"}})["pdf"]
     assert {"Long Street 12", "10115 Berlin"} <= {w.text for w in pages_of(pdf)[0]}
+
+
+def test_the_date_is_in_the_language_of_who_reads_it() -> None:
+    def date(language: str) -> str:
+        person = {"customer": {**PERSON["customer"], "language": language, "locale": language}}
+        return next(w.text for w in pages_of(letter(person)["pdf"])[0] if "2026" in w.text)
+
+    assert (date("en"), date("de"), date("fr")) == ("March 1, 2026", "1. März 2026", "1 mars 2026")
+    assert date("ar") == date("ja") == "1. März 2026"  # what the font cannot set stays in the letter's language
+    assert "1. März 2026" in {w.text for w in pages_of(letter(date="{{ now | date: 'long' }}")["pdf"])[0]}
+
+
+def test_the_address_is_told_as_it_is_shown() -> None:
+    assert letter()["address"] == ["Maya Stone", "Long Street 12", "10115 Berlin"]
+    home = {"street": "Long Street 12", "postalCode": 10115, "city": "Berlin", "country": "DE", "state": None}
+    for content in ({}, {"address": "{{ customer.name }}\n{{ traits.address }}"}):
+        made = letter({"traits": {"address": home}}, **content)
+        assert made["address"] == ["Maya Stone", "Long Street 12", "10115 Berlin", "Deutschland"]
+        assert {*made["address"]} <= {w.text for w in pages_of(made["pdf"])[0]}
+    parts = "{{ customer.name }}\n{{ traits.address.street }}\n{{ traits.address.city }}"
+    assert letter({"traits": {"address": home}}, address=parts)["address"][1:] == ["Long Street 12", "Berlin"]
+    with pytest.raises(RenderFailed, match="no address"):
+        letter({"traits": {"address": {"planet": "Mars"}}})
+
+
+@pytest.mark.parametrize("name", ["Maximiliana-" * 10, "Maximiliana " * 10, "x" * 120, "-" * 120, "W" * 60 + " a-b"])
+def test_long_names_wrap(name: str) -> None:
+    person = {"customer": {**PERSON["customer"], "name": name, "first_name": name}}
+    made = letter(person, reference="For {{ customer.name }}")
+    lines = made["address"]
+    assert 3 < len(lines) <= 6
+    assert "".join(lines[:-2]).replace(" ", "") == name.replace(" ", "")
+    shown = [w for w in pages_of(made["pdf"])[0] if w.text in lines]
+    assert [w.text for w in shown if w.x < 30 and w.y < 95] == lines
+    if "Maximiliana" in name:
+        assert all(line.rstrip("-").endswith("Maximiliana") for line in lines[:-2])
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "data"),
+    [
+        ({}, "漢字", True),
+        ({}, "שלום", True),
+        ({"text": "漢字 {{ customer.name }}"}, "漢字", False),
+        ({"text": "{{ customer.name | default: '漢' }}"}, "", False),
+        ({"subject": "שלום"}, "Maya", False),
+        ({"address": "{{ customer.name }}"}, "Maya", False),
+        ({"address": "{{ customer.name }}\n{{ traits.street }}"}, "Maya", True),
+        ({"address": "a\nb\nc\nd\ne\nf\ng"}, "Maya", False),
+        ({}, "x" * 500, True),
+    ],
+)
+def test_what_is_at_fault_is_told(content: dict[str, Any], name: str, data: bool) -> None:
+    with pytest.raises(RenderFailed) as failed:
+        letter({"customer": {**PERSON["customer"], "name": name, "first_name": name}}, **content)
+    assert failed.value.failure.data is data
 
 
 def test_light_markdown() -> None:

@@ -458,6 +458,29 @@ def test_content_that_does_not_fit_its_placement_is_not_sent_and_takes_no_room(c
     assert free(hub, "ana")
 
 
+def test_a_letter_that_cannot_be_set_is_dead_with_its_reason_and_the_others_leave(carrier: Fake) -> None:
+    said = {"subject": "Hi", "text": "Dear {{ customer.name }}"}
+    offer = data()["actions"][0] | {"treatments": [{"name": "post", "channel": "letter", "content": said}]}
+    post = {"name": "letter", "via": "file", "options": {"folder": "sent"}}
+    places = [{"name": "letter.offer", "channel": "letter"}]
+    hub = Hub.of(from_data(data(channels=[post], placements=places, actions=[offer])))
+    home = {"street": "Weg 2", "postalCode": "3011", "city": "Bern"}
+    welcome(hub, "bo", address=home, name="Bo")
+    welcome(hub, "hana", address=home, name="花")
+
+    async def work(door: Door, dispatch: Dispatch) -> None:
+        keys = [say(hub, who, "letter.offer") for who in ("hana", "bo")]
+        await idle(dispatch)
+        assert [(message.key, message.content["address"]) for message in carrier.sent] == [
+            (keys[1], ["Bo", "Weg 2", "3011 Bern"])
+        ]
+        [row] = hub.outbox.each("dead")
+        assert row.send.key == keys[0]
+        assert row.told.startswith("text:1:1: the font of the letter has no 花 (U+82B1)")
+
+    sending(hub, work)
+
+
 def test_a_request_that_is_repeated_gets_the_words_of_its_own_catalog() -> None:
     made = data()
     made["channels"] = []

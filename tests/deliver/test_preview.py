@@ -30,6 +30,7 @@ TREATMENTS: list[dict[str, Any]] = [
     {"name": "talk", "channel": "agent", "content": {"opening": "Hello {{ customer.name }}", "questions": ["One?"]}},
     {"name": "wrong", "channel": "app", "content": {"title": "\n {{ traits.plan | money }}"}},
 ]  # fmt: skip
+NOTE = {"subject": "Your order", "html": "<p>It left. {{ links.unsubscribe }}{{ links.why }}</p>"}
 CHANNELS = ("app", "email", "sms", "letter", "agent")
 SPEND = {"name": "spend_90d", "event": "Order", "aggregate": "sum(revenue)", "window": "90d", "by": "1d"}
 
@@ -40,7 +41,10 @@ def catalog() -> Catalog:
         sender={"name": "Acme", "address": "Street 1, 10115 Berlin"},
         traits=[{"name": "plan", "type": "text"}, {"name": "time_zone", "type": "text"}],
         features=[SPEND],
-        actions=[tiny_action("offer", value="10 + spend_90d", treatments=TREATMENTS)],
+        actions=[
+            tiny_action("offer", value="10 + spend_90d", treatments=TREATMENTS),
+            tiny_action("note", kind="service", treatments=[{**TREATMENTS[0], "content": NOTE, "languages": {}}]),
+        ],
     )
 
 
@@ -72,9 +76,20 @@ def test_a_sample_person_and_another_language(client: Client) -> None:
     assert client.preview("offer").content["subject"] == "For Maya"
 
 
+def test_a_service_message_is_shown_as_it_is_sent(client: Client) -> None:
+    for customer in ("maya", None):
+        made = client.preview("note", customer)
+        assert made.content["text"] == "It left. https://example.com/why"
+        assert "nsubscribe" not in made.content["html"]
+        assert "preferences" not in made.content["html"]
+        assert "https://example.com/unsubscribe" in client.preview("offer", customer).content["text"]
+
+
 def test_every_form_has_a_preview(client: Client) -> None:
     assert client.preview("offer", "maya", "sms").remarks[0].startswith("the text takes 4 SMS")
     assert client.preview("offer", "maya", "letter").content["pdf"].startswith("JVBERi")
+    nobody = client.preview("offer", treatment="letter", language="de").content
+    assert nobody["address"] == ["Maya Kruse", "Long Street 12", "10115 Berlin", "Germany"]
     assert "Hello Maya <Kruse>" in client.preview("offer", "maya", "talk").content["as_text"]
 
 

@@ -9,7 +9,7 @@ from opportune.api.door import Door
 from opportune.api.pages.address import mark
 from opportune.api.pages.confirm import requested_url
 from opportune.clock import DAY
-from opportune.deliver import links
+from opportune.deliver import links, person
 from opportune.errors import BadInput
 from opportune.outgoing import Leaving
 
@@ -38,11 +38,14 @@ def links_of(door: Door, one: Leaving) -> Links:
     data = {"s": send.subject, "d": send.decision_id, "a": send.action, "c": send.channel}
     token = door.signer.sign("message", {**data, "k": mark(door, one.view, one.channel, one.to)}, expires)
     page = f"{base}/preferences/{token}"
-    known = {"why": f"{page}#why", "confirm": requested_url(door, one.view, send.channel)}
-    if send.kind == "marketing":
-        known |= {"unsubscribe": f"{base}/u/{token}", "preferences": page}
-    if one.action.survey or one.action.asks:
-        known |= {"answer": f"{base}/a/{token}"}
+    every = {
+        "why": f"{page}#why",
+        "confirm": requested_url(door, one.view, send.channel),
+        "unsubscribe": f"{base}/u/{token}",
+        "preferences": page,
+        "answer": f"{base}/a/{token}",
+    }
+    known = {name: every[name] for name in person.links_of(one.action)}
     # some providers give messages an id of their own: by this header they are known when they come back
     headers = {"X-Opportune-Key": send.key} if one.channel.form == "email" else {}
     if one.channel.form == "email" and send.kind == "marketing":

@@ -14,7 +14,7 @@ from opportune.api.problems import Refused
 from opportune.catalog.fields import nearest
 from opportune.catalog.types import Action, Treatment
 from opportune.deliver.forms import form_of, open_form
-from opportune.deliver.render.samples import LINKS, ordinary
+from opportune.deliver.render.samples import links, ordinary
 from opportune.deliver.render.worker import language_of
 from opportune.deliver.types import Failure, Job
 from opportune.errors import NotFound
@@ -33,8 +33,8 @@ async def preview(door: Door, call: Call) -> Preview:
             raise NotFound(f"there is no action {named!r}; {nearest(named, hub.plan.position)}")
         action = hub.plan.action(named)
         treatment = _treatment(action, wanted)
-        job = _for_customer(hub, customer, action, treatment) if customer else _for_nobody(hub, action, treatment)
-        context = {**job.context, "links": LINKS}
+        job = _for_customer(hub, customer, action, treatment) if customer else _for_nobody(hub, action, treatment, language)
+        context = {**job.context, "links": links(action)}
         return action, treatment, replace(job, language=language or job.language, context=context)
 
     action, treatment, job = await door.writer.do(work)
@@ -76,9 +76,10 @@ def _for_customer(hub: Hub, customer: str, action: Action, treatment: Treatment)
     return hub.personal.job(view, now, zone, action, treatment.name, value, None)
 
 
-def _for_nobody(hub: Hub, action: Action, treatment: Treatment) -> Job:
+def _for_nobody(hub: Hub, action: Action, treatment: Treatment, language: str) -> Job:
     catalog = hub.plan.catalog
-    return Job(action.name, treatment.name, catalog.language, ordinary(catalog, action, catalog.language))
+    reads = language or catalog.language
+    return Job(action.name, treatment.name, reads, ordinary(catalog, action, reads))
 
 
 ENDPOINTS = (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,14 @@ CARRIERS: Mapping[str, Carries] = {
 
 SECRETS = ("password", "secret")
 """Options that do not belong into files."""
+
+TLS = ("none", "starttls", "tls")
+"""How a connection to a relay is kept private."""
+
+_FILLED = re.compile(r"\$\{[A-Za-z_]")
+"""Where the environment says a value, which nobody knows yet."""
+
+_UNCLOSED = re.compile(r"\$\{[^}]*\Z")
 
 TRACKED = ("clicks", "opens")
 """What can be heard of a message that arrived."""
@@ -132,9 +141,38 @@ def _check_carrier(fields: Fields, push: bool, form: str, via: str) -> None:
             name = f"{fields.text('name')}_{key}".upper()
             what = f"the {key} of {fields.what} stands in the files for all to read"
             fields.report.warn(value.spot, what, f'write "${{{name}}}" and set {name} in the environment')
+        elif key in _CHECKED and given[key] and not _FILLED.search(value.text) and not _CHECKED[key][0](value):
+            fields.wrong(value, key, _CHECKED[key][1])
+        _check_closed(fields, value)
     for key in (key for key in carries.needs if not given[key]):
         what = f"{fields.what} does not say the option `{key}`, which `{via}` needs"
         fields.report.error(fields.spot("via"), what, f"add `{key}:` under `options:`")
+
+
+def _check_closed(fields: Fields, value: Node) -> None:
+    """Report a `${` that never ends: it would be taken as it stands."""
+    inner = value.value
+    for node in inner.values() if isinstance(inner, dict) else inner if isinstance(inner, list) else ():
+        _check_closed(fields, node)
+    if found := _UNCLOSED.search(value.text):
+        before = value.text[: found.start()]
+        spot = value.inside(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        fields.report.error(spot, f"`${{` in {fields.what} has no `}}`", "write ${NAME}")
+
+
+def _is_port(value: Node) -> bool:
+    try:
+        number = float(value.text)
+    except ValueError:
+        return False
+    return 1 <= number <= 65535 and number == int(number)
+
+
+_CHECKED: Mapping[str, tuple[Callable[[Node], bool], str]] = {
+    "port": (_is_port, "a number from 1 to 65535"),
+    "tls": (lambda value: value.text in TLS, f"one of {', '.join(TLS)}"),
+}
+"""Options that can be checked before they are used, and what they must be."""
 
 
 def write_channels(catalog: Catalog) -> Any:

@@ -69,8 +69,24 @@ def _with_files(draft: Draft, content: Node) -> dict[str, Any]:
         text = _read(draft, node)
         content.value = {(word if k == key else k): (text if k == key else v) for k, v in content.value.items()}
         content.keys[word] = content.keys[key]
+    _warn_of_nothing(draft, content)
     found: dict[str, Any] = content.plain()
     return found
+
+
+def _warn_of_nothing(draft: Draft, content: Node) -> None:
+    """Warn about keys and entries without a value, at any depth: text after a comma that was not quoted becomes one."""
+    if isinstance(content.value, dict):
+        for key, node in content.value.items():
+            if node.value is None:
+                cure = f'write `{key}: ""`, or remove it; a text with a comma in braces needs quotes around it'
+                draft.report.warn(content.keys.get(key, node.spot), f"`{key}` of the content has no value", cure)
+            _warn_of_nothing(draft, node)
+    elif isinstance(content.value, list):
+        for node in content.value:
+            if node.value is None:
+                draft.report.warn(node.spot, "an entry of the content has no value", 'write "", or remove it')
+            _warn_of_nothing(draft, node)
 
 
 def _read(draft: Draft, node: Node) -> Node:

@@ -20,6 +20,17 @@ DEEPEST, MOST = 6, 1000
 LINKS = ("unsubscribe", "preferences", "why", "confirm", "web", "answer")
 """The links that a message may have; those that are not given are empty."""
 
+
+def links_of(action: Action) -> tuple[str, ...]:
+    """Return the names of the links that a message of an action has: a way out of marketing, an answer to a question.
+
+    None has `web` yet.
+    """
+    asks = action.survey or action.asks
+    ways = ("unsubscribe", "preferences") if action.kind == "marketing" else ()
+    return ("why", "confirm", *ways, *(("answer",) if asks else ()))
+
+
 _TITLES = frozenset(
     ("dr", "prof", "dipl", "ing", "med", "phil", "rer", "nat", "jur", "h", "c", "mag", "mult", "habil", "phd", "md")
 )

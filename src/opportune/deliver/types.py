@@ -67,12 +67,17 @@ class Rendered(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why a treatment could not be rendered: in words, with the field of the content and where in its text."""
+    """Why a treatment could not be rendered: in words, with the field of the content and where in its text.
+
+    `data` says that the text is all right and something about this person is not, such as a name in letters that a font
+    lacks: others get the message.
+    """
 
     what: str
     field: str = ""
     line: int = 1
     column: int = 1
+    data: bool = False
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -70,7 +70,9 @@ class Print:
 
     async def send(self, message: Message) -> Receipt:
         pdf = message.content.get("pdf")
-        lines = [clean for line in message.to.splitlines() if (clean := " ".join(line.split()))]
+        # what the window shows; the address of the message may be an object, or what the letter was not sent to
+        shown = message.content.get("address") or message.to.splitlines()
+        lines = [clean for line in shown if (clean := " ".join(line.split()))]
         if not isinstance(pdf, bytes) or not pdf.startswith(b"%PDF"):
             raise Refused("the letter has no PDF; the channel needs `form: letter`")
         if not lines:

@@ -13,11 +13,12 @@ from html import escape
 from typing import Any
 
 from opportune.deliver.forms import mjml
+from opportune.deliver.forms.active import check_active
 from opportune.deliver.forms.base import Draft, Make, one_line
 from opportune.deliver.forms.footer import Footer
 from opportune.deliver.forms.held import Held, line_and_column, offset_of
 from opportune.deliver.forms.html_text import tidy, to_text
-from opportune.deliver.forms.page import PREHEADER, direction_of, finished, prepared
+from opportune.deliver.forms.page import PREHEADER, TITLE, direction_of, finished, prepared
 from opportune.deliver.links import linked_html, linked_text
 from opportune.deliver.render.templates import RenderFailed, Template, Templates
 from opportune.deliver.types import Failure
@@ -97,6 +98,7 @@ def _page(draft: Draft, language: str, preheader: bool) -> _Page | None:
     if source is None or draft.compiled(field, source, html=True) is None:
         return None
     held, direction = Held(source), direction_of(language)
+    check_active(held, field, draft)
     html = mjml.to_html(held, field, language, direction, draft) if field == "mjml" else prepared(held, field, draft)
     if html is None:
         return None
@@ -146,6 +148,7 @@ class _Compiled:
         content = {"subject": subject, "preheader": preheader}
         if self.html and self.page:
             html = self.rendered(self.html, self.page.html, context)
+            html = html.replace(TITLE, escape(subject), 1)
             if self.preheader:
                 html = html.replace(PREHEADER, escape(preheader), 1)
             content["html"] = self.footer.html(html, context)

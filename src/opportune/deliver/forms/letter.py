@@ -1,6 +1,7 @@
-"""The form `letter`: {subject, text, address?, reference?, date?, paper?, font?} -> {pdf, pages}: print-ready.
+"""The form `letter`: {subject, text, address?, reference?, date?, paper?, font?} -> {pdf, pages, address}: print-ready.
 
-The same letter is the same bytes: neither the time nor a random id goes into the file.
+`address` are the lines of the receiver as the letter shows them. The same letter is the same bytes: neither the time
+nor a random id goes into the file.
 """
 
 from __future__ import annotations
@@ -8,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from opportune.deliver.forms.base import Draft, Make, one_line
 from opportune.deliver.forms.letter_fonts import FACES, Family, family, files_of, is_right_to_left
 from opportune.deliver.forms.letter_sheet import SHEETS, Sheet
+from opportune.deliver.forms.postal import Postal
 from opportune.deliver.render.templates import RenderFailed, Template, Templates
 from opportune.deliver.types import Failure
 from opportune.errors import Problem
@@ -26,7 +29,8 @@ MANY = 10
 class Letter:
     """A letter as PDF.
 
-    `address` are the lines of the receiver, by default name and trait `address`; `date` is today unless given.
+    `address` are the lines of the receiver, by default name and trait `address`, which may be an object with street,
+    postalCode, city and country. `date` is today, in the customer's language, unless given.
     `paper` is a4 (DIN 5008 form B) or letter. `font` is a TrueType file, or {regular, bold, italic, bold_italic}.
     """
 
@@ -36,8 +40,8 @@ class Letter:
         draft = Draft(content, templates)
         texts = {key: draft.text(key, required=True) for key in ("subject", "text")}
         texts["reference"] = draft.text("reference")
-        for key, default in (("address", ADDRESS), ("date", DATE)):
-            texts[key] = draft.text(key) if content.get(key) else templates.text(default, key)
+        texts["address"] = draft.text("address") if content.get("address") else templates.text(ADDRESS, "address")
+        texts["date"] = draft.text("date")
         sheet = SHEETS.get(str(content.get("paper", "a4")).lower())
         if sheet is None:
             draft.wrong("paper", f"unknown paper `{content['paper']}`", f"known: {', '.join(SHEETS)}")
@@ -45,7 +49,8 @@ class Letter:
         warnings = draft.close(FIELDS)
         assert sheet is not None
         assert font is not None
-        return _Compiled({key: text for key, text in texts.items() if text}, language, sheet, font, warnings)
+        own = {"address": ADDRESS} | {key: str(content[key]) for key in texts if content.get(key)}
+        return _Compiled({key: text for key, text in texts.items() if text}, own, language, sheet, font, warnings)
 
     def linked(self, content: dict[str, Any], make: Make) -> dict[str, Any]:
         return content
@@ -74,6 +79,9 @@ def _font(draft: Draft) -> Family | None:
 @dataclass(frozen=True, slots=True)
 class _Compiled:
     texts: Mapping[str, Template]
+    own: Mapping[str, str]
+    """What the author wrote in each field; all else in a letter came with the person."""
+
     language: str
     sheet: Sheet
     font: Family
@@ -82,33 +90,68 @@ class _Compiled:
     def render(self, context: Mapping[str, Any]) -> dict[str, Any]:
         from opportune.deliver.forms.letter_pdf import Words, pdf
 
+        context = _with_postal(context, self.language)
         said = {key: _settled(text.render(context)) for key, text in self.texts.items()}
-        sender = context.get("sender") or {}
+        said.setdefault("date", self.today(context))
+        sender = {key: one_line(str((context.get("sender") or {}).get(key) or "")) for key in ("name", "address")}
+        self.check({**said, "sender": " ".join(sender.values())})
         words = Words(
             subject=one_line(said["subject"]),
             text=said["text"],
-            address=tuple(_address(said["address"], self.sheet.lines)),
-            sender_name=one_line(str(sender.get("name") or "")),
-            sender_address=one_line(str(sender.get("address") or "")),
+            address=tuple(self.address(said["address"])),
+            sender_name=sender["name"],
+            sender_address=sender["address"],
             info=tuple(line for key in ("reference", "date") if (line := one_line(said.get(key, "")))),
             language=self.language,
         )
-        self.check(words.parts())
         data, pages = pdf(words, self.sheet, self.font)
-        return {"pdf": data, "pages": pages}
+        return {"pdf": data, "pages": pages, "address": [*words.address]}
 
-    def check(self, parts: Mapping[str, str]) -> None:
-        """Refuse what cannot be set: nothing is printed with boxes in it or backwards."""
-        for field in ("subject", "text"):
-            if not parts[field].strip():
-                raise RenderFailed(Failure(f"the {field} is empty", field))
-        for field, text in parts.items():
-            if lacking := self.font.lacking([text]):
+    def today(self, context: Mapping[str, Any]) -> str:
+        """Return the date in the customer's language, or in the letter's where the font cannot set that."""
+        reads = (context.get("customer") or {}).get("language") or self.language
+        date = _date(str(reads)).render(context)
+        settable = not is_right_to_left(date) and not self.font.lacking([date])
+        return date if settable else _date(self.language).render(context)
+
+    def address(self, text: str) -> list[str]:
+        """Return the lines of an address, parted where they are too long.
+
+        One that was written in a single line is parted at its commas.
+        """
+        from opportune.deliver.forms.letter_pdf import address_lines
+
+        own, most = self.own["address"], self.sheet.lines
+        lines = [one_line(line) for line in text.split("\n") if line.strip()]
+        if len(lines) < 2:
+            what = "there is no address to send the letter to"
+            raise RenderFailed(Failure(what, "address", data="traits" in own))
+        if len(lines) == 2 and "," in lines[1]:
+            lines = [lines[0], *(part.strip() for part in lines[1].split(",") if part.strip())]
+        lines = address_lines(lines, self.sheet, self.font)
+        if len(lines) > most:
+            what = f"the address has {len(lines)} lines; the window shows {most}"
+            raise RenderFailed(Failure(what, "address", data=own.strip().count("\n") < most))
+        return lines
+
+    def check(self, said: Mapping[str, str]) -> None:
+        """Refuse what cannot be set: nothing is printed with boxes in it or backwards.
+
+        What is wrong with the text comes before what is wrong with this person's data, which others need not have.
+        """
+        found = [Failure(f"the {field} is empty", field) for field in ("subject", "text") if not said[field]]
+        own = "".join(self.own.values())
+        for field, text in said.items():
+            if lacking := self.font.lacking([text if field == "text" else one_line(text)]):
                 shown = ", ".join(f"{c} (U+{ord(c):04X})" for c in lacking[:10])
                 cure = "use another `font:`, such as the path of DejaVuSans.ttf"
-                raise RenderFailed(Failure(f"the font of the letter has no {shown}; {cure}", field))
-            if is_right_to_left(text):
-                raise RenderFailed(Failure("letters cannot be set from right to left", field))
+                data = field != "sender" and not any(c in own for c in lacking)
+                found.append(Failure(f"the font of the letter has no {shown}; {cure}", field, data=data))
+            elif is_right_to_left(text):
+                data = field != "sender" and not is_right_to_left(own)
+                found.append(Failure("letters cannot be set from right to left", field, data=data))
+        if found:
+            raise RenderFailed(min(found, key=lambda failure: failure.data))
 
 
 def _settled(text: str) -> str:
@@ -116,13 +159,15 @@ def _settled(text: str) -> str:
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2060\ufeff]", "", text.replace("\r\n", "\n")).strip()
 
 
-def _address(text: str, most: int) -> list[str]:
-    """Return the lines of an address; one that was written in a single line is parted at its commas."""
-    lines = [one_line(line) for line in text.split("\n") if line.strip()]
-    if len(lines) < 2:
-        raise RenderFailed(Failure("there is no address to send the letter to", "address"))
-    if len(lines) == 2 and "," in lines[1]:
-        lines = [lines[0], *(part.strip() for part in lines[1].split(",") if part.strip())]
-    if len(lines) > most:
-        raise RenderFailed(Failure(f"the address has {len(lines)} lines; the window shows {most}", "address"))
-    return lines
+@lru_cache(maxsize=64)
+def _date(language: str) -> Template:
+    return Templates({}, language).text(DATE, "date")
+
+
+def _with_postal(context: Mapping[str, Any], language: str) -> Mapping[str, Any]:
+    """Return a context in which an address with parts reads as its lines."""
+    traits = context.get("traits") or {}
+    address = traits.get("address")
+    if not isinstance(address, Mapping):
+        return context
+    return {**context, "traits": {**traits, "address": Postal(address, language)}}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
@@ -41,15 +42,9 @@ class Words:
     info: tuple[str, ...]
     language: str
 
-    def parts(self) -> Mapping[str, str]:
-        """Return every text that is set, by the field it comes from."""
-        sender = f"{self.sender_name} {self.sender_address}"
-        address, info = "\n".join(self.address), "\n".join(self.info)
-        return {"subject": self.subject, "text": self.text, "address": address, "sender": sender, "date": info}
-
 
 def pdf(words: Words, sheet: Sheet, font: Family) -> tuple[bytes, int]:
-    """Return the file and its number of pages. Raises `RenderFailed` if a line of the address does not fit."""
+    """Return the file and its number of pages. Raises `RenderFailed` if something beside the text does not fit."""
     out = io.BytesIO()
     size = (sheet.width * MM, sheet.height * MM)
     title, author = words.subject, words.sender_name
@@ -67,6 +62,28 @@ def pdf(words: Words, sheet: Sheet, font: Family) -> tuple[bytes, int]:
     pages: list[int] = []
     document.build(_story(words, font), canvasmaker=_numbering(sheet, font, pages))
     return out.getvalue(), pages[0]
+
+
+def address_lines(lines: Sequence[str], sheet: Sheet, font: Family) -> list[str]:
+    """Return the lines of an address; what is too wide for the window, however small, is parted."""
+    return [part for line in lines for part in _parted(line, sheet.address, font.regular, NARROW)]
+
+
+def _parted(text: str, box: Box, face: str, size: float) -> Iterator[str]:
+    """Yield the lines of a text in a box: parted at spaces or after hyphens, and within a word that is too wide."""
+    room = box.width * MM - 0.1  # what fits exactly would be a hair too wide when it is measured again
+    line = ""
+    for piece in re.findall(r"\S+?(?:-+|(?=\s)|$)\s*", text):
+        if line and stringWidth(line + piece.rstrip(), face, size) > room:
+            yield line.rstrip()
+            line = ""
+        line += piece
+        while stringWidth(line.rstrip(), face, size) > room:
+            most = next(n for n in range(len(line), 0, -1) if n == 1 or stringWidth(line[:n], face, size) <= room)
+            yield line[:most]
+            line = line[most:]
+    if line.strip():
+        yield line.rstrip()
 
 
 def _frame(sheet: Sheet, top: float) -> Frame:
@@ -111,10 +128,12 @@ def _head(words: Words, sheet: Sheet, font: Family) -> Iterator[_Line]:
     for number, text in enumerate(words.address):
         yield _fitted(text, sheet, sheet.address, number * step, font.regular, size, NARROW, "address")
     address = [(part.strip(), font.regular) for part in words.sender_address.split(",")]
-    info = [("", font.regular), *((text, font.regular) for text in words.info)]
-    rows = [(words.sender_name, font.bold), *address, *info]
+    rows = [(words.sender_name, font.bold), *address, ("", font.regular)]
     for number, (text, face) in enumerate(rows):
         yield _fitted(text, sheet, sheet.info, number * INFO_STEP, face, 9.0, SMALLEST, "sender")
+    info = [part for text in words.info for part in _parted(text, sheet.info, font.regular, SMALL)]
+    for number, text in enumerate(info, len(rows)):
+        yield _fitted(text, sheet, sheet.info, number * INFO_STEP, font.regular, 9.0, SMALLEST, "reference")
 
 
 def _fitted(text: str, sheet: Sheet, box: Box, down: float, face: str, size: float, least: float, field: str) -> _Line:
@@ -124,7 +143,8 @@ def _fitted(text: str, sheet: Sheet, box: Box, down: float, face: str, size: flo
     if fitting < least:
         raise RenderFailed(Failure(f"`{text[:80]}` is too wide for its place in the letter; shorten it", field))
     if down * MM + size > box.height * MM:
-        raise RenderFailed(Failure("there are too many lines for their place in the letter", field))
+        what = "there are too many lines for their place in the letter"
+        raise RenderFailed(Failure(what, field, data=field != "sender"))
     return _Line(text, face, fitting, box.left * MM, (sheet.height - box.top - down) * MM - size)
 
 

@@ -12,9 +12,13 @@ RIGHT_TO_LEFT = frozenset(("ar", "ckb", "dv", "fa", "he", "iw", "ji", "ps", "sd"
 PREHEADER = "<!--preheader-->"
 """Where the preheader goes when the page is rendered."""
 
+TITLE = "<!--title-->"
+"""Where the subject goes as the title of a page whose author gave none: tabs and screen readers show it."""
+
 _HIDDEN = "display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden;mso-hide:all"
 _FILLER = "\u034f\u200c\u00a0" * 60
 _WORDS_ONLY = ("style", "title", "script", "textarea")
+_NO_TITLE = re.compile(r"<title\b[^>]*>\s*</title\s*>", re.IGNORECASE)
 _HTML, _HEAD, _BODY = (re.compile(rf"<{tag}\b[^>]*>", re.IGNORECASE) for tag in ("html", "head", "body"))
 
 
@@ -63,7 +67,7 @@ def _with_bodies(html: str, held: Held) -> str:
 
 
 def finished(html: str, held: Held, language: str, direction: str, preheader: bool) -> str:
-    """Return a whole page: CSS inlined, media queries kept in the head, `lang`, `dir` and charset given.
+    """Return a whole page: CSS inlined, media queries kept in the head, `lang`, `dir`, charset and title given.
 
     Nothing is loaded. `preheader` makes room for the hidden text that a list of messages shows after the subject.
     Raises `ValueError` when the styles cannot be read.
@@ -80,6 +84,9 @@ def finished(html: str, held: Held, language: str, direction: str, preheader: bo
     page = _HTML.sub(lambda tag: _attributed(tag[0], lang=language, dir=direction), page, count=1)
     if "charset=" not in page.lower():
         page = _HEAD.sub(r'\g<0><meta charset="utf-8">', page, count=1)
+    page = _NO_TITLE.sub("", page)
+    if not re.search(r"<title\b", page.partition("<body")[0], re.IGNORECASE):
+        page = page.replace("</head>", f"<title>{TITLE}</title></head>", 1)
     if preheader:
         page = _BODY.sub(rf'\g<0><div style="{_HIDDEN}">{PREHEADER}{_FILLER}</div>', page, count=1)
     return page if page[:9].lower() == "<!doctype" else f"<!DOCTYPE html>{page}"

@@ -10,7 +10,7 @@ from opportune.catalog.places import Locate, in_data
 from opportune.catalog.types import Action, Catalog, Treatment
 from opportune.deliver.forms import form_of
 from opportune.deliver.render.languages import nearest
-from opportune.deliver.render.samples import samples
+from opportune.deliver.render.samples import ORDINARY, samples
 from opportune.deliver.render.templates import RenderFailed, is_plain
 from opportune.deliver.render.worker import Renderer
 from opportune.deliver.types import Failure, Job, Rendered
@@ -21,8 +21,9 @@ def check(catalog: Catalog, locate: Locate | None = None) -> list[Problem]:
     """Return the mistakes and warnings in what treatments say, where they are written.
 
     A mistake is what cannot be compiled, a name or block that does not exist, and what fails for one of the sample
-    customers. `locate` finds the node of a value in its file (`places.in_files`); without it, the path of the field
-    stands for the file. Starts a process, unless all content is the same for everybody.
+    customers; it is a warning where the text is all right and the form cannot take the data of some. `locate` finds the
+    node of a value in its file (`places.in_files`); without it, the path of the field stands for the file. Starts a
+    process, unless all content is the same for everybody.
     """
     work = [
         (action, treatment, language)
@@ -49,24 +50,29 @@ def check(catalog: Catalog, locate: Locate | None = None) -> list[Problem]:
 
 
 def _same_for_everybody(catalog: Catalog, treatment: Treatment) -> bool:
+    return _form(catalog, treatment) == "json" and is_plain([treatment.content, *treatment.languages.values()])
+
+
+def _form(catalog: Catalog, treatment: Treatment) -> str:
     channel = next(c for c in catalog.channels if c.name == treatment.channel)
-    form = form_of(channel, treatment.content)
-    return form == "json" and is_plain([treatment.content, *treatment.languages.values()])
+    return form_of(channel, treatment.content)
 
 
 def _failures(
     renderer: Renderer, catalog: Catalog, action: Action, treatment: Treatment, language: str
 ) -> Iterator[Problem]:
-    """Yield what fails for sample customers, each failure once."""
-    people = samples(catalog, action, language)
-    told: set[tuple[str, int, int]] = set()
-    for who, person in people.items():
+    """Yield what fails for sample customers, each place once, and as a mistake where it is one for anybody."""
+    told: dict[tuple[str, int, int], Problem] = {}
+    for who, person in samples(catalog, action, language, _form(catalog, treatment) == "letter").items():
         [answer] = renderer.render([Job(action.name, treatment.name, language, person)])
         for failure in [answer] if isinstance(answer, Failure) else _unfit(catalog, treatment, answer):
             place = failure.field, failure.line, failure.column
-            if place not in told:
-                told.add(place)
-                yield Problem(f"fails for {who}: {failure.what}", "", failure.line, failure.column, failure.field)
+            # what fails for an ordinary customer is the text's fault, but for an address in traits that nobody declared
+            lenient = failure.data and (who != ORDINARY or failure.field == "address")
+            if place not in told or (told[place].warning and not lenient):
+                cure = "customers like that do not get it" if lenient else ""
+                told[place] = Problem(f"fails for {who}: {failure.what}", cure, *place[1:], place[0], lenient)
+    yield from told.values()
 
 
 def _unfit(catalog: Catalog, treatment: Treatment, made: Rendered) -> Iterator[Failure]:

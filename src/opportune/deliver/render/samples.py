@@ -12,12 +12,14 @@ from opportune.rules import Kind
 NOW = 1_767_258_000_000_000
 """2026-01-01T09:00:00Z"""
 
-LINKS = {name: f"https://example.com/{name}" for name in person.LINKS}
-"""Links as messages have them, leading nowhere."""
+ADDRESS = {"street": "Long Street 12", "postalCode": "10115", "city": "Berlin", "country": "DE"}
+"""Where sample customers live, unless the catalog declares a trait `address` of its own."""
+
+ORDINARY = "an ordinary customer"
 
 _LONG = "Maximiliana-" * 17
 _SAMPLES: dict[str, tuple[dict[str, str], str, float]] = {
-    "an ordinary customer": ({"first_name": "Maya", "last_name": "Kruse", "salutation": "Ms"}, "silver", 12.5),
+    ORDINARY: ({"first_name": "Maya", "last_name": "Kruse", "salutation": "Ms"}, "silver", 12.5),
     "a customer with names of 200 characters": ({"first_name": _LONG[:200], "last_name": _LONG[:200]}, _LONG[:200], 1),
     "a customer who writes from right to left": ({"first_name": "مايا", "last_name": "حداد"}, "فضّي", 3),
     "a customer whose name has quotes, markup and line breaks": (
@@ -31,10 +33,19 @@ _SAMPLES: dict[str, tuple[dict[str, str], str, float]] = {
 """Name traits, what any other text trait holds, and what any number is."""
 
 
-def samples(catalog: Catalog, action: Action, language: str) -> dict[str, dict[str, Any]]:
-    """Return a context for each kind of sample customer who reads a language, by what is special about them."""
+def links(action: Action) -> dict[str, str]:
+    """Return the links that a message of an action has, leading nowhere."""
+    return {name: f"https://example.com/{name}" for name in person.links_of(action)}
+
+
+def samples(catalog: Catalog, action: Action, language: str, by_post: bool = False) -> dict[str, dict[str, Any]]:
+    """Return a context for each kind of sample customer who reads a language, by what is special about them.
+
+    `by_post`: all of them have an address, since nobody gets a letter without one.
+    """
+    known: dict[str, Any] = {"language": language, **({"address": ADDRESS} if by_post else {})}
     nobody = context(
-        "sample", {"language": language}, {}, catalog, NOW, catalog.time_zone, action, None, links=LINKS
+        "sample", known, {}, catalog, NOW, catalog.time_zone, action, None, links=links(action)
     )
     people = {what: _person(catalog, action, language, what) for what in _SAMPLES}
     return {"a customer of whom nothing is known": nobody, **people}
@@ -42,14 +53,16 @@ def samples(catalog: Catalog, action: Action, language: str) -> dict[str, dict[s
 
 def ordinary(catalog: Catalog, action: Action, language: str) -> dict[str, Any]:
     """Return the context of the sample customer with whom nothing is special."""
-    return _person(catalog, action, language, "an ordinary customer")
+    return _person(catalog, action, language, ORDINARY)
 
 
 def _person(catalog: Catalog, action: Action, language: str, what: str) -> dict[str, Any]:
     names, text, number = _SAMPLES[what]
     held: dict[Kind, Any] = {Kind.TEXT: text, Kind.NUMBER: number, Kind.BOOL: True, Kind.TIME: NOW}
-    traits = {t.name: held[t.kind] for t in catalog.traits} | names | {"language": language}
+    declared = {t.name: held[t.kind] for t in catalog.traits}
+    traits = {"address": ADDRESS} | declared | names | {"language": language}
     values = {f.name: held[f.kind] for f in catalog.features}
     return context(
-        "sample", traits, values, catalog, NOW, catalog.time_zone, action, number, "sample", links=LINKS
+        "sample", traits, values, catalog, NOW, catalog.time_zone, action, number, "sample",
+        links=links(action),
     )

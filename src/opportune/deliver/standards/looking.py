@@ -26,6 +26,9 @@ from opportune.deliver.standards.spoken import (
 from opportune.deliver.standards.wording import Source, languages_of, sources
 from opportune.errors import Problem
 
+BENEFIT = ("benefit",)
+"""The path, from its action, to what an action's benefit is in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wording:
@@ -71,7 +74,8 @@ class Looking:
                     for language in languages_of(self.catalog, treatment):
                         if not standard.languages or any(_is(language, wanted) for wanted in standard.languages):
                             found = tuple(sources(treatment, language))
-                            yield Wording(action, treatment, language, found, _chosen(standard, found))
+                            chosen = _with_benefit(action, _chosen(standard, found))
+                            yield Wording(action, treatment, language, found, chosen)
 
     def read(self, language: str, source: Source, view: View, *, case: bool = False) -> tuple[Reading, ...]:
         """Return the ways that a text is read in a language, in small letters unless `case`; each is read once."""
@@ -80,7 +84,7 @@ class Looking:
             if not case:
                 self._read[key] = tuple(map(in_small_letters, self.read(language, source, view, case=True)))
                 return self._read[key]
-            if view is View.EVERY:
+            if view in (View.EVERY, View.SEEN):
                 said: Sequence[tuple[Piece, ...]] = [self._spoken(language, source)[0]]
             elif view is View.SURE:
                 said = [sure(self._spoken(language, source)[0])]
@@ -125,7 +129,10 @@ class Looking:
         return self._written(wording, *reading.at(offset))
 
     def _written(self, wording: Wording, source: Source, at: int) -> Spot:
-        node = self.locate(*source.path) if source.path[0] == "blocks" else self.node(wording, *source.path)
+        if source.path == BENEFIT:
+            node = self.locate("actions", wording.action.name, *BENEFIT)
+        else:
+            node = self.locate(*source.path) if source.path[0] == "blocks" else self.node(wording, *source.path)
         if node.value != source.text:
             return node.spot
         return node.inside(source.text.count("\n", 0, at) + 1, at - source.text.rfind("\n", 0, at))
@@ -154,3 +161,9 @@ def _is(language: str, wanted: str) -> bool:
 def _chosen(standard: Standard, found: tuple[Source, ...]) -> tuple[Source, ...]:
     globs = standard.fields
     return tuple(s for s in found if not globs or any(fnmatchcase(s.key, glob) for glob in globs))
+
+
+def _with_benefit(action: Action, chosen: tuple[Source, ...]) -> tuple[Source, ...]:
+    """Return texts with the benefit of their action, where one of them says it."""
+    says = any("action.benefit" in source.text for source in chosen)
+    return (*chosen, Source(BENEFIT, action.benefit)) if says and action.benefit else chosen

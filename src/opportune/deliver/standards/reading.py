@@ -60,9 +60,13 @@ class Reading:
 
     def written(self, said: int) -> tuple[Source, int]:
         """Return the source and the offset in it of a character that is said."""
+        piece, inside = self.piece(said)
+        return piece.source, piece.offset + (inside if piece.kind in (Kind.EXACT, Kind.QUOTED) else 0)
+
+    def piece(self, said: int) -> tuple[Piece, int]:
+        """Return the piece that a character that is said is of, and its offset in it."""
         index = max(bisect_right(self.starts, said) - 1, 0)
-        piece = self.pieces[index]
-        return piece.source, piece.offset + (said - self.starts[index] if piece.kind is Kind.EXACT else 0)
+        return self.pieces[index], said - self.starts[index]
 
 
 def is_markup(key: str) -> bool:
@@ -121,16 +125,14 @@ def _within_words(way: Sequence[Piece]) -> bool:
     return bool(re.search(r"\w(?:<[^<>]*>)*\0[\0]*(?:<[^<>]*>)*\w", said)) if "\0" in said else False
 
 
-def _read(
-    source: Source, way: Sequence[Piece], blank: str | None, raw: str, hides: bool, drops: bool
-) -> Reading:
+def _read(source: Source, way: Sequence[Piece], blank: str | None, raw: str, hides: bool, drops: bool) -> Reading:
     """Return one way; `drops`: comments and style sheets are gone, whoever would get to see them."""
     starts, length = list[int](), 0
     for text in _texts(way, blank):
         starts.append(length)
         length += len(text)
     reading, parts, length = Reading(way, starts), list[str](), 0
-    markup = is_markup(source.key) or "</" in raw or "/>" in raw
+    markup = is_markup(source.key) or "</" in raw or "/>" in raw or (hides and "<!--" in raw)
     gone = hidden_parts(raw) if markup and hides else []
     for at, kind, word in _tokens(reading, source, raw, markup, drops):
         shown = "" if gone and _is_gone(gone, at) else _shown(kind, word, not hides)
@@ -149,9 +151,7 @@ def _is_gone(gone: list[tuple[int, int]], at: int) -> bool:
     return index >= 0 and at < gone[index][1]
 
 
-def _tokens(
-    reading: Reading, source: Source, raw: str, markup: bool, drops: bool
-) -> Iterator[tuple[int, str, str]]:
+def _tokens(reading: Reading, source: Source, raw: str, markup: bool, drops: bool) -> Iterator[tuple[int, str, str]]:
     """Yield the (offset, kind, text) of each part."""
     at = 0
     while at < len(raw):
@@ -160,21 +160,19 @@ def _tokens(
         kind, word = token.lastgroup or "word", token[0]
         if kind == "name":
             kind = "style"
-        if kind in ("comment", "style") and not drops and not _is_nothing(reading, source, kind, at, word):
+        if kind in ("comment", "style") and not drops and not _is_nothing(reading, source, at, word):
             token = _LOOSE.match(raw, at) or token
             kind, word = "tag", token[0]
         yield at, kind if markup or kind != "tag" else "word", word
         at = token.end()
 
 
-def _is_nothing(reading: Reading, source: Source, kind: str, at: int, word: str) -> bool:
+def _is_nothing(reading: Reading, source: Source, at: int, word: str) -> bool:
     """Return whether nobody gets to see a comment or style sheet: it is written as one, in a field of HTML or MJML."""
     if not is_markup(source.key) or word.startswith(("<!--[", "<!--<!")):
         return False
-    (home, first), (other, last) = reading.written(at), reading.written(at + len(word) - 1)
-    end = "-->" if kind == "comment" else ">"
-    written = home == other == source and source.text.startswith(word[:4], first)
-    return written and source.text[: last + 1].endswith(end)
+    ends = reading.piece(at)[0], reading.piece(at + len(word) - 1)[0]
+    return not word.endswith("--!>") and all(p.kind is Kind.EXACT and p.source == source for p in ends)
 
 
 def _shown(kind: str, word: str, possible: bool) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from opportune.catalog.types import Catalog
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
     from opportune.deliver.render.liquid_environment import Environment
 
-MOST_WAYS = 16
-"""Up to so many ways a text is read in each of them; beyond, so that any three branches in a row meet in all ways."""
+MOST_WAYS = 64
+"""Up to so many ways a text is read in each of them; beyond, in up to four times as many that differ most."""
 
 EDGE = "\ufdd0"
 """Stands around each branch where all are read in turn, and for what is not known; a letter of no language."""
@@ -36,6 +37,7 @@ class Kind(Enum):
     """How a piece of what is said relates to where it is written."""
 
     EXACT = "as written there"
+    QUOTED = "as written there, between quotes"
     MADE = "made there"
     UNKNOWN = "an output that depends on the customer; its text is the placeholder"
     OPEN = "where something that not everybody gets begins"
@@ -67,7 +69,7 @@ class View(Enum):
 
     EVERY = "every branch, one after the other"
     POSSIBLE = "the ways that it can come out, with all that anybody could get to read"
-    SEEN = "the ways that it can come out, with what is displayed"
+    SEEN = "every branch, one after the other, with what is displayed"
     SURE = "what is displayed to every customer"
 
 
@@ -182,31 +184,32 @@ class _Choice:
 
 
 def _choices() -> Iterator[_Choice]:
-    """Yield the choices to walk by: all there are, or some in which neighbors meet in all ways."""
-    choice, most = _Choice(), 0
+    """Yield the choices to walk by: all there are, or those in which neighbors meet in all ways."""
+    choice = _Choice()
+    sizes: tuple[int, ...] = ()
     for _ in range(MOST_WAYS):
         yield choice
-        made, sizes = choice.made, choice.sizes
-        most = max(most, *sizes, 0)
-        while made and made[-1] + 1 >= sizes[len(made) - 1]:
+        made = choice.made
+        sizes = max(sizes, choice.sizes, key=len)
+        while made and made[-1] + 1 >= choice.sizes[len(made) - 1]:
             made.pop()
         if not made:
             return
         choice = _Choice((*made[:-1], made[-1] + 1))
-    for way in range(8):
-        yield _Choice(rule=partial(_three, way))
-    for way in range(2, most):
-        for every in ((way, way), (0, way), (way, 0)):
-            yield _Choice(rule=partial(_in_turn, every))
-
-
-def _three(way: int, at: int, ways: int) -> int:
-    """Return the first or second way: of three choices in a row, 0 to 7 are all there are."""
-    return (way >> at % 3 & 1) % ways
+    most = min(max(sizes), 8)
+    pairs = (partial(_in_turn, (one, other)) for one in range(most) for other in range(most))
+    near = (partial(_near, at, way, base) for base in range(most) for at in range(len(sizes)) for way in range(8))
+    for rule in (*pairs, *islice(near, 3 * MOST_WAYS)):
+        yield _Choice(rule=rule)
 
 
 def _in_turn(every: tuple[int, int], at: int, ways: int) -> int:
     return every[at % 2] % ways
+
+
+def _near(first: int, way: int, base: int, at: int, ways: int) -> int:
+    """Return the first or second way for three choices in a row, of which 0 to 7 are all there are; else the base."""
+    return (way >> (at - first) & 1 if first <= at < first + 3 else base) % ways
 
 
 def blocks_used(text: str, names: Mapping[str, Any]) -> set[str]:

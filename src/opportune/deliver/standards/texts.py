@@ -77,11 +77,11 @@ def hits(
 
     Every branch is read by itself; the ways that they can come together, where one may begin or end within a word.
     """
-    pattern, begun = _pattern(words, case), _begun(words)
+    pattern, (begun, ended) = _pattern(words, case), _parts(words)
     for source in wording.chosen:
         joins, touching = False, []
         for reading in looking.read(wording.language, source, View.EVERY, case=case):
-            joins = joins or bool(begun.search(reading.text))
+            joins = joins or bool(begun.search(reading.text) and ended.search(reading.text))
             for hit in pattern.finditer(reading.text):
                 if EDGE in (reading.text[hit.start() - 1 : hit.start()], reading.text[hit.end() : hit.end() + 1]):
                     touching.append((reading, hit.start(), hit.end()))
@@ -150,15 +150,13 @@ def _before(word: str, bare: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _begun(words: tuple[str, ...]) -> re.Pattern[str]:
-    """Return a pattern that finds the beginning of a word at the end of a branch."""
-    found = []
+def _parts(words: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what finds the beginning of any of the words at the end of a branch, and an end where one begins."""
+    begun, ended = [], []
     for word in dict.fromkeys(folded(word) for word in words):
         bare = word.strip("*")
-        begun = "".join(f"{re.escape(letter)}(?:" for letter in bare[:-1]) + ")?" * (len(bare) - 1)
-        if word.startswith("*"):
-            begun = rf"\w|(?:{begun})"
-        found.append(f"{_before(word.lstrip('*'), bare)}(?:{begun})(?={EDGE})")
-    return re.compile("|".join(found), re.IGNORECASE)
-
-
+        start = "".join(f"{re.escape(letter)}(?:" for letter in bare[:-1]) + ")?" * (len(bare) - 1)
+        begun.append(rf"\w{EDGE}" if word.startswith("*") else f"{_before(word, bare)}{start}{EDGE}")
+        after = "" if word.endswith("*") or not bare[-1:].isalnum() else r"(?!\w)"
+        ended += [f"{EDGE}{re.escape(bare[at:])}{after}" for at in range(1, len(bare))]
+    return re.compile("|".join(begun), re.IGNORECASE), re.compile("|".join(ended) or r"(?!)", re.IGNORECASE)

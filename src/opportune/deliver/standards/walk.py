@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -39,6 +38,7 @@ from liquid.expression import Expression
 from liquid.stringify import to_liquid_string
 
 from opportune.deliver.standards.spoken import EDGE, Kind, Library, Piece, Unclear
+from opportune.deliver.standards.values import LARGEST, UNKNOWN, Value, context_of, known, literals, paths, placeholder
 from opportune.deliver.standards.wording import Source
 
 MOST = 1_000_000
@@ -50,26 +50,7 @@ MOST_PIECES = 20_000
 DEEPEST = 20
 """Blocks within blocks; the renderer allows no more either."""
 
-LARGEST = 4_000
-"""Characters of a value, and things in a list, up to which filters and loops are worked out."""
-
-SILENT = frozenset(
-    ("date", "time", "datetime", "money", "number", "percent", "salutation", "list", "where", "map", "sort", "sum",
-     "sort_natural", "uniq", "find", "find_index", "has", "reject", "split", "remove", "remove_first", "remove_last",
-     "slice", "round")
-)  # fmt: skip
-"""Filters that never put out what they are given."""
-
 Way = Callable[[], None]
-UNKNOWN = object()
-
-
-@dataclass(frozen=True, slots=True)
-class _Value:
-    """What a name stands for: the value, if it is the same for everybody, and what it says."""
-
-    value: Any
-    pieces: tuple[Piece, ...]
 
 
 class _Full(Exception):
@@ -89,7 +70,7 @@ class Walk:
         self.choices: list[int] = []
         self.is_full = False
         self._source, self._library, self._choose = source, library, choose
-        self._names: dict[str, _Value] = {}
+        self._names: dict[str, Value] = {}
         self._count = self._length = self._depth = 0
 
     def run(self, nodes: Sequence[Node]) -> None:
@@ -126,10 +107,7 @@ class Walk:
         self._say(self._value(node.expression, node).pieces)
 
     def _assign(self, node: AssignNode) -> None:
-        value = self._names[node.name] = self._value(node.expression, node)
-        if self._choose is None:
-            with self._edges():
-                self._say(value.pieces)
+        self._names[node.name] = self._value(node.expression, node)
 
     def _capture(self, node: CaptureNode) -> None:
         before, self.pieces = self.pieces, []
@@ -138,11 +116,8 @@ class Walk:
         finally:
             said, self.pieces = tuple(self.pieces), before
         text = "".join(p.text for p in said)
-        known = len(text) <= LARGEST and all(p.kind in (Kind.EXACT, Kind.MADE) for p in said)
-        self._names[node.name] = _Value(text if known else UNKNOWN, said)
-        if self._choose is None:
-            with self._edges():
-                self._say(said)
+        fixed = len(text) <= LARGEST and all(p.kind in (Kind.EXACT, Kind.QUOTED, Kind.MADE) for p in said)
+        self._names[node.name] = Value(text if fixed else UNKNOWN, said)
 
     def _if(self, node: IfNode | UnlessNode) -> None:
         sign = isinstance(node, IfNode)
@@ -203,9 +178,9 @@ class Walk:
         return [self._value(alone, node)] if alone is not None and items else [self._as_value(i, node) for i in items]
 
     def _loop(self, name: str, items: Any, body: Way, default: Way) -> None:
-        def once(value: _Value) -> bool:
+        def once(value: Value) -> bool:
             """Return whether the loop goes on."""
-            with self._named({name: value, "forloop": _Value(UNKNOWN, ())}):
+            with self._named({name: value, "forloop": Value(UNKNOWN, ())}):
                 try:
                     body()
                 except ContinueLoop:
@@ -215,9 +190,13 @@ class Walk:
             return True
 
         def some() -> None:
-            nothing = _Value(UNKNOWN, ())
-            # what ends one turn meets what begins the next
-            _ = once(nothing) and self._choose is not None and once(nothing)
+            nothing = Value(UNKNOWN, ())
+            # what ends one turn meets what begins the next, and reads what it named
+            for turns in range(2):
+                if turns and self._choose is None:
+                    self._say(self._edge)
+                if not once(nothing):
+                    return
 
         def each() -> None:
             for item in items:
@@ -237,6 +216,7 @@ class Walk:
     def _stop(self, node: BreakNode | ContinueNode) -> None:
         if self._choose is not None:
             raise BreakLoop("break") if isinstance(node, BreakNode) else ContinueLoop("continue")
+        self._say(self._edge)
 
     def _block(self, node: RenderNode | IncludeNode) -> None:
         apart = isinstance(node, RenderNode)
@@ -313,7 +293,7 @@ class Walk:
     def _way(self, block: BlockNode | None) -> Way:
         return lambda: self._all(block.nodes if block else ())
 
-    def _saying(self, value: _Value) -> Way:
+    def _saying(self, value: Value) -> Way:
         return lambda: self._say(value.pieces)
 
     def _fork(self, ways: Sequence[Way]) -> None:
@@ -324,22 +304,29 @@ class Walk:
             self.choices.append(len(ways))
             ways[self._choose(len(ways))]()
         else:
-            before, changed = self._names, set[str]()
+            before, ends = self._names, list[dict[str, Value]]()
             for way in ways:
                 self._names = dict(before)
-                with self._edges():
-                    way()
-                changed |= {name for name, value in self._names.items() if before.get(name) is not value}
-            self._names = {**before, **{name: _Value(UNKNOWN, ()) for name in changed}}
+                self._say(self._edge[:1])
+                way()
+                self._say(self._edge[1:])
+                ends.append(self._names)
+            names = {name for end in ends for name, value in end.items() if before.get(name) is not value}
+            self._names = {**before, **{name: self._either([e[name] for e in ends if name in e]) for name in names}}
+
+    @property
+    def _edge(self) -> tuple[Piece, Piece]:
+        return Piece(EDGE, self._source, 0, Kind.OPEN), Piece(EDGE, self._source, 0, Kind.CLOSE)
+
+    def _either(self, values: Iterable[Value]) -> Value:
+        """Return a value that is not known, and says what any of these do."""
+        said = dict.fromkeys(value.pieces for value in values)
+        pieces = tuple(p for one in said for p in (*self._edge[:1], *one, *self._edge[1:]))
+        self._spend(len(pieces))
+        return Value(UNKNOWN, pieces)
 
     @contextmanager
-    def _edges(self) -> Iterator[None]:
-        self._say([Piece(EDGE, self._source, 0, Kind.OPEN)])
-        yield
-        self._say([Piece(EDGE, self._source, 0, Kind.CLOSE)])
-
-    @contextmanager
-    def _named(self, names: dict[str, _Value], alone: bool = False) -> Iterator[None]:
+    def _named(self, names: dict[str, Value], alone: bool = False) -> Iterator[None]:
         """Within, names stand for these values; `alone`: and no others stand for anything."""
         before = self._names
         self._names = dict(names) if alone else {**before, **names}
@@ -354,89 +341,52 @@ class Walk:
                     if name in before:
                         self._names[name] = before[name]
 
-    def _value(self, expression: Any, node: Node) -> _Value:
+    def _value(self, expression: Any, node: Node) -> Value:
         """Return what an expression comes to."""
         filtered = isinstance(expression, FilteredExpression)
         left, filters = (expression.left, expression.filters or ()) if filtered else (expression, ())
         if not filters and isinstance(left, StringLiteral):
-            return _Value(left.value, (self._literal(left),))
+            return Value(left.value, (self._literal(left),))
         if not filters and isinstance(left, Path) and len(left.path) == 1 and str(left.path[0]) in self._names:
             named = self._names[str(left.path[0])]
-            return named if named.pieces else _Value(named.value, (self._unknown(expression, node),))
-        known = self._known(expression)
-        if known is not UNKNOWN:
-            return self._as_value(known, node)
+            return named if named.pieces else Value(named.value, (self._unknown(expression, node),))
+        fixed = self._known(expression)
+        if fixed is not UNKNOWN:
+            return self._as_value(fixed, node)
         unknown = self._unknown(expression, node)
-        others: list[tuple[Piece, ...]] = [(self._literal(one),) for one in _literals(expression) if one.value]
-        others += [p for one in _paths(expression) if (p := self._pieces_of(one))]
+        others: list[tuple[Piece, ...]] = [(self._literal(one),) for one in literals(expression) if one.value]
+        others += [p for one in paths(expression) if (p := self._pieces_of(one))]
         if not others:
-            return _Value(UNKNOWN, (unknown,))
+            return Value(UNKNOWN, (unknown,))
         if self._choose is None:
-            edges = Piece(EDGE, self._source, 0, Kind.OPEN), Piece(EDGE, self._source, 0, Kind.CLOSE)
-            return _Value(UNKNOWN, (unknown, *(p for other in others for p in (edges[0], *other, edges[1]))))
+            return Value(UNKNOWN, (unknown, *self._either(Value(UNKNOWN, other) for other in others).pieces))
         self.choices.append(len(others) + 1)
         chosen = self._choose(len(others) + 1)
-        return _Value(UNKNOWN, others[chosen - 1] if chosen else (unknown,))
+        return Value(UNKNOWN, others[chosen - 1] if chosen else (unknown,))
 
     def _literal(self, literal: StringLiteral) -> Piece:
-        return Piece(literal.value, self._source, literal.token.start_index, Kind.EXACT)
+        start = literal.token.start_index
+        # after a filter liquid counts from the colon
+        for at in (start, start - 1, start + 1):
+            if self._source.text.startswith(literal.value, at):
+                return Piece(literal.value, self._source, at, Kind.QUOTED)
+        return Piece(literal.value, self._source, start, Kind.MADE)
 
     def _unknown(self, expression: Any, node: Node) -> Piece:
-        return Piece(f"{{{{ {expression} }}}}", self._source, node.token.start_index, Kind.UNKNOWN)
+        return Piece(placeholder(expression), self._source, node.token.start_index, Kind.UNKNOWN)
+
+    def _known(self, expression: Any) -> Any:
+        return known(expression, self._names, self._library.environment)
+
+    def _context(self) -> liquid.RenderContext:
+        return context_of(self._names, self._library.environment)
 
     def _pieces_of(self, path: Path) -> tuple[Piece, ...]:
         named = self._names.get(str(path.path[0]))
         return named.pieces if named else ()
 
-    def _as_value(self, value: Any, node: Node) -> _Value:
-        return _Value(value, (Piece(to_liquid_string(value, False), self._source, node.token.start_index, Kind.MADE),))
-
-    def _known(self, expression: Any) -> Any:
-        """Return the value of an expression if it is the same for everybody, else UNKNOWN."""
-        if not all(self._is_known(path) for path in _paths(expression)):
-            return UNKNOWN
-        try:
-            if not isinstance(expression, FilteredExpression):
-                return _small(expression.evaluate(self._context()))
-            value = _small(expression.left.evaluate(self._context()))
-            for step in expression.filters or ():
-                value = _small(step.evaluate(value, self._context())) if value is not UNKNOWN else UNKNOWN
-            return value
-        except Exception:  # what fails here fails when it is rendered
-            return UNKNOWN
-
-    def _is_known(self, path: Path) -> bool:
-        root = path.path[0]
-        named = self._names.get(root) if isinstance(root, str) else None
-        return named is not None and named.value is not UNKNOWN
-
-    def _context(self) -> liquid.RenderContext:
-        template = liquid.BoundTemplate(self._library.environment, [])
-        names = {name: named.value for name, named in self._names.items() if named.value is not UNKNOWN}
-        return liquid.RenderContext(template, globals=names)
-
-
-def _small(value: Any) -> Any:
-    if isinstance(value, str | list | tuple | range) and len(value) > LARGEST:
-        return UNKNOWN
-    return UNKNOWN if isinstance(value, int) and value.bit_length() > LARGEST else value
-
-
-def _parts(expression: Any) -> Iterator[Any]:
-    yield expression
-    for part in expression.children():
-        yield from _parts(part)
-
-
-def _paths(expression: Any) -> list[Path]:
-    return [part for part in _parts(expression) if isinstance(part, Path)]
-
-
-def _literals(expression: Any) -> Iterator[StringLiteral]:
-    """Yield the texts that an expression may put out."""
-    if isinstance(expression, FilteredExpression):
-        spoken = [expression.left, *(a.value for f in expression.filters or () if f.name not in SILENT for a in f.args)]
-        yield from (part for one in spoken for part in _parts(one) if isinstance(part, StringLiteral))
+    def _as_value(self, value: Any, node: Node) -> Value:
+        return Value(value, (Piece(to_liquid_string(value, False), self._source, node.token.start_index, Kind.MADE),))
 
 
 _SAYS: dict[Any, Callable[[Walk, Any], None]] = {
@@ -460,4 +410,4 @@ _SAYS: dict[Any, Callable[[Walk, Any], None]] = {
 
 @cache
 def _saying(kind: type[Node]) -> Callable[[Walk, Any], None] | None:
-    return next((say for known, say in _SAYS.items() if issubclass(kind, known)), None)
+    return next((say for nodes, say in _SAYS.items() if issubclass(kind, nodes)), None)
