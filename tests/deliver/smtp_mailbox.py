@@ -40,7 +40,7 @@ class Mailbox:
             self._controller.stop()  # type: ignore[no-untyped-call]
         self._controller = None
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         mail = cast(EmailMessage, email.message_from_bytes(envelope.content, policy=default))
         told = self.says(mail)
         if told in (self.HANG_UP, self.NOTHING):

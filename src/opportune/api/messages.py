@@ -33,7 +33,10 @@ async def preview(door: Door, call: Call) -> Preview:
             raise NotFound(f"there is no action {named!r}; {nearest(named, hub.plan.position)}")
         action = hub.plan.action(named)
         treatment = _treatment(action, wanted)
-        job = _for_customer(hub, customer, action, treatment) if customer else _for_nobody(hub, action, treatment, language)
+        if customer:
+            job = _for_customer(hub, customer, action, treatment)
+        else:
+            job = _for_nobody(hub, action, treatment, language)
         context = {**job.context, "links": links(action)}
         return action, treatment, replace(job, language=language or job.language, context=context)
 

@@ -22,7 +22,7 @@ STAGED = ("eligible", "applicable", "suitable")
 class Trait:
     """A declared attribute of a customer.
 
-    `mutable`: it can be changed, so an explanation may suggest it. `correctable`: customers may set it right themselves.
+    `mutable`: it can be changed, so an explanation may suggest it. `correctable`: customers may set it right.
     """
 
     name: str

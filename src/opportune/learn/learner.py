@@ -15,7 +15,7 @@ CHECKPOINT = 20_000
 
 
 class Learner:
-    """Appends facts to a ledger and learns from them. Call what writes inside of a transaction; `now` tells the time."""
+    """Appends facts to a ledger and learns from them. Call what writes inside of a transaction."""
 
     def __init__(self, ledger: Ledger, now: Callable[[], int]) -> None:
         self._ledger, self._now = ledger, now
