@@ -34,6 +34,9 @@ PAGE = 12
 REST = 1.0
 """Seconds after which the outbox is looked at although nothing was put into it: time alone makes messages due."""
 
+GATHERING = 0.01
+"""Seconds that what became of messages may wait for more of it, so that one commit serves several."""
+
 ENDS_WITHIN = 10.0
 """Seconds that what is under way may take when the hub stops."""
 
@@ -209,6 +212,8 @@ class Dispatch:
     async def _settle(self) -> None:
         """Write what became of messages, as soon as it is known and until that has worked."""
         while not (self._stopping and not self._bringing and not self._told):
+            if len(self._told) < PAGE and self._bringing:
+                await asyncio.sleep(GATHERING)
             page = self._told[:PAGE]
             if not page:
                 self._news.clear()

@@ -19,6 +19,9 @@ from opportune.outgoing import Outgoing
 IN_FLIGHT = 48
 """Messages of a channel that may be leaving at the same moment."""
 
+FEWEST = 12
+"""Messages that are released together: each release costs a job of the writer and a turn of the worker."""
+
 AGAIN = 30.0
 """Seconds until a carrier that could not be opened is tried again."""
 
@@ -35,6 +38,8 @@ class Way:
     def room(self) -> int:
         """Return how many messages may be released now: of a rate, no more than what a second allows at once."""
         free = IN_FLIGHT - self._under_way
+        if free < FEWEST:
+            return 0
         if self.channel.rate is None:
             return free
         now = time.monotonic()

@@ -89,7 +89,7 @@ def emails(folder: Path) -> list[Figure]:
             _fill(hub, CUSTOMERS)
 
             async def send() -> tuple[float, float]:
-                door, _ = door_of(hub)
+                door, _ = door_of(hub, public_url="https://hub.example")
                 async with at_work(door, sending=False):
                     hub.personal.renderer.render([])
                     began, cpu = time.perf_counter(), time.process_time()
