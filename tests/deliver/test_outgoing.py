@@ -191,6 +191,20 @@ def test_flows_of_a_lane_take_turns_and_service_goes_first(hub: Hub) -> None:
     assert first.count("aa") == 4
 
 
+def test_a_flow_leaves_no_faster_than_its_pace(hub: Hub) -> None:
+    names = [f"c{n}" for n in range(20)]
+    welcome(hub, *names)
+    for n, who in enumerate(names):
+        say(hub, who, flow=Flow("weekly" if n < 15 else "cart"))
+    room = dict.fromkeys(CHANNELS, 100)
+    left, gone = {"weekly": 4}, list[str]()
+    for _ in range(3):
+        leaving, _ = Outgoing(hub).release(room, 50, lambda flow, now: left.get(flow))
+        left["weekly"] -= sum(one.send.flow == "weekly" for one in leaving)
+        gone += [one.send.flow for one in leaving]
+    assert (gone.count("weekly"), gone.count("cart"), left["weekly"]) == (4, 5, 0)
+
+
 def test_what_cannot_be_looked_at_costs_itself(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     welcome(hub, "ana", "ben")
     bad, good = say(hub, "ana"), say(hub, "ben")
