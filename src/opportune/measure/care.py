@@ -18,6 +18,7 @@ import msgspec
 
 from opportune.ledger.asked import About
 from opportune.ledger.episodes import Episode
+from opportune.measure.effect import NotEnoughData
 from opportune.measure.summary import Difference, Rate, difference, rate
 
 LEAST_ANSWERS = 20
@@ -28,12 +29,6 @@ By = Literal["channel", "action", "issue"]
 
 HUB, HOLDOUT = "hub", "holdout"
 """Who is compared. The hub's own random arm is part of what the hub does."""
-
-
-class NotEnoughData(msgspec.Struct, frozen=True):
-    """Why there is no number."""
-
-    reason: str
 
 
 class Answers(msgspec.Struct, frozen=True):
