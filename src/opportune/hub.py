@@ -19,21 +19,20 @@ from msgspec.structs import replace
 
 from opportune import questions
 from opportune.catalog import Catalog
-from opportune.catalog.types import Goal, Pulse, Trigger
+from opportune.catalog.types import Goal, Trigger
 from opportune.clock import DAY, Clock, SystemClock, to_datetime
 from opportune.decide import record as records
 from opportune.decide.answer import answered
 from opportune.decide.explain import explain as explained
 from opportune.decide.explain import why
-from opportune.decide.pipeline import decide
 from opportune.decide.plan import Plan
-from opportune.decide.stages.assign import arm_of
-from opportune.decide.types import Decision, Request, Snapshot, hash64
+from opportune.decide.types import Request, Snapshot
+from opportune.deciding import Deciding
 from opportune.deliver import gate
 from opportune.deliver.outbox import Outbox
 from opportune.deliver.replies import Replies
 from opportune.deliver.triggers import Triggers
-from opportune.deliver.types import Flow, Lane, Send
+from opportune.deliver.types import Flow
 from opportune.errors import BadEvent, BadInput, BadRequest, Forgotten, NotFound, Stale
 from opportune.events import codec
 from opportune.events.dead_letters import DeadLetters, Letter
@@ -42,7 +41,6 @@ from opportune.events.seen import Seen
 from opportune.events.segment import to_segment
 from opportune.events.tail import Tail
 from opportune.events.types import (
-    DecisionMade,
     Event,
     ForgottenCustomer,
     Joined,
@@ -52,10 +50,9 @@ from opportune.events.types import (
 from opportune.learn import consequences
 from opportune.learn.brain import Brain
 from opportune.learn.learner import Learner
-from opportune.ledger.asked import About, Asked, about
+from opportune.ledger.asked import Asked
 from opportune.ledger.ledger import Ledger
-from opportune.ledger.record import Record, encode
-from opportune.ledger.reserve import reserve
+from opportune.ledger.record import encode
 from opportune.offers import coupon_book, point_book
 from opportune.offers.told import check_standing
 from opportune.personal import Contents, Personal
@@ -65,10 +62,9 @@ from opportune.profiles.fold import check_consent
 from opportune.profiles.people import People, View
 from opportune.profiles.spec import ProfileSpec
 from opportune.profiles.state import State
-from opportune.questions import Shown, named, peeking
+from opportune.questions import Shown, named
 from opportune.recommend import tastes
 from opportune.rules import Value
-from opportune.snapshots import Snapshots
 from opportune.store import open_store
 from opportune.store.archived_log import ArchivedLog
 from opportune.store.base import Store
@@ -119,7 +115,7 @@ class Hub:
         self._old_contents: tuple[int, Personal] | None = None
         self.published = self.ledger.published()
         self.learner = Learner(self.ledger, self.clock.now)
-        self._live_campaigns: set[str] = set()
+        self.deciding = Deciding(self.ledger, self.people, self.learner, self.outbox, self.asked, self.clock)
         self._written, self._pruned = self.events.last(), 0
         if self.published:
             self._adopt(self.ledger.catalog(self.published))
@@ -263,10 +259,10 @@ class Hub:
                         f"requestId {asked!r} has asked about {', '.join(first)} before; give each question its own",
                         "requestId",
                     )
-                answer = self._told(self._again(known), explain)
+                answer = self._told(self.deciding.again(known), explain)
             elif peek:
                 view = self.people.resolve(customer, anonymous)
-                decision, snapshot = self._peek(view, who, places, context, limit)
+                decision, snapshot = self.deciding.peek(view, who, places, context, limit)
                 answer = answered(self.plan, decision, None, who)
                 answer = replace(answer, explanation=explained(decision, snapshot)) if explain else answer
             else:
@@ -357,21 +353,21 @@ class Hub:
             )
             self.learner.learn(facts)
             if any(isinstance(fact, Outcome) for fact in facts):
-                self._reach(action, "first_outcome", at)
+                self.deciding.reach(action, "first_outcome", at)
             self._change(view.subject)
             return bool(facts)
 
     def explain(self, decision_id: str) -> Explanation:
         """Return what won and why, and what each other action fell to, by deciding again as it was."""
         with self._lock:
-            return explained(*self._replayed(decision_id)[:2])
+            return explained(*self.deciding.replayed(decision_id)[:2])
 
     def recorded(self, decision_id: str) -> Recorded:
         """Return a decision of the ledger with its explanation, and whether it replays to the bit."""
         with self._lock:
-            decision, snapshot, kept = self._replayed(decision_id)
+            decision, snapshot, kept = self.deciding.replayed(decision_id)
             made, _ = self.ledger.decision(decision_id)
-            answer = answered(self._plan(made.catalog), decision, decision_id, kept.customer)
+            answer = answered(self.deciding.plan_of(made.catalog), decision, decision_id, kept.customer)
             same = encode(records.to_record(decision, snapshot, kept.flow)) == encode(kept)
             told = explained(decision, snapshot)
             return Recorded(**{**structs.asdict(answer), "explanation": told}, replayed=same)
@@ -379,13 +375,13 @@ class Hub:
     def why(self, decision_id: str, action: str) -> Why:
         """Return what one action fell to and the smallest change that would have made it win, verified."""
         with self._lock:
-            decision, snapshot, _ = self._replayed(decision_id)
+            decision, snapshot, _ = self.deciding.replayed(decision_id)
             return why(decision, snapshot, action)
 
     def replay(self, decision_id: str) -> bool:
         """Decide again as it was, from the ledger alone; return whether the answer is the same to the bit."""
         with self._lock:
-            decision, snapshot, kept = self._replayed(decision_id)
+            decision, snapshot, kept = self.deciding.replayed(decision_id)
             return encode(records.to_record(decision, snapshot, kept.flow)) == encode(kept)
 
     def profile(self, customer: str) -> Profile:
@@ -425,7 +421,7 @@ class Hub:
     def again(self, decision_id: str) -> Answered:
         """Return the answer of a decision of the ledger, as the channel got it. Raises `NotFound`, `Forgotten`."""
         with self._lock:
-            return self._again(decision_id)
+            return self.deciding.again(decision_id)
 
     def events_of(self, node: str) -> Iterator[tuple[int, Event]]:
         """Yield the events of a node with their numbers in the log, in order. Holds up others item by item."""
@@ -580,11 +576,12 @@ class Hub:
 
     def _compile(self, catalog: Catalog) -> None:
         self.plan = Plan(catalog)
+        self.deciding.adopt(self.published, self.plan)
+        self.snapshots = self.deciding.snapshots
         if self._contents is None or self._contents.catalog.hash != catalog.hash:
             if self._contents is not None:
                 self._contents.close()
             self._contents = Personal(catalog)
-        self._old_plan = self.published, self.plan
         goals = {a.name: a.outcomes.goal for a in catalog.actions if a.outcomes.goal}
         self._goals: dict[str, dict[str, Goal]] = {}
         for name, goal in goals.items():
@@ -592,7 +589,6 @@ class Hub:
                 self._goals.setdefault(event, {})[name] = goal
         self._longest = max((goal.within for goal in goals.values()), default=0)
         self.triggers.adopt(catalog)
-        self.snapshots = Snapshots(self.plan, self.ledger)
 
     def _again_taken(self, letter: Letter) -> None:
         events, rejected = Intake(self.clock.new_id, letter.source).take([letter.raw], received_at=letter.received_at)
@@ -679,93 +675,14 @@ class Hub:
         self._check_live()
         return questions.wanted(self.plan, placement, placements, channel, limit)
 
-    def _peek(
-        self, view: View | None, who: str, placements: Sequence[str], context: Mapping[str, Value] | None, limit: int
-    ) -> tuple[Decision, Snapshot]:
-        """Decide without a trace; the seed changes once a day, so that an answer changes only when its inputs do."""
-        view = view or View("", who, (State(),), (), self.people.spec)
-        now = self.clock.now()
-        seed = peeking(view.customer, placements, now // DAY)
-        snapshot, request = self.snapshots.of(view, self.brain, placements, now, seed, context, limit)
-        return decide(request, snapshot), snapshot
-
     def _commit(
         self, view: View, placements: Sequence[str], now: int, context: Mapping[str, Value], limit: int,
         request_id: str | None, shown: Shown | None = None, flow: Flow | None = None, model: int | None = None,
     ) -> Answered:  # fmt: skip
-        """Decide, reserve and record in one transaction; what finds no room is removed and the choice drawn anew.
-
-        With `shown` the seed is that of the peek, and `Stale` is raised where the decision is not what was shown.
-        """
-        decision_id = self.clock.new_id()
-        seed = peeking(view.customer, placements, shown.day) if shown else hash64(decision_id)
-        excluded: tuple[tuple[str, int, int], ...] = ()
         self._stir(view, now, "time")
-        brain = self.brain if model is None else self.learner.frozen(model)
-        model, asking = self.ledger.last() if model is None else model, self._asking(view, placements, now)
-        while True:
-            snapshot, request = self.snapshots.of(view, brain, placements, now, seed, context, limit, excluded)
-            decision = decide(request, snapshot)
-            if shown and tuple((c.placement, c.action) for c in decision.chosen) != shown.actions:
-                raise Stale("what was shown no longer holds: something changed since; decide again without the token")
-            full = self._reserve(view, decision, decision_id, now)
-            if not full:
-                break
-            excluded += full
-        flow = flow or Flow()
-        kept = records.to_record(decision, snapshot, flow.name)
-        sealed = self.vault.seal(view.subject, encode(kept))
-        made = DecisionMade(now, decision_id, view.subject, self.published, model, sealed)
-        rows = records.episodes(decision, view.subject, self.published)
-        self.ledger.commit(made, kept, rows, request_id)
-        if asking and any(c.placement in asking[0].placements for c in decision.chosen):
-            self.asked.put(decision_id, asking[1])
-        if sends := due_messages(self.plan, decision, made, flow):
-            self.outbox.put(sends, now)
-        for episode in rows.each:
-            action = self.plan.action(episode.action)
-            if episode.ghost:
-                self.learner.learn(consequences.withheld(self.ledger, decision_id, view.subject, action, now))
-            elif action.campaign not in self._live_campaigns:
-                self._reach(episode.action, "live", now)
-                self._live_campaigns.add(action.campaign)
-        return answered(self.plan, decision, decision_id, view.customer)
-
-    def _asking(self, view: View, placements: Sequence[str], now: int) -> tuple[Pulse, About] | None:
-        """Return the pulse and what it would be about, if it may be asked in one of these placements."""
-        catalog = self.plan.catalog
-        if catalog.pulse is None or not {*catalog.pulse.placements} & {*placements}:
-            return None
-        spoken = self.snapshots.near(view, now).relationship.contacts
-        return catalog.pulse, about(arm_of(catalog.model, view.customer), spoken, catalog.pulse, now)
-
-    def _reserve(
-        self, view: View, decision: Decision, decision_id: str, now: int
-    ) -> tuple[tuple[str, int, int], ...]:
-        """Keep room for every contact of a decision; or keep none, and return what is out and from which rank on."""
-        plan, placements = self.plan, decision.request.placements
-        wanted = [(plan.action(c.action), plan.channels[c.channel]) for c in decision.chosen]
-        withheld = [a.ghost for a in decision.answers if a.ghost and a.ghost.reason == "holdout"]
-        ghosts = [(plan.action(g.action), plan.channels[g.channel]) for g in withheld]
-        terms = self.snapshots.terms(view, now)
-        full = reserve(self.ledger, plan.contact, view.nodes, decision_id, wanted, ghosts, now, terms)
-        self._change(view.subject)
-        if full is None:
-            return ()
-        number, refusal = full
-        kept = {action.name for action, _ in [*wanted, *ghosts][:number]}
-        places = [(c.placement, c.rank - 1) for c in decision.chosen] + [(g.placement, 0) for g in withheld]
-        placement, rank = places[number]
-        out = {plan.actions[i].name for i in plan.scope(refusal.scope, refusal.marketing_only)} - kept
-        out.add([*wanted, *ghosts][number][0].name)
-        return tuple((name, placements.index(placement), rank) for name in sorted(out))
-
-    def _replayed(self, decision_id: str) -> tuple[Decision, Snapshot, Record]:
-        made, kept = self.ledger.decision(decision_id)
-        brain = self.learner.as_of(made.model)
-        plan = self._plan(made.catalog)
-        decision, snapshot = records.replay(kept, plan, brain.model, brain.baseline)
-        return decision, snapshot, kept
+        answer = self.deciding.commit(view, placements, now, context, limit, request_id, shown, flow, model)
+        self.changed(view.subject)
+        return answer
 
     def _change(self, subject: str | None = None) -> None:
         """Look at a customer (or at everybody) anew, and tell whoever watches that their answer may be another one."""
@@ -777,19 +694,6 @@ class Hub:
         if explain and answer.decision_id:
             return replace(answer, explanation=self.explain(answer.decision_id))
         return answer
-
-    def _again(self, decision_id: str) -> Answered:
-        made, _ = self.ledger.decision(decision_id)
-        decision, _, kept = self._replayed(decision_id)
-        return answered(self._plan(made.catalog), decision, decision_id, kept.customer)
-
-    def _plan(self, published: int) -> Plan:
-        """Return the plan of a catalog that was published once."""
-        if published == self.published:
-            return self.plan
-        if self._old_plan[0] != published:
-            self._old_plan = published, Plan(self.ledger.catalog(published))
-        return self._old_plan[1]
 
     def _close_windows(self, now: int) -> None:
         for end, decision_id, action in self.ledger.due(now):
@@ -817,10 +721,6 @@ class Hub:
                     return None
 
         return self.events.archive(self.events.before(before, received))
-
-    def _reach(self, action: str, stage: str, at: int) -> None:
-        if action in self.plan.position:
-            self.ledger.reach(self.plan.action(action).campaign, stage, at)
 
     @contextmanager
     def group(self) -> Iterator[None]:
@@ -851,7 +751,7 @@ class Hub:
         except BaseException:
             self.ledger.clear()
             self.people.identities.clear()
-            self._live_campaigns.clear()
+            self.deciding.clear()
             self.triggers.clear()
             if begun:
                 self._read_anew()
@@ -873,14 +773,3 @@ class Hub:
         self.learner.read_anew()  # last, because it takes longest and a full disk ends this before
         self._lost = False
 
-
-def due_messages(plan: Plan, decision: Decision, made: DecisionMade, flow: Flow) -> list[Send]:
-    """Return the messages that a decision made due: those of channels that the hub sends through itself."""
-    sends = []
-    for c in decision.chosen:
-        if plan.channels[c.channel].via:
-            kind = plan.action(c.action).kind
-            lane: Lane = "service" if kind == "service" else "bulk" if flow.bulk else "triggered"
-            due, what = made.at if flow.due is None else flow.due, (c.action, c.treatment, c.channel, c.placement)
-            sends.append(Send(made.decision_id, made.subject, *what, kind, lane, due, flow.name))
-    return sends
