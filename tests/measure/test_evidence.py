@@ -29,7 +29,7 @@ def test_a_lower_effect_never_has_more_evidence(flows: list[tuple[float, float]]
     values, wrong = np.array(flows).T
     higher = log_evidence(values, wrong**2, size)
     assert (log_evidence(values - lower, wrong**2, size) <= higher + 1e-9).all()
-    assert (log_evidence(values - lower, wrong**2, size, above=-lower) == pytest.approx(higher, abs=1e-6))
+    assert log_evidence(values - lower, wrong**2, size, above=-lower) == pytest.approx(higher, abs=1e-6)
     assert (higher <= log(2) * np.arange(1, len(values) + 1) + 1e-9).all()
 
 
@@ -62,7 +62,7 @@ def test_an_effect_is_found_though_another_size_was_expected() -> None:
         for size in (0.03, 0.14, 0.6)
     }
     assert found[0.14] > 0.95
-    assert min(found.values()) > 0.6
+    assert min(found.values()) > 0.72  # one stake alone finds two thirds
 
 
 def test_five_flows_are_the_least_and_a_size_is_needed() -> None:

@@ -110,7 +110,8 @@ def test_too_skewed_for_a_small_arm_is_no_number_but_how_many_more() -> None:
     found = mean(spend(1000), spend(19_000), Fixed(0.05))
     assert isinstance(found, NotEnoughData)
     assert "few customers make most" in found.reason
-    assert found.more is not None and found.more > 20_000
+    assert found.more is not None
+    assert found.more > 20_000
     assert isinstance(mean(spend(10_000), spend(10_000), Fixed(0.05)), Effect)
 
 
@@ -119,7 +120,8 @@ def test_the_refusal_asks_for_as_many_as_it_takes() -> None:
         return Sums.from_powers(n, dict.fromkeys(("x", "xx", "xxx"), 0.004 * n))
 
     refused = mean(zeros_and_ones(1000), zeros_and_ones(19_000), Fixed(0.05))
-    assert isinstance(refused, NotEnoughData) and refused.more is not None
+    assert isinstance(refused, NotEnoughData)
+    assert refused.more is not None
     size = 20_000 + refused.more
     assert isinstance(mean(zeros_and_ones(size // 20 + 1), zeros_and_ones(size * 19 // 20 + 1), Fixed(0.05)), Effect)
     fewer = size * 95 // 100
@@ -135,11 +137,21 @@ def test_a_rare_event_read_as_a_mean_agrees_with_the_score_test() -> None:
     assert as_mean.interval.low == pytest.approx(as_share.interval.low, rel=0.1)
 
 
+def test_the_log_of_a_small_mean_is_without_bias() -> None:
+    """Without the correction it would be .01 on average."""
+    rng, many = np.random.default_rng(6), 6000
+    found = [mean(*(Sums.of(rng.gamma(2.0, 1.0, n)) for n in (20, 100)), Fixed(0.2)) for _ in range(many)]
+    logs = [effect.log_ratio for effect in found if isinstance(effect, Effect) and effect.log_ratio is not None]
+    assert len(logs) > 0.98 * many
+    assert abs(np.mean(logs)) < 3 * np.std(logs) / np.sqrt(many) < 0.0075
+
+
 def test_what_has_no_spread_or_no_customers_has_no_number() -> None:
     same = Sums.of(np.full(50, 3.0))
     assert isinstance(mean(same, same, Fixed(0.05)), NotEnoughData)
     few = mean(Sums.of([1.0, 2.0]), Sums.of(np.arange(100.0)), Fixed(0.05))
-    assert isinstance(few, NotEnoughData) and few.more == 18 * 102 // 2
+    assert isinstance(few, NotEnoughData)
+    assert few.more == 18 * 102 // 2
     assert isinstance(mean(Sums(), same, Fixed(0.05)), NotEnoughData)
 
 
@@ -173,7 +185,8 @@ def test_hillstrom(data_folder: Path) -> None:
 
     visit = proportion(*arms("visit"), Fixed(0.05))
     conversion = proportion(*arms("conversion"), Fixed(0.05))
-    assert isinstance(visit, Effect) and isinstance(conversion, Effect)
+    assert isinstance(visit, Effect)
+    assert isinstance(conversion, Effect)
     assert round(100 * visit.difference, 3) == 4.523
     assert round(100 * conversion.difference, 3) == 0.311
     assert conversion.p == pytest.approx(1.6e-4, abs=5e-6)

@@ -28,11 +28,11 @@ from opportune.measure.pooling import (
 BCG = np.array(
     [
         [4, 119, 11, 128], [6, 300, 29, 274], [3, 228, 11, 209], [62, 13536, 248, 12619], [33, 5036, 47, 5761],
-        [180, 1361, 372, 1079], [8, 2537, 10, 619], [505, 87886, 499, 87892], [29, 7470, 45, 7232], [17, 1699, 65, 1600],
-        [186, 50448, 141, 27197], [5, 2493, 3, 2338], [27, 16886, 29, 17825],
+        [180, 1361, 372, 1079], [8, 2537, 10, 619], [505, 87886, 499, 87892], [29, 7470, 45, 7232],
+        [17, 1699, 65, 1600], [186, 50448, 141, 27197], [5, 2493, 3, 2338], [27, 16886, 29, 17825],
     ], float,
 )  # fmt: skip
-"""Tuberculosis with and without vaccination: ill and well of the vaccinated, ill and well of the others (Colditz 1994)."""
+"""Tuberculosis: ill and well of the vaccinated, ill and well of the others (Colditz et al. 1994)."""
 
 
 def bcg() -> tuple[FloatArray, FloatArray]:
@@ -62,20 +62,20 @@ def test_the_published_figures_of_the_vaccine_trials() -> None:
     assert weighted(values, variances) == pytest.approx((-0.4303, 0.0405), abs=5e-5)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2, 6))
 def test_statsmodels_agrees(seed: int) -> None:
     rng = np.random.default_rng(seed)
     variances = rng.uniform(0.01, 0.1, 9)
-    values = rng.normal(0.1, np.sqrt(variances + 0.03 * seed))
+    values = rng.normal(0.1, 0.5 * seed, 9)
     theirs = combine_effects(values, variances, method_re="dl")
     tau2 = moments(values, variances)
-    assert tau2 == pytest.approx(max(theirs.tau2, 0.0), abs=1e-12)
+    assert theirs.tau2 > 0
+    assert tau2 == pytest.approx(theirs.tau2, abs=1e-12)
     assert weighted(values, variances)[0] == pytest.approx(theirs.mean_effect_fe)
     assert random_effects(values, variances).q == pytest.approx(theirs.q)
-    if theirs.tau2 > 0:
-        mean, error = hartung_knapp(values, variances, tau2)
-        assert mean == pytest.approx(theirs.mean_effect_re)
-        assert error**2 == pytest.approx(theirs.var_hksj_re)
+    mean, error = hartung_knapp(values, variances, tau2)
+    assert mean == pytest.approx(theirs.mean_effect_re)
+    assert error**2 == pytest.approx(theirs.var_hksj_re)
 
 
 def likelihood(values: FloatArray, variances: FloatArray, tau2: float) -> float:
@@ -117,7 +117,7 @@ def test_rows_are_read_as_each_alone() -> None:
 def test_flows_that_happen_to_agree_do_not_say_everything() -> None:
     pooled = pool([Estimate(0.1, 0.05), Estimate(0.1, 0.05)])
     assert isinstance(pooled, Pooled)
-    assert (pooled.tau2, pooled.error) == (0.0, 0.0)
+    assert (pooled.tau2, pooled.error) == pytest.approx((0.0, 0.0))
     assert pooled.interval.high - pooled.log_ratio == pytest.approx(0.05 / 2**0.5)
     assert pooled.relative_interval.low == pytest.approx(np.expm1(pooled.interval.low))
 

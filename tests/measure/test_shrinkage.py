@@ -75,9 +75,8 @@ def test_the_posterior_is_the_average_over_all_that_may_be_usual() -> None:
     for shape in _SHAPES:
         for scale in _SCALES * ordinary:
             for mean in _MEANS * scale:
-                prior = sum(
-                    share * np.exp(-(((at - mean) / (times * scale)) ** 2) / 2) / (times * scale) for share, times in shape
-                )
+                wide = [(share, times * scale) for share, times in shape]
+                prior = sum(share * np.exp(-(((at - mean) / sd) ** 2) / 2) / sd for share, sd in wide)
                 joint = prior * np.exp(-(((values[:, None] - at) / errors[:, None]) ** 2) / 2)
                 weight = joint.sum(1).prod() * np.exp(-((mean / (scale / 2)) ** 2) / 2)
                 total += weight
@@ -132,7 +131,8 @@ def test_segments_differ_by_chance_in_one_of_twenty_and_cover_where_they_do() ->
         effects = rng.normal(0.1, 0.2, 8)
         found = segments([Estimate(float(e + 0.1 * rng.normal()), 0.1) for e in effects])
         assert isinstance(found, Segments)
-        covered += [told.interval.low <= e <= told.interval.high for told, e in zip(found.effects, effects) if found.differ]
+        if found.differ:
+            covered += [told.interval.low <= e <= told.interval.high for told, e in zip(found.effects, effects)]
     assert 0.92 <= np.mean(covered) <= 0.97
 
 

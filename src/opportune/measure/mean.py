@@ -11,7 +11,8 @@ def mean(control: Sums, arm: Sums, reading: Reading) -> Effect | NotEnoughData:
     """Return the effect on the mean of x, with the covariate c taken out where there is one.
 
     Values to be winsorized were capped before (`measure.sums`). `NotEnoughData` where an arm has fewer than 20
-    customers, where nobody differs, or where the value is too skewed for unequal arms of this size.
+    customers, where nobody differs, or where the value is too skewed for unequal arms of this size; what it then asks
+    for is the least, as the heaviest customers may be still to come.
     """
     return compared(_level(control), _level(arm), reading)
 

@@ -219,7 +219,7 @@ def restricted(values: FloatArray, variances: FloatArray) -> FloatArray:
     best = np.stack([_likelihood(values, variances, widest * share) for share in grid]).argmax(0)
     low, high = widest * grid[np.maximum(best - 1, 0)], widest * grid[np.minimum(best + 1, len(grid) - 1)]
     flat = (best == 0) & (_slope(values, variances, np.zeros_like(widest)) <= 0)
-    for _ in range(50):
+    for _ in range(32):
         middle = (low + high) / 2
         uphill = _slope(values, variances, middle) > 0
         low, high = np.where(uphill, middle, low), np.where(uphill, high, middle)
