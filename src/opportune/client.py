@@ -9,6 +9,7 @@ Answered(decision_id='01K...', customer_id='maya', ...)
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
@@ -16,8 +17,41 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from opportune.configured import (
+    Chosen,
+    Configuration,
+    Configured,
+    DesignInfo,
+    OrderedConfiguration,
+    ProductInfo,
+)
 from opportune.errors import BadCatalog, BadInput, BadRequest, BrokenStore, Forgotten, NotFound, OpportuneError, Stale
 from opportune.errors import Problem as Mistake
+from opportune.pages import PageAnswer, PageRequest
+from opportune.renting import (
+    Changed,
+    ItemCopies,
+    NextItem,
+    RentalInfo,
+    RentalLine,
+    RentalList,
+    SentItem,
+    ShippedBatch,
+    Subscription,
+    Swapped,
+)
+from opportune.trying import (
+    Decided,
+    ExperimentInfo,
+    Holdouts,
+    HypothesisInfo,
+    LabLook,
+    LabStatus,
+    NextTest,
+    OutlookInfo,
+    PartInfo,
+    StartedInfo,
+)
 from opportune.wire import (
     Answered,
     Backup,
@@ -49,6 +83,7 @@ from opportune.wire import (
     RejectedEvents,
     Replayed,
     RunInfo,
+    ShelfRevenue,
     ShelfState,
     StatementLine,
     Status,
@@ -145,6 +180,29 @@ class Client:
         }  # fmt: skip
         return self._call("POST", "/v1/decide", Answered, asked)
 
+    def page(
+        self,
+        name: str,
+        customer: str | None = None,
+        anonymous: str | None = None,
+        url: str = "",
+        referrer: str = "",
+        language: str = "",
+        device: str = "",
+        context: Mapping[str, Value] | None = None,
+        peek: bool = False,
+        request_id: str | None = None,
+    ) -> PageAnswer:
+        """Return what every slot of a page shows, in one decision; `NotFound` where the catalog has no such page.
+
+        `url` and `referrer` are the addresses of the page and of where the visit came from; see docs/pages.md for what
+        of them decides.
+        """
+        asked = PageRequest(
+            customer, anonymous, None, url, referrer, language, device, dict(context or {}), peek, request_id
+        )
+        return self._call("POST", f"/v1/pages/{_q(name)}", PageAnswer, asked)
+
     def respond(
         self, decision_id: str, action: str, outcome: str, value: float | None = None, at: str | int | None = None
     ) -> bool:
@@ -206,6 +264,47 @@ class Client:
         }  # fmt: skip
         return self._call("POST", "/v1/recommend", Recommendations, asked)
 
+    def products(self) -> list[ProductInfo]:
+        """Return the products that can be configured now."""
+        return self._call("GET", "/v1/products", list[ProductInfo])
+
+    def configure(
+        self, product: str, choices: Mapping[str, Chosen | None] | None = None, customer: str | None = None,
+        anonymous: str | None = None, complete: bool = False, configuration: str = "", keep: Sequence[str] = (),
+        tell: bool = False,
+    ) -> Configured:  # fmt: skip
+        """Return what a partial choice of a product still can be; with `complete`, filled in for the customer.
+
+        The choices of a saved `configuration` come before `choices`. A repair of a choice that is not possible leaves
+        the options in `keep` as they are. `tell` says in an event that the customer is at it.
+        """
+        asked = {
+            "choices": dict(choices or {}), "configuration": configuration, "keep": list(keep), "userId": customer,
+            "anonymousId": anonymous, "tell": tell,
+        }  # fmt: skip
+        path = f"/v1/products/{_q(product)}/{'complete' if complete else 'check'}"
+        return self._call("POST", path, Configured, asked)
+
+    def save_configuration(self, product: str, choices: Mapping[str, Chosen], customer: str) -> Configuration:
+        """Keep a choice of a customer under an id that can be shared; `BadRequest` where it is not possible."""
+        asked = {"product": product, "choices": dict(choices), "userId": customer}
+        return self._call("POST", "/v1/configurations", Configuration, asked)
+
+    def configuration(self, id: str) -> Configuration:
+        """Return a saved configuration as everybody may see it, and what it costs now."""
+        return self._call("GET", f"/v1/configurations/{_q(id)}", Configuration)
+
+    def order_configuration(
+        self, id: str, order_id: str, customer: str, choices: Mapping[str, Chosen] | None = None
+    ) -> OrderedConfiguration:
+        """Order a configuration, with what it leaves open as `choices`; the same order once. `Stale` where it fails."""
+        asked = {"userId": customer, "orderId": order_id, "choices": dict(choices or {})}
+        return self._call("POST", f"/v1/configurations/{_q(id)}/order", OrderedConfiguration, asked)
+
+    def configurations_of(self, customer: str) -> list[DesignInfo]:
+        """Return the configurations that a customer saved, the newest first."""
+        return self._call("GET", f"/v1/customers/{_q(customer)}/configurations", list[DesignInfo])
+
     def put_items(self, items: Iterable[Mapping[str, Any]]) -> ItemsTaken:
         """Put items on the shelf, in the place of those of the same ids; all of them or none."""
         return self._call("POST", "/v1/items", ItemsTaken, {"items": list(items)})
@@ -221,6 +320,10 @@ class Client:
     def shelf(self) -> ShelfState:
         """Return what the shelf holds and has learned."""
         return self._call("GET", "/v1/shelf", ShelfState)
+
+    def shelf_revenue(self) -> ShelfRevenue:
+        """Return what recommendations bring: what was bought after them, and what they changed."""
+        return self._call("GET", "/v1/shelf/revenue", ShelfRevenue)
 
     def train_shelf(self) -> ShelfState:
         """Train the model of the shelf now."""
@@ -241,6 +344,15 @@ class Client:
     def ready(self) -> bool:
         """Return whether a write is durable now; raises `BrokenStore` with the reason where not."""
         return self._call("GET", "/readyz", Healthy).status == "ready"
+
+    def analysis(self, experiment: str, correct: str = "none") -> dict[str, Any]:
+        """Return what an experiment did; `correct` is none, holm or bh, over all metrics x arms."""
+        path = f"/v1/lab/experiments/{_q(experiment)}/analysis"
+        return self._call("GET", path, dict[str, Any], query={"correct": correct})
+
+    def attribution(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """Return who gets the credit for the conversions of the hub's customers; `spec` as `data: ledger` has it."""
+        return self._call("POST", "/v1/attribution", dict[str, Any], dict(spec))
 
     def model(self) -> dict[str, Any]:
         """Return what the model has learned."""
@@ -449,6 +561,158 @@ class Client:
         """Give points back that were `spent` under the id `of`, or take back those `earned` by the order `of`."""
         asked = {"userId": customer, "what": what, "of": of, "id": id, "points": points}
         return self._call("POST", "/v1/points/reverse", PointsMoved, asked)
+
+    def subscribe_rental(self, customer: str, plan: str, tier: str) -> bool:
+        """Give a customer a tier of a rental plan, or another one from now on; return whether that is news."""
+        asked = {"userId": customer, "plan": plan, "tier": tier}
+        return self._call("POST", "/v1/rentals/subscribe", Changed, asked).changed
+
+    def pause_rental(self, customer: str, plan: str, until: datetime | None = None) -> bool:
+        """Send a customer nothing of a plan before an instant, or until it is resumed; `NotFound`: no subscription."""
+        asked = {"userId": customer, "plan": plan, "until": until}
+        return self._call("POST", "/v1/rentals/pause", Changed, asked).changed
+
+    def resume_rental(self, customer: str, plan: str) -> bool:
+        """Let a subscription that is paused go on; return whether it was."""
+        return self._call("POST", "/v1/rentals/resume", Changed, {"userId": customer, "plan": plan}).changed
+
+    def cancel_rental(self, customer: str, plan: str) -> bool:
+        """End a subscription; `Stale` while anything of it is out."""
+        return self._call("POST", "/v1/rentals/cancel", Changed, {"userId": customer, "plan": plan}).changed
+
+    def rental_list(self, customer: str, plan: str, after: int = 0, limit: int = 100) -> RentalList:
+        """Return a page of the list of a customer."""
+        asked = {"userId": customer, "plan": plan, "after": after, "limit": limit}
+        return self._call("POST", "/v1/rentals/list", RentalList, asked)
+
+    def change_rental_list(
+        self, customer: str, plan: str, add: Sequence[str] = (), remove: Sequence[str] = (),
+        put: Sequence[str] | None = None, place: int | None = None,
+    ) -> RentalList:  # fmt: skip
+        """Replace a list by `put`, then `remove`, then `add` (or move) to a place; return its first page then."""
+        asked = {"userId": customer, "plan": plan, "add": list(add), "remove": list(remove),
+                 "put": None if put is None else list(put), "place": place}  # fmt: skip
+        return self._call("POST", "/v1/rentals/list", RentalList, asked)
+
+    def next_rental(self, customer: str, plan: str) -> NextItem:
+        """Return what would be sent to a customer now, or why nothing."""
+        return self._call("POST", "/v1/rentals/next", NextItem, {"userId": customer, "plan": plan})
+
+    def suggest_rentals(self, customer: str, plan: str, n: int = 10) -> Recommendations:
+        """Return items of the plan for a list, that are not on it."""
+        asked = {"userId": customer, "plan": plan, "n": n}
+        return self._call("POST", "/v1/rentals/suggest", Recommendations, asked)
+
+    def send_rental(self, customer: str, plan: str, id: str) -> SentItem:
+        """Send the next item to a customer; the same id sends once."""
+        return self._call("POST", "/v1/rentals/send", SentItem, {"userId": customer, "plan": plan, "id": id})
+
+    def ship_rentals(self, batch: str, limit: int = 100) -> ShippedBatch:
+        """Send to everybody whose turn it is; the same batch is sent once, and asked again it is what it was."""
+        return self._call("POST", "/v1/rentals/ship", ShippedBatch, {"batch": batch, "limit": limit})
+
+    def return_rental(self, rental: int | None = None, copy: str = "", id: str = "") -> RentalInfo:
+        """Say that a rental came back, or a copy, whoever had it, once for each id; `Stale` where it was kept."""
+        return self._call("POST", "/v1/rentals/returns", RentalInfo, {"rental": rental, "copy": copy, "id": id})
+
+    def lose_rental(self, rental: int) -> RentalInfo:
+        """Say that an item will not come back."""
+        return self._call("POST", "/v1/rentals/lost", RentalInfo, {"rental": rental})
+
+    def keep_rental(self, rental: int, price: float | None = None) -> RentalInfo:
+        """Say that a customer buys what they have, at the item's price or another one."""
+        return self._call("POST", "/v1/rentals/keep", RentalInfo, {"rental": rental, "price": price})
+
+    def swap_rental(self, rental: int) -> Swapped:
+        """Take an item back and send the next one in its place; once for each rental."""
+        return self._call("POST", "/v1/rentals/swap", Swapped, {"rental": rental})
+
+    def add_copies(self, item: str, copies: Sequence[str] = (), count: int = 0) -> ItemCopies:
+        """Let there be copies of an item for renting: those named, and ITEM#1 to ITEM#count."""
+        asked = {"item": item, "copies": list(copies), "count": count}
+        return self._call("POST", "/v1/rentals/copies", ItemCopies, asked)
+
+    def copies(self, item: str) -> ItemCopies:
+        """Return how many copies of an item there are, and where."""
+        return self._call("GET", f"/v1/rentals/items/{_q(item)}", ItemCopies)
+
+    def retire_copy(self, copy: str) -> bool:
+        """Take a copy that is in away for good; `Stale` while it is out."""
+        return self._call("POST", "/v1/rentals/copies/retire", Changed, {"copy": copy}).changed
+
+    def rest_copy(self, copy: str, until: datetime) -> bool:
+        """Do not send a copy that is in before an instant."""
+        return self._call("POST", "/v1/rentals/copies/rest", Changed, {"copy": copy, "until": until}).changed
+
+    def rentals(self, customer: str) -> list[Subscription]:
+        """Return what a customer has of each rental plan."""
+        return self._call("GET", f"/v1/customers/{_q(customer)}/rentals", list[Subscription])
+
+    def rental_statement(self, customer: str, after: int = 0, limit: int = 100) -> list[RentalLine]:
+        """Return a page of a customer's subscriptions and rentals, the oldest line first."""
+        query = {"after": str(after), "limit": str(limit)}
+        return self._call("GET", f"/v1/customers/{_q(customer)}/rentals/statement", list[RentalLine], query=query)
+
+    def lab_status(self) -> LabStatus:
+        """Return how experiments stand, and what learns freely and what waits for a person."""
+        return self._call("GET", "/v1/lab", LabStatus)
+
+    def experiment(self, name: str) -> ExperimentInfo:
+        """Return how an experiment stands."""
+        return self._call("GET", f"/v1/lab/experiments/{_q(name)}", ExperimentInfo)
+
+    def experiment_looks(self, name: str) -> list[LabLook]:
+        """Return every look at the latest run of an experiment, in order of time."""
+        return self._call("GET", f"/v1/lab/experiments/{_q(name)}/looks", list[LabLook])
+
+    def experiment_outlook(self, name: str) -> OutlookInfo:
+        """Return what a test takes, by what its metric was before."""
+        return self._call("GET", f"/v1/lab/experiments/{_q(name)}/outlook", OutlookInfo)
+
+    def look_at_experiment(self, name: str, by: str) -> ExperimentInfo:
+        """Look at an experiment now, and keep what is seen; what does harm is stopped."""
+        return self._lab(name, "look", {"by": by})
+
+    def start_experiment(self, name: str, by: str, reason: str = "", share: float | None = None) -> StartedInfo:
+        """Start an experiment, or let a paused one go on."""
+        asked = {"by": by, "reason": reason, "share": share}
+        return self._call("POST", f"/v1/lab/experiments/{_q(name)}/start", StartedInfo, asked)
+
+    def pause_experiment(self, name: str, by: str, reason: str = "") -> ExperimentInfo:
+        """Let nobody be in an experiment until it is started again."""
+        return self._lab(name, "pause", {"by": by, "reason": reason})
+
+    def stop_experiment(self, name: str, by: str, reason: str = "", arm: str = "") -> ExperimentInfo:
+        """End an experiment, an arm of it, or what was rolled out."""
+        return self._lab(name, "stop", {"by": by, "reason": reason, "arm": arm})
+
+    def share_experiment(self, name: str, share: float, by: str, reason: str = "") -> ExperimentInfo:
+        """Let more customers into an experiment, or no more than before."""
+        return self._lab(name, "share", {"by": by, "reason": reason, "share": share})
+
+    def decide_experiment(self, name: str, by: str, arm: str = "", reason: str = "") -> Decided:
+        """Roll an arm out if the gate lets it pass, or keep control (no arm)."""
+        asked = {"by": by, "arm": arm, "reason": reason}
+        return self._call("POST", f"/v1/lab/experiments/{_q(name)}/decide", Decided, asked)
+
+    def hypotheses(self) -> list[HypothesisInfo]:
+        """Return every hypothesis with its evidence, parents before children."""
+        return self._call("GET", "/v1/lab/hypotheses", list[HypothesisInfo])
+
+    def next_test(self, hypothesis: str) -> NextTest:
+        """Return what to test next in place of a hypothesis, as YAML to begin from."""
+        return self._call("GET", f"/v1/lab/hypotheses/{_q(hypothesis)}/next", NextTest)
+
+    def holdouts(self) -> Holdouts:
+        """Return every holdout: its members, what leaked, what it shows, and whether wins add up to the whole."""
+        return self._call("GET", "/v1/lab/holdouts", Holdouts)
+
+    def standing_arms(self, days: int = 28) -> list[PartInfo]:
+        """Return what each part of the brain added over the last days, by the arms that go without it."""
+        return self._call("GET", "/v1/lab/arms", list[PartInfo], query={"days": str(days)})
+
+    def _lab(self, name: str, what: str, asked: dict[str, Any]) -> ExperimentInfo:
+        return self._call("POST", f"/v1/lab/experiments/{_q(name)}/{what}", ExperimentInfo, asked)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -3,64 +3,111 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-from opportune.catalog.types import Pulse
+from msgspec.structs import replace
+
+from opportune.catalog.types import Pulse, Run, Trigger
 from opportune.clock import DAY, Clock
 from opportune.decide import record as records
 from opportune.decide.answer import answered
+from opportune.decide.differences import differ
 from opportune.decide.pipeline import decide
 from opportune.decide.plan import Plan
-from opportune.decide.stages.assign import arm_of
-from opportune.decide.types import Decision, Snapshot, hash64
+from opportune.decide.stages.assign import standing_of
+from opportune.decide.trials import Place, told, underway
+from opportune.decide.types import Decision, Limit, Request, Snapshot, hash64
 from opportune.deliver.outbox import Outbox
 from opportune.deliver.types import Flow, Lane, Send
 from opportune.errors import Stale
-from opportune.events.types import DecisionMade
+from opportune.events.types import DecisionMade, Exposed
+from opportune.goods import Excluded, Full, Goods, Missing
 from opportune.learn import consequences
+from opportune.learn.brain import Brain
 from opportune.learn.learner import Learner
 from opportune.ledger.asked import About, Asked, about
+from opportune.ledger.exposures import Exposures
 from opportune.ledger.ledger import Ledger
-from opportune.ledger.record import Record, encode
+from opportune.ledger.record import Carried, Record, encode
 from opportune.ledger.reserve import reserve
+from opportune.ledger.trials import Trials
 from opportune.profiles.people import People, View
 from opportune.profiles.state import State
-from opportune.questions import Shown, peeking
+from opportune.questions import Shown, digest, peeking
 from opportune.rules import Value
 from opportune.snapshots import Snapshots
 from opportune.wire import Answered
+
+CARRIES_NOTHING = Full(None)
+
+Timed = TypeVar("Timed", Trigger, Run)
 
 
 class Deciding:
     """The decisions of a hub, by the catalog that is live. What writes joins the caller's transaction."""
 
     def __init__(
-        self, ledger: Ledger, people: People, learner: Learner, outbox: Outbox, asked: Asked, clock: Clock
-    ) -> None:
-        self._ledger, self._people, self._learner = ledger, people, learner
-        self._outbox, self._asked, self._clock = outbox, asked, clock
+        self, ledger: Ledger, people: People, learner: Learner, outbox: Outbox, asked: Asked, goods: Goods,
+        clock: Clock, trials: Trials,
+    ) -> None:  # fmt: skip
+        self._ledger, self._people, self._learner, self._goods = ledger, people, learner, goods
+        self._outbox, self._asked, self._clock, self._trials = outbox, asked, clock, trials
+        self._exposures = Exposures(ledger.store)
         self._live_campaigns: set[str] = set()
 
     def adopt(self, published: int, plan: Plan) -> None:
         """Decide by a catalog from now on: the one that was published as that fact."""
-        self.published, self.plan, self.snapshots = published, plan, Snapshots(plan, self._ledger)
+        self.published, self.plan = published, plan
         self._old_plan = published, plan
+        self.look_at_trials()
+
+    def look_at_trials(self) -> None:
+        """Decide by the experiments that are under way now."""
+        running = underway(self.plan.catalog, self._trials.all())
+        self.snapshots = Snapshots(self.plan, self._ledger, running)
+        self.timing = any({"triggers", "outbound"} & {*arm.changes} for one in running for arm in one.experiment.arms)
+        """Whether an arm changes when something is said."""
+
+    def own(self, view: View, timed: Timed, now: int, begins: bool) -> Timed:
+        """Return a trigger or a run as the arms of a customer have it.
+
+        Where it `begins` for them, they are exposed to the experiments whose arms have it otherwise.
+        """
+        places = self.snapshots.places(view, now)
+        arms = dict(told(places))
+        for place in places if begins else ():
+            if place.counts and not place.exposed:
+                ways = {repr(_named(plan, timed)) for plan in self._plans(place, arms)}
+                if len(ways) > 1:
+                    self.expose(view, place, now, "")
+        return _named(self.plan.under(sorted(arms.items())), timed)
 
     def clear(self) -> None:
         """Forget what a transaction that was rolled back may have left in memory."""
         self._live_campaigns.clear()
 
     def peek(
-        self, view: View | None, who: str, placements: Sequence[str], context: Mapping[str, Value] | None, limit: int
-    ) -> tuple[Decision, Snapshot]:
+        self, view: View | None, who: str, placements: Sequence[str], context: Mapping[str, Value] | None, limit: Limit
+    ) -> tuple[Answered, Decision, Snapshot]:
         """Decide without a trace; the seed changes once a day, so that an answer changes only when its inputs do."""
         view = view or View("", who, (State(),), (), self._people.spec)
-        now = self._clock.now()
+        now, context = self._clock.now(), context or {}
         seed = peeking(view.customer, placements, now // DAY)
-        snapshot, request = self.snapshots.of(view, self._learner.brain, placements, now, seed, context, limit)
-        return decide(request, snapshot), snapshot
+        excluded: Excluded = ()
+        missing: dict[str, str] = {}
+        while True:
+            snapshot, request = self.snapshots.of(
+                view, self._learner.brain, placements, now, seed, context, limit, excluded
+            )
+            decision = decide(replace(request, missing=dict(missing)) if missing else request, snapshot)
+            full = self._filled(view, decision, context, missing, snapshot.plan)
+            if isinstance(full, Full):
+                codes = self._goods.codes(snapshot.plan, decision, None, now)
+                return answered(snapshot.plan, decision, None, who, full.carried, codes), decision, snapshot
+            excluded, missing[full.action] = excluded + full.excluded, full.why
 
     def commit(
-        self, view: View, placements: Sequence[str], now: int, context: Mapping[str, Value], limit: int,
+        self, view: View, placements: Sequence[str], now: int, context: Mapping[str, Value], limit: Limit,
         request_id: str | None, shown: Shown | None = None, flow: Flow | None = None, model: int | None = None,
     ) -> Answered:  # fmt: skip
         """Decide, reserve and record in one transaction; what finds no room is removed and the choice drawn anew.
@@ -69,24 +116,34 @@ class Deciding:
         """
         decision_id = self._clock.new_id()
         seed = peeking(view.customer, placements, shown.day) if shown else hash64(decision_id)
-        excluded: tuple[tuple[str, int, int], ...] = ()
+        excluded: Excluded = ()
+        missing: dict[str, str] = {}
+        met: Sequence[Place] | None = None if self.snapshots.underway else ()
         brain = self._learner.brain if model is None else self._learner.frozen(model)
         model, asking = self._ledger.last() if model is None else model, self._asking(view, placements, now)
         while True:
             snapshot, request = self.snapshots.of(view, brain, placements, now, seed, context, limit, excluded)
-            decision = decide(request, snapshot)
-            if shown and tuple((c.placement, c.action) for c in decision.chosen) != shown.actions:
+            decision = decide(replace(request, missing=dict(missing)) if missing else request, snapshot)
+            if met is None:
+                met = self._met(view, brain, decision, snapshot)
+            full = self._filled(view, decision, context, missing, snapshot.plan)
+            if isinstance(full, Missing):
+                excluded, missing[full.action] = excluded + full.excluded, full.why
+                continue
+            if shown and not _holds(shown, decision, full.carried):
                 raise Stale("what was shown no longer holds: something changed since; decide again without the token")
-            full = self._reserve(view, decision, decision_id, now)
-            if not full:
+            no_room = self._reserve(view, decision, snapshot.plan, decision_id, now)
+            if not no_room:
                 break
-            excluded += full
+            excluded += no_room
         flow = flow or Flow()
-        kept = records.to_record(decision, snapshot, flow.name)
+        kept = records.to_record(decision, snapshot, flow.name, full.carried)
         sealed = self._ledger.vault.seal(view.subject, encode(kept))
         made = DecisionMade(now, decision_id, view.subject, self.published, model, sealed)
         rows = records.episodes(decision, view.subject, self.published)
         self._ledger.commit(made, kept, rows, request_id)
+        if self.plan.carries:
+            self._goods.give(view, decision, decision_id, full, snapshot.plan)
         if asking and any(c.placement in asking[0].placements for c in decision.chosen):
             self._asked.put(decision_id, asking[1])
         if sends := due_messages(self.plan, decision, made, flow):
@@ -98,7 +155,41 @@ class Deciding:
             elif action.campaign not in self._live_campaigns:
                 self.reach(episode.action, "live", now)
                 self._live_campaigns.add(action.campaign)
-        return answered(self.plan, decision, decision_id, view.customer)
+        for place in met or ():
+            self.expose(view, place, now, decision_id)
+        codes = self._goods.codes(snapshot.plan, decision, decision_id, now)
+        return answered(snapshot.plan, decision, decision_id, view.customer, full.carried, codes)
+
+    def expose(self, view: View, place: Place, now: int, decision_id: str) -> None:
+        """Note that a customer comes, for the first time, to where the arms of an experiment differ."""
+        experiment = place.underway.experiment.name
+        mine = self._ledger.relationship(view.subject)
+        mine.expose(now, experiment, place.arm)
+        self._ledger.put_relationship(view.subject, mine)
+        self._exposures.put(experiment, view.subject, place.arm, now, decision_id)
+        self._learner.append([Exposed(now, view.subject, experiment, place.arm, decision_id)])
+        self.snapshots.drop(view.subject)
+
+    def _met(self, view: View, brain: Brain, decision: Decision, snapshot: Snapshot) -> list[Place]:
+        """Return the experiments that this decision exposes a customer to."""
+        request, places = decision.request, self.snapshots.places(view, decision.request.at)
+        new, arms = [place for place in places if place.counts and not place.exposed], dict(told(places))
+
+        def ask(plan: Plan) -> tuple[Snapshot, Request]:
+            return self.snapshots.of(
+                view, brain, request.placements, request.at, request.seed, request.context, request.limit, (), plan
+            )
+
+        def differs(place: Place) -> bool:
+            touched = self.plan.touched(place.underway.experiment.name)
+            return differ(self._plans(place, arms), touched, ask, request.placements, (snapshot.plan, decision))
+
+        return [place for place in new if differs(place)]
+
+    def _plans(self, place: Place, arms: Mapping[str, str]) -> list[Plan]:
+        """Return the plans of a customer under each arm of one experiment."""
+        experiment = place.underway.experiment.name
+        return [self.plan.under(sorted({**arms, experiment: arm}.items())) for arm in place.underway.arms]
 
     def replayed(self, decision_id: str) -> tuple[Decision, Snapshot, Record]:
         """Return a decision of the ledger, decided again as it was, with all it looked at and its record."""
@@ -110,9 +201,21 @@ class Deciding:
 
     def again(self, decision_id: str) -> Answered:
         """Return the answer of a decision of the ledger, as the channel got it. Raises `NotFound`, `Forgotten`."""
-        made, _ = self._ledger.decision(decision_id)
         decision, _, kept = self.replayed(decision_id)
-        return answered(self.plan_of(made.catalog), decision, decision_id, kept.customer)
+        return self.answer_of(decision_id, decision, kept)
+
+    def answer_of(self, decision_id: str, decision: Decision, kept: Record) -> Answered:
+        """Return the answer of a decision that was replayed, with what it carried: codes while they can be read."""
+        plan = self.plan_of(self._ledger.decision(decision_id)[0].catalog).under(kept.arms)
+        codes = self._goods.codes(plan, decision, decision_id, self._clock.now())
+        return answered(plan, decision, decision_id, kept.customer, kept.carried, codes)
+
+    def released(self, decision_id: str, action: str, now: int) -> None:
+        """Take back what an action carried that was not delivered."""
+        made, kept = self._ledger.decision(decision_id)
+        plan = self.plan_of(made.catalog).under(kept.arms)
+        if plan.carries:
+            self._goods.take_back(plan, self._ledger.episodes(decision_id), decision_id, action, now)
 
     def plan_of(self, published: int) -> Plan:
         """Return the plan of a catalog that was published once."""
@@ -133,13 +236,19 @@ class Deciding:
         if catalog.pulse is None or not {*catalog.pulse.placements} & {*placements}:
             return None
         spoken = self.snapshots.near(view, now).relationship.contacts
-        return catalog.pulse, about(arm_of(catalog.model, view.customer), spoken, catalog.pulse, now)
+        return catalog.pulse, about(standing_of(catalog, view.customer, now)[0], spoken, catalog.pulse, now)
+
+    def _filled(
+        self, view: View, decision: Decision, context: Mapping[str, Value], missing: Mapping[str, str], plan: Plan
+    ) -> Full | Missing:
+        """Return what a decision carries, or the first of its actions that finds nothing to carry."""
+        return self._goods.fill(view, decision, context, missing, plan) if plan.carries else CARRIES_NOTHING
 
     def _reserve(
-        self, view: View, decision: Decision, decision_id: str, now: int
+        self, view: View, decision: Decision, plan: Plan, decision_id: str, now: int
     ) -> tuple[tuple[str, int, int], ...]:
         """Keep room for every contact of a decision; or keep none, and return what is out and from which rank on."""
-        plan, placements = self.plan, decision.request.placements
+        placements = decision.request.placements
         wanted = [(plan.action(c.action), plan.channels[c.channel]) for c in decision.chosen]
         withheld = [a.ghost for a in decision.answers if a.ghost and a.ghost.reason == "holdout"]
         ghosts = [(plan.action(g.action), plan.channels[g.channel]) for g in withheld]
@@ -155,6 +264,18 @@ class Deciding:
         out = {plan.actions[i].name for i in plan.scope(refusal.scope, refusal.marketing_only)} - kept
         out.add([*wanted, *ghosts][number][0].name)
         return tuple((name, placements.index(placement), rank) for name in sorted(out))
+
+
+def _named(plan: Plan, timed: Timed) -> Timed:
+    """Return a trigger or a run as a plan has it."""
+    known = plan.catalog.triggers if isinstance(timed, Trigger) else plan.catalog.outbound
+    return next((one for one in known if one.name == timed.name), timed)
+
+
+def _holds(shown: Shown, decision: Decision, carried: Carried | None) -> bool:
+    """Return whether a decision is what was shown."""
+    items = digest((action, [item for item, _ in found]) for action, found in carried.items.items()) if carried else ""
+    return tuple((c.placement, c.action) for c in decision.chosen) == shown.actions and items == shown.items
 
 
 def due_messages(plan: Plan, decision: Decision, made: DecisionMade, flow: Flow) -> list[Send]:

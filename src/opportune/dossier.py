@@ -14,8 +14,14 @@ from opportune.events.segment import to_segment
 from opportune.events.types import Event
 from opportune.hub import Hub
 from opportune.ledger.episodes import Episode
+from opportune.offers.coupons import FOREVER
 from opportune.profiles.consent_records import ConsentRecord, records
+from opportune.profiles.people import View
+from opportune.recommend.feedback import KINDS
 from opportune.wire import Export, Profile
+
+MOST_ENTRIES = 100_000
+"""Lines of an account of points."""
 
 
 def export(hub: Hub, profile: Profile) -> Export:
@@ -32,11 +38,17 @@ def export(hub: Hub, profile: Profile) -> Export:
         ids = hub.people.named(view)
         letters = hub.dead_letters.of(text for _, text in ids)
         waiting = [_message(row) for node in view.nodes for row in hub.outbox.of(node)]
+        owned: dict[str, Any] = {
+            "coupons": _coupons(hub, view), "points": _points(hub, view), "items": _items(hub, view),
+            "waiting": _timers(hub, view),
+        }  # fmt: skip
     numbered = sorted(_numbered(hub, profile.nodes), key=lambda one: one[1].received_at)
     for decision_id, rows in hub.ledger.joined():
         if rows.subject in mine:
             answer = msgspec.to_builtins(hub.again(decision_id))
-            decisions.append({**answer, "became": [_became(episode) for episode in rows.each]})
+            arms = hub.ledger.decision(decision_id)[1].arms
+            taken = {"experiments": dict(arms)} if arms else {}
+            decisions.append({**answer, **taken, "became": [_became(episode) for episode in rows.each]})
     return Export(
         profile=profile,
         ids=[{"type": kind, "id": text} for kind, text in ids],
@@ -46,6 +58,7 @@ def export(hub: Hub, profile: Profile) -> Export:
         rejected=[{"reason": one.reason, "message": one.message, "raw": one.raw} for one in letters],
         consents=msgspec.to_builtins(_records(hub, profile.subject, numbered)),
         messages=waiting,
+        **owned,
     )
 
 
@@ -77,3 +90,45 @@ def _message(row: Row) -> dict[str, Any]:
     send = row.send
     told = {"key": send.key, "action": send.action, "channel": send.channel, "flow": send.flow, "state": row.state}
     return {**told, "due": format_instant(row.due), "told": row.told}
+
+
+def _coupons(hub: Hub, view: View) -> list[dict[str, Any]]:
+    codes = hub.goods.book(hub.plan).of(view.nodes, hub.clock.now())
+    return [
+        {"coupon": one.coupon, "code": one.text, "state": one.state, "made": format_instant(one.made),
+         "ends": None if one.expires >= FOREVER else format_instant(one.expires)}
+        for one in codes
+    ]  # fmt: skip
+
+
+def _points(hub: Hub, view: View) -> dict[str, Any] | None:
+    if not hub.standings.has_points:
+        return None
+    book = hub.standings.book
+    standing = book.standing(view.nodes, hub.clock.now())
+    entries = [
+        {"at": format_instant(entry.at), "kind": entry.kind, "points": entry.points, "reference": entry.reference,
+         "balance": balance}
+        for _, entry, balance in book.statement(view.nodes, 0, MOST_ENTRIES)
+    ]  # fmt: skip
+    return {"points": standing.points, "tier": standing.tier, "statement": entries}
+
+
+def _items(hub: Hub, view: View) -> dict[str, Any]:
+    shelf = hub.goods.shelf
+    touches = shelf.tastes.merged(view.nodes).touches
+    shown = [pair for row in shelf.credits.each_of(view.nodes) for pair in row.items.items()]
+    return {
+        "touched": [
+            {"item": one.item, "what": KINDS[one.kind], "at": format_instant(one.at), "gift": one.gift}
+            for one in touches
+        ],
+        "recommended": [{"item": item, "last": format_instant(at)} for item, at in shown],
+    }
+
+
+def _timers(hub: Hub, view: View) -> list[dict[str, Any]]:
+    return [
+        {"trigger": name, "since": format_instant(timer.first), "due": format_instant(timer.due), "context": {**said}}
+        for name, timer, said in hub.triggers.of(view.nodes)
+    ]

@@ -21,12 +21,14 @@ from opportune import questions
 from opportune.catalog import Catalog
 from opportune.catalog.types import Goal, Trigger
 from opportune.clock import DAY, Clock, SystemClock, to_datetime
+from opportune.configure import book as configurations
 from opportune.decide import record as records
-from opportune.decide.answer import answered
 from opportune.decide.explain import explain as explained
 from opportune.decide.explain import why
+from opportune.decide.holdouts import told_of
 from opportune.decide.plan import Plan
-from opportune.decide.types import Request, Snapshot
+from opportune.decide.stages.withhold import kept_from
+from opportune.decide.types import Limit, Request, Snapshot
 from opportune.deciding import Deciding
 from opportune.deliver import gate
 from opportune.deliver.outbox import Outbox
@@ -44,17 +46,23 @@ from opportune.events.types import (
     Event,
     ForgottenCustomer,
     Joined,
+    Leaked,
     Outcome,
     SituationChanged,
+    TrialChanged,
 )
+from opportune.goods import Goods
 from opportune.learn import consequences
 from opportune.learn.brain import Brain
 from opportune.learn.learner import Learner
 from opportune.ledger.asked import Asked
+from opportune.ledger.exposures import Exposure, Exposures
+from opportune.ledger.leaks import Leaks
 from opportune.ledger.ledger import Ledger
 from opportune.ledger.record import encode
+from opportune.ledger.trials import Trial, Trials, check_running
 from opportune.offers import coupon_book, point_book
-from opportune.offers.told import check_standing
+from opportune.offers.told import SOURCE, check_standing
 from opportune.personal import Contents, Personal
 from opportune.profiles.allowed import chosen, statuses
 from opportune.profiles.facts import answer_in, check_fact, facts
@@ -63,8 +71,10 @@ from opportune.profiles.people import People, View
 from opportune.profiles.spec import ProfileSpec
 from opportune.profiles.state import State
 from opportune.questions import Shown, named
-from opportune.recommend import tastes
+from opportune.recommend import credits, tastes
+from opportune.rental import journal as rentals
 from opportune.rules import Value
+from opportune.standings import Standings
 from opportune.store import open_store
 from opportune.store.archived_log import ArchivedLog
 from opportune.store.base import Store
@@ -76,6 +86,9 @@ WRITE_BEHIND = 10_000
 
 WRITE_EVERY = 250
 """Events taken between two writings of the rows that would lack more."""
+
+EARN_AT_ONCE = 1_000
+"""Events that may earn points with those that were just taken, at least: more wait for `earn`."""
 
 FIRED_BY_TIME, FIRED_BETWEEN = 20, 3
 """Triggers that are decided when time passes, and before another call is answered, which waits for them."""
@@ -108,6 +121,7 @@ class Hub:
         self.outbox = Outbox(store)
         self.asked = Asked(store)
         self.triggers = Triggers(store, self.vault, self.people.identities)
+        self.trials, self.exposures, self.leaks = Trials(store), Exposures(store), Leaks(store)
         self._lock, self._closed, self._lost = threading.RLock(), False, False
         self._archiving, self._closing = threading.Lock(), False
         self.changed: Callable[[str | None], None] = lambda subject: None
@@ -115,7 +129,11 @@ class Hub:
         self._old_contents: tuple[int, Personal] | None = None
         self.published = self.ledger.published()
         self.learner = Learner(self.ledger, self.clock.now)
-        self.deciding = Deciding(self.ledger, self.people, self.learner, self.outbox, self.asked, self.clock)
+        self.goods = Goods(store, self.vault, self.people, self.events)
+        self.standings = Standings(store, self.vault, self.people, self.events)
+        self.deciding = Deciding(
+            self.ledger, self.people, self.learner, self.outbox, self.asked, self.goods, self.clock, self.trials
+        )
         self._written, self._pruned = self.events.last(), 0
         if self.published:
             self._adopt(self.ledger.catalog(self.published))
@@ -157,6 +175,7 @@ class Hub:
         with self._lock:
             if self.published and self.ledger.catalog(self.published).hash == catalog.hash:
                 return False
+            check_running(self.trials, catalog)
             Plan(catalog)  # what cannot be compiled fails before anything is written
             with self._all_or_nothing():
                 before = self.ledger.last()
@@ -190,6 +209,7 @@ class Hub:
             now = self.clock.now()
             self._close_windows(now)
             self.triggers.fire(now, FIRED_BETWEEN, self._triggered)
+            self._hear()
             events_of, rejected = Intake(self.clock.new_id, source).take(
                 items, received_at=now, sent_at=sent_at, context=context, integrations=integrations
             )
@@ -207,6 +227,8 @@ class Hub:
             if rejected:
                 self.dead_letters.add(rejected, source=source, received_at=now)
             self._keep_up(now)
+            if self.standings.earns(taken):
+                self.earn(max(EARN_AT_ONCE, 2 * len(taken)))
         return Ingested(len(taken), len(events_of) - len(fresh), len(rejected))
 
     def set_aside(self, reason: str, message: str, items: Sequence[object], source: str) -> None:
@@ -226,7 +248,7 @@ class Hub:
         placement: str | None = None,
         placements: Sequence[str] = (),
         context: Mapping[str, Value] | None = None,
-        limit: int = 1,
+        limit: Limit = 1,
         anonymous: str | None = None,
         peek: bool = False,
         request_id: str | None = None,
@@ -240,10 +262,10 @@ class Hub:
 
         Commits: the decision is recorded and its contacts are reserved. A `peek` answers the same way and leaves
         nothing behind. The same `request_id` within a day gets the first answer again. `channel` asks for every
-        placement of a channel. With `explain` the answer says why this and not that. What a peek has `shown` becomes
-        the decision if it still holds; `Stale` is raised if it does not. In a channel that the hub sends through
-        itself (`via`) the messages are in the outbox when this returns; `flow` says what asked for them. Unless
-        `personal`, contents are as the catalog has them.
+        placement of a channel; `limit` is one number for all placements, or a tuple of one for each. With `explain` the
+        answer says why this and not that. What a peek has `shown` becomes the decision if it still holds; `Stale` is
+        raised if it does not. In a channel that the hub sends through itself (`via`) the messages are in the outbox
+        when this returns; `flow` says what asked for them. Unless `personal`, contents are as the catalog has them.
         """
         places = self.wanted(placement, placements, channel, limit)
         if customer is None and anonymous is None:
@@ -261,15 +283,16 @@ class Hub:
                     )
                 answer = self._told(self.deciding.again(known), explain)
             elif peek:
+                self._hear()
                 view = self.people.resolve(customer, anonymous)
-                decision, snapshot = self.deciding.peek(view, who, places, context, limit)
-                answer = answered(self.plan, decision, None, who)
+                answer, decision, snapshot = self.deciding.peek(view, who, places, context, limit)
                 answer = replace(answer, explanation=explained(decision, snapshot)) if explain else answer
             else:
                 with self._all_or_nothing():
                     self._close_windows(now)
                     self.triggers.fire(now, FIRED_BETWEEN, self._triggered)
                     self._keep_up(now)
+                    self._hear()
                     view = self.people.resolve(customer, anonymous, create=True)
                     if view is None:
                         raise BadRequest(f"{who!r} names nobody; give the id of a customer", "userId")
@@ -287,12 +310,15 @@ class Hub:
     def contents(self, answer: Answered, customer: str | None, anonymous: str | None = None) -> Contents | None:
         """Return what has to be rendered of an answer for a customer; `filled` does it. None: nothing."""
         with self._lock:
-            personal = self._personal(answer.decision_id)
+            view, now = None, self.clock.now()
+            if self.snapshots.underway and answer.decision_id is None:
+                view = self._seen(customer, anonymous)
+            personal = self._personal(answer.decision_id, view)
             if not personal.varies(answer):
                 return None
-            view, now = self.people.resolve(customer, anonymous), self.clock.now()
-            view = view or View("", customer or anonymous or "", (State(),), (), self.people.spec)
-            return Contents(personal, personal.jobs(answer, view, now, self.snapshots.zone(view, now)))
+            view = view or self._seen(customer, anonymous)
+            zone = self.snapshots.zone(view, now)
+            return Contents(personal, personal.jobs(answer, view, now, zone, self.goods.items))
 
     def filled(self, answer: Answered, contents: Contents | None) -> Answered:
         """Return an answer with its contents made for its customer; what cannot be rendered is left out and released.
@@ -308,13 +334,25 @@ class Hub:
                 self.respond(str(answer.decision_id), offer.action, "released", reason="not rendered")
         return answer
 
+    def _seen(self, customer: str | None, anonymous: str | None) -> View:
+        """Return a customer as they are, also one whom nobody knows yet."""
+        view = self.people.resolve(customer, anonymous)
+        return view or View("", customer or anonymous or "", (State(),), (), self.people.spec)
+
     def _sends_in(self, placement: str) -> bool:
         place = self.plan.places.get(placement)
         return place is not None and place.channel.via is not None
 
-    def _personal(self, decision_id: str | None) -> Personal:
-        """Return the contents of the catalog that a decision was made with; of a peek those of the live one."""
-        published = self.ledger.decision(decision_id)[0].catalog if decision_id else self.published
+    def _personal(self, decision_id: str | None, view: View | None) -> Personal:
+        """Return the contents of the catalog and the arms that a decision was made with; of a peek the live ones."""
+        if decision_id is None:
+            plan = self.snapshots.plan_for(view, self.clock.now()) if view else self.plan
+            return self.personal.under(plan.catalog)
+        made, kept = self.ledger.decision(decision_id)
+        contents = self._contents_of(made.catalog)
+        return contents.under(self.deciding.plan_of(made.catalog).under(kept.arms).catalog) if kept.arms else contents
+
+    def _contents_of(self, published: int) -> Personal:
         if published == self.published:
             return self.personal
         if self._old_contents is None or self._old_contents[0] != published:
@@ -352,6 +390,8 @@ class Hub:
                 self.ledger, self.plan.contact, decision_id, action, outcome, at, value, view.nodes, reason
             )
             self.learner.learn(facts)
+            if facts and outcome == consequences.RELEASED:
+                self.deciding.released(decision_id, action, now)
             if any(isinstance(fact, Outcome) for fact in facts):
                 self.deciding.reach(action, "first_outcome", at)
             self._change(view.subject)
@@ -366,9 +406,8 @@ class Hub:
         """Return a decision of the ledger with its explanation, and whether it replays to the bit."""
         with self._lock:
             decision, snapshot, kept = self.deciding.replayed(decision_id)
-            made, _ = self.ledger.decision(decision_id)
-            answer = answered(self.deciding.plan_of(made.catalog), decision, decision_id, kept.customer)
-            same = encode(records.to_record(decision, snapshot, kept.flow)) == encode(kept)
+            answer = self.deciding.answer_of(decision_id, decision, kept)
+            same = encode(records.to_record(decision, snapshot, kept.flow, kept.carried)) == encode(kept)
             told = explained(decision, snapshot)
             return Recorded(**{**structs.asdict(answer), "explanation": told}, replayed=same)
 
@@ -382,7 +421,7 @@ class Hub:
         """Decide again as it was, from the ledger alone; return whether the answer is the same to the bit."""
         with self._lock:
             decision, snapshot, kept = self.deciding.replayed(decision_id)
-            return encode(records.to_record(decision, snapshot, kept.flow)) == encode(kept)
+            return encode(records.to_record(decision, snapshot, kept.flow, kept.carried)) == encode(kept)
 
     def profile(self, customer: str) -> Profile:
         """Return what is known of a customer: ids, traits and features, consents, situations. Raises `NotFound`."""
@@ -449,6 +488,25 @@ class Hub:
         """The live model."""
         return self.learner.brain
 
+    def run_trial(self, trial: Trial, what: str, by: str = "", detail: str = "") -> None:
+        """Let an experiment be run from now on as `trial` says; `what` changed and by whom is a fact of the ledger."""
+        with self._lock, self._all_or_nothing():
+            self.trials.put(trial)
+            self.learner.append([TrialChanged(self.clock.now(), trial.experiment, what, by, detail)])
+            self._look_at_trials()
+            self._change()
+
+    def leaked(self, subject: str, holdout: str, channel: str, what: str) -> None:
+        """Note marketing that reached a customer who is held out, or (`blocked: ...`) that was about to."""
+        with self._lock, self._all_or_nothing():
+            self.leaks.count(holdout, channel, what.startswith("blocked"))
+            self.learner.append([Leaked(self.clock.now(), subject, holdout, channel, what)])
+
+    def exposed(self, experiment: str) -> Iterator[Exposure]:
+        """Yield who was exposed to an experiment, each customer once (see `ledger.exposures`)."""
+        identities = self.people.identities
+        return self.exposures.read(experiment, identities.linked(), identities.root)
+
     def unjoin(self, node: str) -> None:
         """Undo a join: profile, consents and contacts become as if it had never been."""
         with self._lock, self._all_or_nothing():
@@ -466,17 +524,34 @@ class Hub:
                 self.dead_letters.forget(self.people.ids(view))
                 # from here on nobody needs what this customer taught the model one by one
                 self.learner.checkpoint()
+                rentals.forget(self.store, self.vault, view.nodes)  # while their wishes can still be read
                 gone = self.people.forget(customer)
                 self.ledger.forget(gone)
                 self.outbox.forget(gone)
                 Replies(self.store).forget(gone)
                 tastes.forget(self.store, gone)
+                credits.forget(self.store, gone)
                 coupon_book.forget(self.store, self.vault, gone, now)
                 point_book.forget(self.store, gone)
+                configurations.forget(self.store, gone)
+                self.exposures.forget(gone)
                 self.triggers.forget(gone)
                 self.learner.append([ForgottenCustomer(now, subject) for subject in gone])
                 self._change()
             self.store.settle()
+
+    def earn(self, most: int) -> bool:
+        """Let up to `most` events that wait earn points, and tell of them; return whether more waits.
+
+        Nothing where the catalog has no points.
+        """
+        with self._lock, self._all_or_nothing():
+            if not self.standings.has_points:
+                return False
+            news, more = self.standings.catch_up(self.clock.now(), most)
+            if news:
+                self.ingest(news, source=SOURCE)
+            return more
 
     def tick(self) -> bool:
         """Let time pass: end the outcome windows that are over, decide what triggers made due; others do this first.
@@ -499,11 +574,18 @@ class Hub:
         (`group`) may go on.
         """
         with self._lock, self._all_or_nothing():
+            self._hear()
             view = self.people.view(subject)
             if view is None:
                 return None
             places = self.wanted(placement, (), None, limit)
             return self._commit(view, places, self.clock.now(), context or {}, limit, None, None, flow, model)
+
+    def _own_trigger(self, node: str, trigger: Trigger, begins: bool) -> Trigger:
+        """Return a trigger as the arms of a customer have it."""
+        if not self.deciding.timing or (view := self.people.view(node)) is None:
+            return trigger
+        return self.deciding.own(view, trigger, self.clock.now(), begins)
 
     def _triggered(self, subject: str, trigger: Trigger, context: Mapping[str, Value]) -> Answered | None:
         return self.follow(subject, trigger.placement, Flow(trigger.name), context, trigger.limit)
@@ -576,6 +658,8 @@ class Hub:
 
     def _compile(self, catalog: Catalog) -> None:
         self.plan = Plan(catalog)
+        self.goods.adopt(self.plan)
+        self.standings.adopt(self.plan)
         self.deciding.adopt(self.published, self.plan)
         self.snapshots = self.deciding.snapshots
         if self._contents is None or self._contents.catalog.hash != catalog.hash:
@@ -588,7 +672,11 @@ class Hub:
             for event in {goal.event, goal.undo or goal.event}:
                 self._goals.setdefault(event, {})[name] = goal
         self._longest = max((goal.within for goal in goals.values()), default=0)
-        self.triggers.adopt(catalog)
+        self.triggers.adopt(catalog, self._own_trigger)
+
+    def _look_at_trials(self) -> None:
+        self.deciding.look_at_trials()
+        self.snapshots = self.deciding.snapshots
 
     def _again_taken(self, letter: Letter) -> None:
         events, rejected = Intake(self.clock.new_id, letter.source).take([letter.raw], received_at=letter.received_at)
@@ -636,6 +724,8 @@ class Hub:
                     self._change(fact.subject)
             self.learner.append(facts)
         self.triggers.heard(event, node)
+        self._watch(event, node)
+        self.goods.heard(event, node, sequence)
         goals = self._goals.get(event.event or "")
         stirs = self.snapshots.stirs(self.people.identities.root(node), event, self.people.fed, bool(facts))
         view = self.people.view(node) if goals or stirs else None
@@ -645,6 +735,24 @@ class Hub:
             self.learner.learn(consequences.reached(self.ledger, goals, event, cause, view.nodes, self._longest))
         if stirs:
             self._stir(view, event.received_at, cause)
+
+    def _watch(self, event: Event, node: str) -> None:
+        """Note what another tool says it sent to somebody who is held out."""
+        catalog = self.plan.catalog
+        if not (catalog.holdouts or catalog.model.holdout_share) or event.source == "delivery":
+            return
+        channel = told_of(event.event or "", event.properties)
+        view = None if channel is None or "decisionId" in event.properties else self.people.view(node)
+        if channel is None or view is None:
+            return
+        if holdout := kept_from(catalog, view.customer, event.at, channel):
+            self.leaked(view.subject, holdout, channel, event.event or "")
+
+    def _hear(self) -> None:
+        """Let the shelf hear what it has not, if decisions carry items: they know of the event before them."""
+        if self.goods.behind():
+            with self._all_or_nothing():
+                self.goods.catch_up()
 
     def _stir(self, view: View, now: int, cause: str) -> None:
         """Record the situations that the customer entered or left, with the cause."""
@@ -669,14 +777,14 @@ class Hub:
             raise BadRequest("no catalog is live: publish one first")
 
     def wanted(
-        self, placement: str | None, placements: Sequence[str], channel: str | None, limit: int
+        self, placement: str | None, placements: Sequence[str], channel: str | None, limit: Limit
     ) -> tuple[str, ...]:
         """Return the placements that a request asks about. Raises `BadRequest`."""
         self._check_live()
         return questions.wanted(self.plan, placement, placements, channel, limit)
 
     def _commit(
-        self, view: View, placements: Sequence[str], now: int, context: Mapping[str, Value], limit: int,
+        self, view: View, placements: Sequence[str], now: int, context: Mapping[str, Value], limit: Limit,
         request_id: str | None, shown: Shown | None = None, flow: Flow | None = None, model: int | None = None,
     ) -> Answered:  # fmt: skip
         self._stir(view, now, "time")
@@ -737,7 +845,7 @@ class Hub:
         """Run a transaction; if it fails, memory goes back to what the store holds."""
         if self._lost:
             self._read_anew()
-        begun = False
+        begun, on_shelf = False, self.goods.writes
         try:
             with self.store.transaction():
                 before = self.ledger.last(), self.events.last()
@@ -753,6 +861,9 @@ class Hub:
             self.people.identities.clear()
             self.deciding.clear()
             self.triggers.clear()
+            self.trials.clear()
+            if on_shelf != self.goods.writes:
+                self.goods.clear()
             if begun:
                 self._read_anew()
             if self.published:

@@ -396,7 +396,7 @@ class _Turn:
             return
         when, paced = self.now if waited else self._when(view), max(self.now, self.state.paced)
         if when <= self.now:
-            when = opening(self.run.window, paced, self.runs.terms(view, self.now))
+            when = opening(self._own(view).window, paced, self.runs.terms(view, self.now))
         if when > paced:
             self.counts["later"] += 1
             self.table.postpone(self.state.id, node, when)
@@ -405,7 +405,7 @@ class _Turn:
 
     def _when(self, view: View) -> int:
         """Return when a customer is to be reached."""
-        run, now = self.run, self.now
+        run, now = self._own(view), self.now
         if run.window is None and not run.best_time:
             return now
 
@@ -415,6 +415,11 @@ class _Turn:
 
         spread = hash01("spread", self.state.id, view.subject)
         return send_time(run.window, run.best_time, now, self.runs.terms(view, now), hour, spread)
+
+    def _own(self, view: View) -> Run:
+        """Return the run as the arms of a customer have it."""
+        deciding = self.hub.deciding
+        return deciding.own(view, self.run, self.now, True) if deciding.timing else self.run
 
     def _decide(self, node: str, due: int) -> None:
         self.decided += 1

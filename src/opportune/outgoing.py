@@ -10,9 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from msgspec import UNSET
+
 from opportune.catalog.types import Action, Channel
 from opportune.clock import DAY, HOUR, SECOND, format_instant
 from opportune.decide.explain import misfit
+from opportune.decide.stages.withhold import HELD_OUT, kept_from
 from opportune.decide.types import hash64
 from opportune.deliver.breaker import BREAKER, faded, forgiven, harm, recent
 from opportune.deliver.carriers.base import InDoubt, Refused, TryLater
@@ -24,6 +27,7 @@ from opportune.ledger.reserve import reserve
 from opportune.profiles.addresses import bounce_key, trait
 from opportune.profiles.people import View
 from opportune.profiles.terms import CHOSEN
+from opportune.rules import Value
 
 PATIENCE = 3 * DAY
 """How long a message may wait beyond its time before it is no longer right."""
@@ -67,10 +71,13 @@ class Later:
 
 
 class Never(NamedTuple):
-    """A message is no longer right: the stage at which it fell, and the sentence that says why."""
+    """A message is no longer right: the stage at which it fell, the sentence that says why, and the holdout that it is
+    kept from, if that is why.
+    """
 
     stage: str
     why: str
+    holdout: str = ""
 
 
 class Told(NamedTuple):
@@ -203,7 +210,9 @@ class Outgoing:
                 return found
             case Later(until, why):
                 self._outbox.move(row, "waiting", now, why, until)
-            case Never(stage, why):
+            case Never(stage, why, holdout):
+                if holdout:
+                    self._hub.leaked(row.send.subject, holdout, row.send.channel, f"blocked: {row.send.action}")
                 self._outbox.move(row, "suppressed", now, f"{stage}: {why}")
                 self._release(row, f"suppressed: {stage}")
                 self._count(row, "suppressed")
@@ -224,21 +233,24 @@ class Outgoing:
         view = hub.people.view(send.subject)
         if view is None:
             return Never("available", "its customer was forgotten")
-        action = hub.plan.actions[hub.plan.position[send.action]] if send.action in hub.plan.position else None
+        plan = hub.snapshots.plan_for(view, now)
+        action = plan.actions[plan.position[send.action]] if send.action in plan.position else None
         known = action and any(t.name == send.treatment for t in action.treatments)
-        channel = hub.plan.channels.get(send.channel)
-        if not action or not known or not channel or not channel.via or send.placement not in hub.plan.places:
+        channel = plan.channels.get(send.channel)
+        if not action or not known or not channel or not channel.via or send.placement not in plan.places:
             return Never("available", "it is no longer in the catalog")
         if action.kind != send.kind:
             return Never("available", f"it was decided as {send.kind} and is {action.kind} now")
+        if holdout := kept_from(plan.catalog, view.customer, now, channel.name, action):
+            return Never("withhold", HELD_OUT, holdout)
         if now > row.patience + PATIENCE:
             return Never("available", f"it was due at {format_instant(send.due)} and could not leave")
-        try:
-            context = hub.ledger.decision(send.decision_id)[1].context
-        except (Forgotten, NotFound):
-            context = {}
+        context, carried = dict[str, Value](), None
+        with suppress(Forgotten, NotFound):
+            kept = hub.ledger.decision(send.decision_id)[1]
+            context, carried = kept.context, kept.carried
         refusal = hub.snapshots.why_not(view, action, channel, now, send.decision_id)
-        if refusal and row.counted and refusal.rule in {CHOSEN, *(cap.name for cap, _, _ in hub.plan.contact.caps)}:
+        if refusal and row.counted and refusal.rule in {CHOSEN, *(cap.name for cap, _, _ in plan.contact.caps)}:
             refusal = None  # it is the contact that is counted already
         if refusal and refusal.until is not None and refusal.until <= row.patience + PATIENCE:
             return Later(max(refusal.until, now + SECOND), refusal.sentence)
@@ -247,12 +259,26 @@ class Outgoing:
         snapshot, request = hub.snapshots.of(view, hub.brain, [send.placement], now, 0, context)
         if why_not := misfit(request, snapshot, send.action):
             return Never(*why_not)
-        value = hub.plan.value_of(hub.plan.position[send.action], snapshot.row)
+        items, coupon = list[tuple[str, str]](), None
+        treatment = plan.treatment(send.action, send.treatment)
+        if treatment.items:
+            found = carried.items.get(send.action, ()) if carried else ()
+            purpose = carried.purpose if carried else "self"
+            items = hub.goods.still(view, found, now, purpose, treatment.items)
+            if not items:
+                return Never("available", "none of the items that it was to carry can be had any more")
+        if treatment.coupon:
+            coupon = hub.goods.good_code(plan, treatment.coupon, send.decision_id, now)
+            if coupon is None:
+                return Never("available", "the code that it was to give is no longer good")
+        value = plan.value_of(plan.position[send.action], snapshot.row)
         # the consent stage has seen that there is an address; without `to` the customer's id is one
         to = trait(view.state, channel.to)[1] if channel.to else view.customer
         zone = hub.snapshots.zone(view, now)
-        job = hub.personal.job(view, now, zone, action, send.treatment, value, send.decision_id)
-        place = next(place for place in hub.plan.catalog.placements if place.name == send.placement)
+        job = hub.personal.under(plan.catalog).job(
+            view, now, zone, action, send.treatment, value, send.decision_id, hub.goods.items(items), coupon or UNSET
+        )
+        place = next(place for place in plan.catalog.placements if place.name == send.placement)
         return Leaving(row, view, action, channel, str(to), job, now, place.schema)
 
     def _settle(self, told: Told, now: int) -> None:

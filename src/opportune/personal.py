@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from msgspec.structs import replace
+from msgspec import UNSET, UnsetType
+from msgspec.structs import asdict, replace
 
 from opportune.catalog.types import Action, Catalog
+from opportune.decide.plan import VARIANTS
 from opportune.deliver import person
 from opportune.deliver.forms.json import must_fit
 from opportune.deliver.render.templates import RenderFailed, is_plain
 from opportune.deliver.render.worker import Renderer
 from opportune.deliver.types import Failure, Job, Rendered
 from opportune.profiles.people import View
-from opportune.wire import Answered, Offer
+from opportune.wire import Answered, CarriedCoupon, Offer
+
+Items = Sequence[Mapping[str, Any]]
+"""Items as templates read them."""
 
 
 class Contents(NamedTuple):
@@ -27,8 +33,11 @@ class Contents(NamedTuple):
 class Personal:
     """The contents of one catalog. What is the same for everybody never costs anything."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, of: Personal | None = None) -> None:
+        """Take the contents of a catalog, or of a variant `of` the one whose renderer it shares."""
         self.catalog = catalog
+        self._edition = None if of is None else catalog
+        self._variants: OrderedDict[str, Personal] = OrderedDict()
         self._actions = {action.name: action for action in catalog.actions}
         self._varied = {
             (action.name, treatment.name)
@@ -36,31 +45,50 @@ class Personal:
             for treatment in action.treatments
             if treatment.languages or not is_plain(treatment.content)
         }
-        self.renderer = Renderer(catalog)
+        self.renderer: Renderer = Renderer(catalog) if of is None else of.renderer
+
+    def under(self, catalog: Catalog) -> Personal:
+        """Return the contents of a variant of the catalog; of the catalog itself these. The last ones are kept."""
+        if catalog.hash == self.catalog.hash:
+            return self
+        found = self._variants.get(catalog.hash)
+        if found is None:
+            found = self._variants[catalog.hash] = Personal(catalog, self)
+            if len(self._variants) > VARIANTS:
+                self._variants.popitem(last=False)
+        self._variants.move_to_end(catalog.hash)
+        return found
 
     def job(
-        self, view: View, now: int, zone: str, action: Action, treatment: str, value: float, decision_id: str | None
-    ) -> Job:
-        """Return what to render of an action for a customer as they are now; without links yet."""
+        self, view: View, now: int, zone: str, action: Action, treatment: str, value: float, decision_id: str | None,
+        items: Items = (), coupon: CarriedCoupon | UnsetType = UNSET,
+    ) -> Job:  # fmt: skip
+        """Return what to render of an action for a customer as they are now, with what it carries; no links yet."""
         traits = {name: value for name, (value, _, _) in view.state.traits.items()}
         values = view.values(now)
         language = person.language_of(traits, self.catalog.language)
         told = person.context(
-            view.customer, traits, values, self.catalog, now, zone, action, value, decision_id
-        )
-        return Job(action.name, treatment, language, told)
+            view.customer, traits, values, self.catalog, now, zone, action, value, decision_id, items,
+            coupon=None if coupon is UNSET else asdict(coupon),
+        )  # fmt: skip
+        return Job(action.name, treatment, language, told, self._edition)
 
     def varies(self, answer: Answered) -> bool:
         """Return whether an answer has contents that are not the same for everybody."""
         return any((offer.action, offer.treatment) in self._varied for offer in answer.actions)
 
-    def jobs(self, answer: Answered, view: View, now: int, zone: str) -> list[Job]:
-        """Return what to render of an answer."""
+    def jobs(
+        self, answer: Answered, view: View, now: int, zone: str, look: Callable[[Sequence[tuple[str, str]]], Items]
+    ) -> list[Job]:
+        """Return what to render of an answer; `look` gives items with their reasons as templates read them."""
         return [
-            self.job(view, now, zone, self._actions[offer.action], offer.treatment, offer.value, answer.decision_id)
+            self.job(
+                view, now, zone, self._actions[offer.action], offer.treatment, offer.value, answer.decision_id,
+                look([(item.id, item.reason) for item in offer.items]) if offer.items else (), offer.coupon,
+            )
             for offer in answer.actions
             if (offer.action, offer.treatment) in self._varied
-        ]
+        ]  # fmt: skip
 
     def filled(self, answer: Answered, jobs: Sequence[Job]) -> tuple[Answered, list[tuple[Offer, Failure]]]:
         """Render, and return the answer with its contents, and the offers that could not be made: they are left out.

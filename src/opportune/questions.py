@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from opportune.decide.plan import Plan
-from opportune.decide.types import hash64
+from opportune.decide.types import Limit, hash64
 from opportune.errors import BadRequest
 
 MOST = 1000
@@ -15,16 +15,30 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An answer that a peek gave: on which day (whole days since 1970), and its (placement, action) pairs."""
+    """An answer that a peek gave: on which day (whole days since 1970), and its (placement, action) pairs.
+
+    `items` is the `digest` of the items that its actions carried.
+    """
 
     day: int
     actions: tuple[tuple[str, str], ...]
+    items: str = ""
+
+
+def digest(carried: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """Return a short text that stands for actions with the ids of the items that each carries; "" for none.
+
+    >>> digest([]), digest([("read", [])]), len(digest([("read", ["dracula"])]))
+    ('', '', 16)
+    """
+    told = sorted("\x1f".join((action, *items)) for action, items in carried if items)
+    return f"{hash64('items', *told):016x}" if told else ""
 
 
 def wanted(
-    plan: Plan, placement: str | None, placements: Sequence[str], channel: str | None, limit: int
+    plan: Plan, placement: str | None, placements: Sequence[str], channel: str | None, limit: Limit
 ) -> tuple[str, ...]:
-    """Return the placements that a request asks about. Raises `BadRequest`."""
+    """Return the placements that a request asks about, of which each has its `limit`. Raises `BadRequest`."""
     asked = tuple(dict.fromkeys((placement, *placements) if placement else placements))
     if channel is not None:
         places = sorted(name for name, place in plan.places.items() if place.channel.name == channel)
@@ -38,8 +52,12 @@ def wanted(
         raise BadRequest(f"name a placement to decide for: {', '.join(sorted(plan.places))}", "placement")
     for name in asked:
         plan.place(name)
-    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST:
-        raise BadRequest(f"limit is {limit}; ask for at least 1 action, and for {MOST:,} at most", "limit")
+    each = limit if isinstance(limit, tuple) else (limit,)
+    if isinstance(limit, tuple) and len(each) != len(asked):
+        raise BadRequest(f"limit has {len(each)} numbers for {len(asked)} placements; give one for each", "limit")
+    for number in each:
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST:
+            raise BadRequest(f"limit is {number}; ask for at least 1 action, and for {MOST:,} at most", "limit")
     return asked
 
 

@@ -9,6 +9,7 @@ from opportune.catalog import Catalog, load
 from opportune.catalog.diff import diff
 from opportune.decide.pipeline import decide
 from opportune.decide.plan import Plan
+from opportune.decide.trials import underway
 from opportune.decide.types import Request, Snapshot, hash64
 from opportune.hub import Hub
 from opportune.learn.brain import Brain
@@ -26,7 +27,7 @@ def blast_radius(hub: Hub, new: Catalog, most: int = 2000) -> dict[str, int]:
     """
     brain = Brain.restore(hub.brain.snapshot())
     brain.align(inputs_of(new), keys_of(new))
-    live, then = hub.snapshots, Snapshots(Plan(new), hub.ledger)
+    live, then = hub.snapshots, Snapshots(Plan(new), hub.ledger, underway(new, hub.trials.all()))
     asked = changed = 0
     for view in islice(hub.people.everyone(), most):
         asked += 1

@@ -1,6 +1,7 @@
 """A dry run: what an outbound run would say to its audience now, with counts and reasons, and without a trace.
 
-Each customer gets the answer of a peek. Both engines give the same answers; `duckdb` looks at many at a time.
+Each customer gets the answer of a peek. Both engines give the same answers; `duckdb` looks at many at a time, and not
+at what actions carry: where the shelf or a coupon has nothing left for somebody, the run itself finds out.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from opportune.decide.types import Answer, Decision, Stage, hash64
 from opportune.errors import Forgotten
 from opportune.hub import Hub
 from opportune.outbound import why_silent
-from opportune.questions import peeking
 from opportune.wire import DryRun, Rehearsed
 
 SHOWN = 5
@@ -70,9 +70,7 @@ def _by_hub(hub: Hub, run: Run, page: int, found: _Found) -> Iterator[float]:
             if not belongs(run.audience, run.placement, view, hub.snapshots, now):
                 found.outside += 1
                 continue
-            seed = peeking(view.customer, (run.placement,), now // DAY)
-            snapshot, request = hub.snapshot(view, (run.placement,), seed)
-            decision = decide(request, snapshot)
+            _, decision, snapshot = hub.deciding.peek(view, view.customer, (run.placement,), None, 1)
             found.add(decision.answers[0])
             if found.shows(decision.answers[0]):
                 found.show(view.subject, decision, str(explain(decision, snapshot)))

@@ -34,6 +34,7 @@ SETTINGS = (
     Setting("public_url", "", "Where customers reach the hub, for links in messages: https://hub.acme.example."),
     Setting("generator_url", "", "The OpenAI-compatible address that drafts texts, as https://api.example/v1."),
     Setting("generator_model", "", "The model that drafts texts there."),
+    Setting("lab_every", "1h", "How often running experiments are looked at by themselves: 10m, 1h, 1d."),
 )
 
 
@@ -47,6 +48,7 @@ class Settings:
     public_url: str
     generator_url: str
     generator_model: str
+    lab_every: str
 
 
 def read(arguments: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
@@ -59,7 +61,8 @@ def read(arguments: Mapping[str, str | None], environ: Mapping[str, str]) -> Set
     store = values["store"]
     store = store.replace("DIR", str(folder)) if store == known["store"] else store
     public = _public(values["public_url"])
-    return Settings(folder, store, values["data"], public, values["generator_url"], values["generator_model"])
+    drafts = values["generator_url"], values["generator_model"]
+    return Settings(folder, store, values["data"], public, *drafts, values["lab_every"])
 
 
 def _public(url: str) -> str:

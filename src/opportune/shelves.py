@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence, Set
-from weakref import WeakKeyDictionary
+from itertools import islice
 
 from opportune.catalog.shelf_types import ITEM_NAMES, ItemsWanted
-from opportune.clock import DAY
+from opportune.clock import DAY, format_span
 from opportune.decide.types import hash64
 from opportune.errors import BadInput, BadRequest
+from opportune.goods import LONGEST_LIKE, MOST_LIKES
 from opportune.hub import Hub
-from opportune.profiles.allowed import statuses
+from opportune.measure.compare import compare
+from opportune.measure.effect import NotEnoughData
+from opportune.measure.reading import Fixed
+from opportune.measure.sums import Sums
 from opportune.profiles.people import View
 from opportune.questions import named
 from opportune.recommend.feedback import Purpose
 from opportune.recommend.ranking import Recommended
-from opportune.recommend.shelf import Customer, Shelf
 from opportune.rules import Expression, parse
+from opportune.wire import MoneyFigure, ShelfRevenue
 
 MOST = 100
 """Items of one answer."""
@@ -24,38 +29,17 @@ MOST = 100
 AT_ONCE = 100
 """Events that the shelf hears in one go, which others wait for."""
 
-MOST_LIKES, MOST_WITHOUT = 20, 1_000
-"""Words by which a recipient is described, and ids that are not wanted."""
+MOST_WITHOUT = 1_000
+"""Ids that are not wanted."""
 
-_SHELVES: WeakKeyDictionary[Hub, Shelf] = WeakKeyDictionary()
+PAGE = 100
+"""Customers that are looked at in one step, which others wait for."""
 
-
-def shelf_of(hub: Hub) -> Shelf:
-    """Return the shelf of a hub, under the catalog that is live. Call it inside of `Hub.group`."""
-    shelf = _SHELVES.get(hub)
-    if shelf is None:
-        identities = hub.people.identities
-        shelf = Shelf(hub.store, hub.vault, lambda node: identities.nodes(identities.root(node)))
-        _SHELVES[hub] = shelf
-    shelf.adopt(hub.plan.catalog.shelf if hub.published else shelf.rules)
-    return shelf
-
+ALPHA = 0.05
 
 def hear(hub: Hub) -> bool:
     """Let the shelf hear events that it has not heard yet; return whether there are more. Call it in `Hub.group`."""
-    return shelf_of(hub).catch_up(hub.events, AT_ONCE)
-
-
-def customer_of(hub: Hub, view: View | None, now: int) -> Customer:
-    """Return for whom a recommendation is: their identities, what conditions read of them, the topics they allowed."""
-    if view is None:
-        return Customer()
-    values = dict(view.values(now))
-    if "age" not in values:
-        values["age"] = view.look("age", now)
-    said = statuses(view.state, hub.plan.catalog, now)
-    topics = {key.split("/")[2] for key, status in said.items() if status == "granted" and key.count("/") == 2}
-    return Customer(view.nodes, values, topics)
+    return hub.goods.catch_up(AT_ONCE)
 
 
 def recommend(
@@ -64,25 +48,28 @@ def recommend(
 ) -> tuple[View | None, list[Recommended]]:  # fmt: skip
     """Return the customer and the items recommended to them now. Call it in `Hub.group`, after `hear` said no more.
 
-    What was drawn among the new counts as shown, unless it is a `peek`, whose answer stays the same for a day where
-    nothing changes. Raises `BadRequest`.
+    Unless it is a `peek`, it is noted what was recommended and what of it was drawn among the new. The answer to a peek
+    stays the same for a day where nothing changes. Raises `BadRequest`.
     """
     if user is None and anonymous is None:
         raise BadRequest("name a customer: userId or anonymousId", "userId")
     who = named(user, "userId") if user is not None else named(anonymous, "anonymousId")
     if isinstance(n, bool) or not 1 <= n <= MOST:
         raise BadRequest(f"n is {n}; ask for at least 1 item, and for {MOST} at most", "n")
-    if len(likes) > MOST_LIKES or any(len(one) > 200 for one in likes):
-        raise BadRequest(f"likes has {len(likes)} words; give at most {MOST_LIKES}, of 200 characters each", "likes")
+    if len(likes) > MOST_LIKES or any(len(one) > LONGEST_LIKE for one in likes):
+        most = f"at most {MOST_LIKES}, of {LONGEST_LIKE} characters each"
+        raise BadRequest(f"likes has {len(likes)} words; give {most}", "likes")
     if len(without) > MOST_WITHOUT:
         raise BadRequest(f"without has {len(without)} ids; give at most {MOST_WITHOUT}", "without")
-    shelf, now = shelf_of(hub), hub.clock.now()
+    goods, now = hub.goods, hub.clock.now()
     wanted = ItemsWanted(n, _condition(of)) if of else None
-    view = hub.people.resolve(user, anonymous)
+    view = hub.people.resolve(user, anonymous, create=not peek)
     seed = hash64("shelf", who, str(now // DAY)) if peek else hash64(hub.clock.new_id())
-    found = shelf.recommend(customer_of(hub, view, now), now, n, purpose, likes, wanted, without, seed)
+    found = goods.recommend(view, now, n, purpose, likes, wanted, without, seed)
     if not peek:
-        shelf.shown([one.id for one in found if one.explored])
+        goods.shelf.shown([one.id for one in found if one.explored])
+        if view is not None:
+            goods.recommended(view, [one.id for one in found], now)
     return view, found
 
 
@@ -91,3 +78,56 @@ def _condition(text: str) -> Expression:
         return parse(text, ITEM_NAMES)
     except BadInput as error:
         raise BadRequest(f"of: {error}", "of") from None
+
+
+class Revenue:
+    """What recommendations bring: gathered in small steps while others work, then told."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub, self._after = hub, ""
+        self._gets, self._held, self._credited = array("d"), array("d"), array("d")
+
+    def step(self) -> bool:
+        """Look at some customers; return whether there are more. Call it where nobody else works on the hub."""
+        hub, credits = self._hub, self._hub.goods.shelf.credits
+        page = list(islice(credits.each(self._after), PAGE))
+        for node in page:
+            self._after = node
+            view = hub.people.view(node)
+            # a customer of several identities is met at the first of them
+            if view is None or credits.first(view.nodes) != node:
+                continue
+            rows = credits.each_of(view.nodes)
+            revenue = sum(row.revenue for row in rows)
+            if hub.goods.held_out(view):
+                self._held.append(revenue)
+            else:
+                self._gets.append(revenue)
+                self._credited.append(sum(row.credited for row in rows))
+        return len(page) == PAGE
+
+    def told(self) -> ShelfRevenue:
+        """Return what was found: the interval of `attributed` is mean +- z s / sqrt(n), `incremental` is compared as a
+        mean per customer (`measure.compare`).
+        """
+        rules = self._hub.plan.catalog.shelf
+        gets, reading, n = Sums.of(self._gets), Fixed(ALPHA), len(self._gets)
+        incremental, reason = None, ""
+        if not rules.holdout:
+            reason = "nobody is held out: `shelf: {holdout: 0.05}` in the catalog shows what recommendations change"
+        else:
+            found = compare("mean", Sums.of(self._held), gets, reading)
+            if isinstance(found, NotEnoughData):
+                reason = found.reason
+            else:
+                incremental = MoneyFigure(found.difference, *found.interval, found.difference * n)
+        credited = Sums.of(self._credited)
+        attributed = None
+        if n > 1:
+            off = reading.critical(n) * (credited.second[0] / (n - 1) / n) ** 0.5
+            mean = credited.mean[0]
+            attributed = MoneyFigure(mean, max(mean - off, 0.0), mean + off, mean * n)
+        return ShelfRevenue(
+            self._hub.plan.catalog.currency, format_span(rules.credit), rules.holdout, n, len(self._held),
+            sum(self._gets), attributed, incremental, reason,
+        )  # fmt: skip

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from opportune.catalog.types import Action, Channel
+from opportune.decide.holdouts import held, hypotheses
 from opportune.decide.plan import Plan
 from opportune.decide.record import pack_row
-from opportune.decide.types import Request, Snapshot
+from opportune.decide.trials import Arms, Place, Underway, places, told
+from opportune.decide.types import Limit, Request, Snapshot
 from opportune.errors import BadRequest
 from opportune.learn.brain import Brain
 from opportune.ledger.ledger import Ledger
@@ -23,11 +25,14 @@ from opportune.profiles.people import View
 from opportune.profiles.situations import Situations
 from opportune.profiles.terms import NOBODY, Terms, terms_of
 from opportune.rules import Row, Value
+from opportune.rules.program import Program
 
 KEPT = 20_000
 """Customers whose values are held ready for the next decision."""
 
 NEVER = 1 << 62
+
+Packed = tuple[bytes, tuple[str | None, ...]]
 
 
 @dataclass(slots=True)
@@ -36,12 +41,13 @@ class Near:
 
     `counts` are the contact counts in `row`. `allowed` says per channel that was asked about why marketing and why
     service may not be said, `topics` about which topics of it that is different; both stay until `turns`. `terms` are
-    read when they are asked for. `fresh` until something was said to the customer or heard of what was said.
+    read when they are asked for. `fresh` until something was said to the customer or heard of what was said. `places`
+    are their arms, good until `placed_until`, and `laid` is the row as the plan of these arms has it.
     """
 
     view: View
     row: Row
-    packed: tuple[bytes, tuple[str | None, ...]]
+    packed: Packed
     relationship: Relationship
     counts: dict[str, int]
     allowed: dict[str, Verdict]
@@ -51,13 +57,17 @@ class Near:
     topics: dict[str, Mapping[str, Verdict]] = field(default_factory=dict)
     turns: int = NEVER
     terms: Terms | None = None
+    places: Sequence[Place] | None = None
+    placed_until: int = NEVER
+    laid: tuple[Program, Row, Packed] | None = None
 
 
 class Snapshots:
     """The snapshots of one plan."""
 
-    def __init__(self, plan: Plan, ledger: Ledger) -> None:
-        self.plan, self._ledger = plan, ledger
+    def __init__(self, plan: Plan, ledger: Ledger, underway: Sequence[Underway] = ()) -> None:
+        self.plan, self._ledger, self.underway = plan, ledger, underway
+        self._read = sorted({n for one in underway for e in [one.experiment.audience] if e for n in e.names})
         self._near: dict[str, Near] = {}
         self._situations = Situations(plan.catalog)
         self.stirs = self._situations.stirs
@@ -70,15 +80,20 @@ class Snapshots:
         at: int,
         seed: int,
         context: Mapping[str, Value] | None = None,
-        limit: int = 1,
+        limit: Limit = 1,
         excluded: tuple[tuple[str, int, int], ...] = (),
+        under: Plan | None = None,
     ) -> tuple[Snapshot, Request]:
         """Return everything that a decision about a customer would look at, and the request that asks for it.
 
-        What the request says of its context counts where the catalog declares it. Raises `BadRequest` for an unknown
-        placement, or a context that is not made of numbers, texts and bools.
+        What the request says of its context counts where the catalog declares it. The plan is that of the customer's
+        arms, or the one that it is to be decided `under`. Raises `BadRequest` for an unknown placement, or a context
+        that is not made of numbers, texts and bools.
         """
-        plan, near = self.plan, self.near(view, at)
+        near = self.near(view, at)
+        arms = self.arms(view, at) if self.underway else ()
+        plan = under or (self.plan.under(arms) if arms else self.plan)
+        row, packed = _laid(near, self.plan, plan, under is None)
         channels = [plan.place(name).channel for name in placements]
         chose = view.state.choices
         terms = self._terms(near, at) if plan.contact.quiets or (chose and chose.frequency) else NOBODY
@@ -91,9 +106,33 @@ class Snapshots:
             self._allow(near, asked, at)
         declared = {name: plain(name, value) for name, value in (context or {}).items() if name in plan.context}
         return Snapshot(
-            plan, brain.model, brain.baseline, near.row, near.allowed, tuple(refusals), brain.answers,
-            brain.baseline_positives, near.packed, near.topics,
+            plan, brain.model, brain.baseline, row, near.allowed, tuple(refusals), brain.answers,
+            brain.baseline_positives, packed, near.topics, arms,
         ), Request(view.customer, tuple(placements), at, seed, limit, declared, excluded)  # fmt: skip
+
+    def arms(self, view: View, at: int) -> Arms:
+        """Return the arms of experiments that a customer is in."""
+        return told(self.places(view, at)) if self.underway else ()
+
+    def plan_for(self, view: View, at: int) -> Plan:
+        """Return the plan of a customer: that of their arms."""
+        return self.plan.under(self.arms(view, at)) if self.underway else self.plan
+
+    def places(self, view: View, at: int) -> Sequence[Place]:
+        """Return the same with what is known of each."""
+        if not self.underway:
+            return ()
+        near = self.near(view, at)
+        if near.places is None or not near.since <= at < near.placed_until:
+            catalog, customer = self.plan.catalog, view.customer
+            exposed = {seen.experiment: seen.arm for seen in reversed(near.relationship.exposed)}
+            out = hypotheses(held(catalog.holdouts, customer, at))
+            values = {name: self.plan.layout.get(near.row, name) for name in self._read}
+            near.places = places(self.underway, customer, exposed, out, values, at)
+            turns = [t for one in self.underway for t in (one.experiment.starts, one.experiment.ends) if t and t > at]
+            turns += [(at // h.rotate + 1) * h.rotate for h in catalog.holdouts if h.rotate]
+            near.placed_until = min(turns, default=NEVER)
+        return near.places
 
     def near(self, view: View, at: int) -> Near:
         """Return the values and contacts of a customer, read anew only where an event or time can have changed them."""
@@ -108,6 +147,7 @@ class Snapshots:
         if near is not None and known and near.counts == counts:
             # a reservation changes no value: only contacts that were made are counted
             near.relationship, near.since, near.until, near.fresh = relationship, at, min(until, near.turns), True
+            near.places = None
             return near
         row = self.plan.layout.row({**view.values(at), **counts})
         near = Near(view, row, pack_row(self.plan, row), relationship, counts, {}, at, until)
@@ -153,7 +193,7 @@ class Snapshots:
         if found:
             return Refusal("consent", here, found.sentence, found.until, action.kind == "marketing")
         contacts, terms = self.near(view, at).relationship.contacts, self.terms(view, at)
-        return self.plan.contact.why_not(contacts, action, channel, at, terms, decision_id)
+        return self.plan_for(view, at).contact.why_not(contacts, action, channel, at, terms, decision_id)
 
     def terms(self, view: View, at: int) -> Terms:
         """Return where a customer may live and how often they want to hear from us (see `profiles.terms`)."""
@@ -171,6 +211,21 @@ class Snapshots:
             self._near.clear()
         elif subject in self._near:
             self._near[subject].fresh = False
+
+
+def _laid(near: Near, everybody: Plan, plan: Plan, mine: bool) -> tuple[Row, Packed | None]:
+    """Return a customer's row in the layout of a plan, which has other conditions than that of `everybody`.
+
+    What is laid out for their own arms is kept, for the record too.
+    """
+    if plan.program is everybody.program:
+        return near.row, near.packed
+    if not mine:
+        return plan.layout.recoded(near.row), None
+    if near.laid is None or near.laid[0] is not plan.program:
+        row = plan.layout.recoded(near.row)
+        near.laid = plan.program, row, pack_row(plan, row)
+    return near.laid[1], near.laid[2]
 
 
 def plain(name: str, value: object) -> Value:

@@ -51,10 +51,7 @@ class Till:
     @property
     def points(self) -> PointBook:
         """The points as the live catalog has them; `NotFound` if it has none."""
-        catalog = self._hub.plan.catalog if self._hub.published else None
-        if catalog is None or catalog.loyalty is None:
-            raise NotFound("the catalog that is live has no `loyalty`; add it to have points")
-        return PointBook(self._hub.store, self._hub.vault, catalog.loyalty, catalog.time_zone)
+        return self._hub.standings.book
 
     # --- coupons
 
@@ -185,28 +182,12 @@ class Till:
     def catch_up(self, most: int = AT_ONCE) -> bool:
         """Let events that wait earn, end what has ended, and tell; return whether more waits. Nothing without points.
 
-        Call it after events were taken and when time passes. What it writes is durable together.
+        Call it when time passes; where events are taken that earn, the hub does so. What it writes is durable together.
         """
-        hub = self._hub
-        if not hub.published or hub.plan.catalog.loyalty is None:
-            return False
-        with hub.group():
-            now, book = hub.clock.now(), self.points
-            changed, more = book.catch_up(hub.events, now, most)
-            ended, later = book.pass_time(now, most)
-            self._tell_standing([*changed, *ended])
-        return more or later
+        return self._hub.earn(most)
 
     def _tell_standing(self, nodes: Sequence[str]) -> None:
-        book, now = self.points, self._hub.clock.now()
-        views = {view.subject: view for node in nodes if (view := self._view(node))}
-        news: list[dict[str, Any]] = []
-        for view in views.values():
-            if (soon := book.notices(view.nodes, now)) is not None:
-                points, last = soon
-                news += told.expiring(view, points, book.day(last + 1))
-            news += told.standing(view, now, book.standing(view.nodes, now))
-        self._tell(news)
+        self._tell(self._hub.standings.news(nodes, self._hub.clock.now()))
 
     # --- parts
 

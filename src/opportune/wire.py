@@ -38,6 +38,28 @@ class DecideRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     user_token: str | None = None
 
 
+class CarriedItem(msgspec.Struct, frozen=True):
+    """A recommended item of an action, with the reason."""
+
+    id: str
+    reason: str
+
+
+class CarriedCoupon(msgspec.Struct, frozen=True, rename="camel"):
+    """The code that an action gives, and until when it is good (None: for good). A peek has a code that is none.
+
+    It takes `value` off an order, or `percent` of it, at most `up_to`, if that is at least `minimum`.
+    """
+
+    code: str
+    name: str
+    ends: datetime | None
+    value: float | None
+    percent: float | None
+    up_to: float | None
+    minimum: float | None
+
+
 class Offer(msgspec.Struct, frozen=True, rename="camel"):
     """An action to be made, with what it takes to show it and every factor that made it win."""
 
@@ -54,7 +76,8 @@ class Offer(msgspec.Struct, frozen=True, rename="camel"):
     lever: float
     selection_probability: float
     content: Mapping[str, Any]
-    items: list[Any] = []
+    items: list[CarriedItem] = []
+    coupon: CarriedCoupon | UnsetType = UNSET
 
 
 class Answered(msgspec.Struct, frozen=True, rename="camel"):
@@ -83,7 +106,8 @@ class BrowserAction(msgspec.Struct, frozen=True, rename="camel"):
     placement: str
     rank: int
     content: Mapping[str, Any]
-    items: list[Any] = []
+    items: list[CarriedItem] = []
+    coupon: CarriedCoupon | UnsetType = UNSET
 
 
 class BrowserAnswer(msgspec.Struct, frozen=True, rename="camel"):
@@ -251,7 +275,8 @@ class Export(msgspec.Struct, frozen=True, rename="camel"):
 
     `ids` are all that clients know them by, `traits` also those that the catalog does not declare, `decisions` with
     what became of them, `rejected` the events that were set aside, `consents` the records of consent, `messages` those
-    that wait or could not be sent.
+    that wait or could not be sent, `coupons` the codes made for them, `points` their account (None: the catalog has
+    none), `items` what they had to do with items and what was recommended to them, `waiting` the triggers that wait.
     """
 
     profile: Profile
@@ -262,6 +287,10 @@ class Export(msgspec.Struct, frozen=True, rename="camel"):
     rejected: list[dict[str, Any]]
     consents: list[dict[str, Any]] = []
     messages: list[dict[str, Any]] = []
+    coupons: list[dict[str, Any]] = []
+    points: dict[str, Any] | None = None
+    items: dict[str, Any] = {}
+    waiting: list[dict[str, Any]] = []
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -905,3 +934,32 @@ class ShelfState(msgspec.Struct, frozen=True):
     touches: int
     judged: dict[str, float]
     weights: dict[str, float]
+
+
+class MoneyFigure(msgspec.Struct, frozen=True):
+    """Money per customer with its 95 % interval, and for all customers who get recommendations together."""
+
+    value: float
+    low: float
+    high: float
+    total: float
+
+
+class ShelfRevenue(msgspec.Struct, frozen=True, rename="camel"):
+    """What recommendations bring, in money, counted in two ways.
+
+    `attributed` is what customers paid for items within the span `credit` after these were recommended to them: they
+    may have bought many of them anyway. `incremental` is how much more they spent, on anything, than the customers who
+    were held out: what recommendations changed; None where `reason` says why that is not known. Customers count from
+    the first time that items were recommended to them, or would have been. Returns lower neither.
+    """
+
+    currency: str
+    credit: str
+    holdout: float
+    customers: int
+    held_out: int
+    revenue: float
+    attributed: MoneyFigure | None
+    incremental: MoneyFigure | None
+    reason: str

@@ -14,6 +14,7 @@ from opportune.batch.decide import decide_all
 from opportune.batch.rows import Tally
 from opportune.batch.segment import written
 from opportune.bench import batch
+from opportune.decide.stages.assign import ARMS
 from opportune.decide.types import Stage
 from opportune.hub import Hub
 from opportune.store import open_store
@@ -61,7 +62,7 @@ def test_a_segment_holds_every_row(tmp_path: Path) -> None:
     for rows in kept:
         for i, subject in enumerate(rows.subjects):
             answer = rows.answer(i)
-            arm = ("random" if rows.arm[i] == 1 else "holdout") if rows.arm[i] else None
+            arm = ARMS[rows.arm[i]] or None
             beside = (arm, "it's weekly", at, "app.home")
             made = [
                 (subject, c.action, c.treatment, c.rank, c.probability, c.priority, None, *beside)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opportune.deliver.person import LINKS, context, language_of, tidied
+from opportune.deliver.person import COUPON, LINKS, context, language_of, tidied
 from opportune.deliver.render import names
 from opportune.testing import START, tiny_catalog
 
@@ -41,6 +41,7 @@ def test_the_whole_context() -> None:
                    "campaign": "always"},
         "decision": {"id": "d1"},
         "items": [],
+        "coupon": dict.fromkeys(COUPON),
         "links": dict.fromkeys(LINKS, ""),
         "sender": {"name": "Acme", "email": "hello@acme.example", "reply_to": "", "address": "", "website": ""},
         "currency": "CHF",

@@ -80,13 +80,13 @@ def test_expected_takes_noise_away() -> None:
     random = np.random.default_rng(6)
     n = 20_000
     x, treated = random.standard_normal((n, 2)), np.arange(n) % 20 != 0
-    outcome = 2 * x[:, 0] + 0.5 * treated + random.standard_normal(n)
+    outcome = 2 * x[:, 0] * ~treated + 0.5 * treated + 0.5 * random.standard_normal(n)
     share = float(treated.mean())
     known = Known(x, treated, outcome, np.zeros(n), share, False)
     plain, less = (
         gains(treated, outcome, m, share).var() for m in (np.full(n, outcome.mean()), expected(known, x))
     )
-    assert less < 0.25 * plain
+    assert less < 0.35 * plain
 
 
 def columns(n: int, seed: int) -> dict[str, Any]:
@@ -107,9 +107,8 @@ def test_each_side_of_a_cut_is_what_its_sql_says() -> None:
     assert len(sample.cuts) > 12
     connection = duckdb.connect()
     connection.execute('CREATE TABLE t (i INTEGER, "age in years" DOUBLE, "and" VARCHAR, flag DOUBLE)')
-    rows = [
-        (i, None if np.isnan(a) else a, k, f) for i, (a, k, f) in enumerate(zip(*(v.tolist() for v in predictors.values())))
-    ]
+    given = zip(*(column.tolist() for column in predictors.values()))
+    rows = [(i, None if np.isnan(age) else age, text, flag) for i, (age, text, flag) in enumerate(given)]
     connection.executemany("INSERT INTO t VALUES (?, ?, ?, ?)", rows)
     kinds = {name: Kind.TEXT if v.dtype == object else Kind.NUMBER for name, v in predictors.items()}
     for cut in sample.cuts:
@@ -130,6 +129,8 @@ def test_the_best_rule_is_the_planted_one(better: int, sql: str) -> None:
 
 
 def test_nothing_to_cut_is_no_rule() -> None:
-    sample = Sample(np.arange(50) % 2 == 0, np.zeros(50), {"same": np.ones(50), "ids": np.arange(50).astype(str).astype(object)})
-    assert [cut.sql for cut in sample.cuts if cut.sql.startswith("same")] == []
+    ids = np.array([str(i) for i in range(500)], object)
+    sample = Sample(np.arange(500) % 2 == 0, np.zeros(500), {"same": np.ones(500), "ids": ids})
+    assert sample.cuts == ()
+    assert sample.design.shape == (500, 0)
     assert best_rule((), np.ones(50), np.ones(50, np.bool_)) is None

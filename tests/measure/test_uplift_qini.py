@@ -62,7 +62,7 @@ def test_error_is_that_of_the_bootstrap() -> None:
     random = np.random.default_rng(2)
     n = 1_500
     score, other = np.round(random.standard_normal(n), 1), random.standard_normal(n)
-    gain = 0.3 * score + random.standard_normal(n)
+    gain = 1.0 + 2 * score + 0.5 * random.standard_normal(n)
     areas = []
     for _ in range(600):
         rows = random.integers(0, n, n)

@@ -179,7 +179,7 @@ def test_a_restart_remembers_items_tastes_counts_and_the_model() -> None:
 
 def test_events_that_came_before_the_shelf_are_caught_up_with() -> None:
     from opportune.hub import Hub
-    from opportune.shelves import hear, shelf_of
+    from opportune.shelves import hear
     from opportune.testing import FakeClock, tiny_catalog
 
     hub = Hub.of(tiny_catalog(), clock=FakeClock())
@@ -188,7 +188,7 @@ def test_events_that_came_before_the_shelf_are_caught_up_with() -> None:
     hub.ingest(bought)
     with hub.group():
         assert not hear(hub)
-    shelf = shelf_of(hub)
+    shelf = hub.goods.shelf
     assert [item.id for item in shelf.items.each()] == ["a", "b"]
     [node] = hub.nodes("ana")
     assert [touch.item for touch in shelf.tastes.of(node).touches] == ["a", "b"]

@@ -247,7 +247,7 @@ _JSON = (b"content-type", b"application/json")
 async def _send(send: Send, reply: Reply, extra: Mapping[str, str], bodyless: bool) -> None:
     body = reply.body if isinstance(reply.body, bytes) else _encode(reply.body)
     headers = []
-    if reply.status != 204:
+    if reply.status not in (204, 304):
         media = _JSON if reply.media == "application/json" else (b"content-type", reply.media.encode())
         headers = [media, (b"content-length", str(len(body)).encode())]
     for told in (reply.headers, extra):

@@ -19,6 +19,7 @@ from opportune.hub import Hub
 from opportune.ledger.asked import About
 from opportune.ledger.episodes import Episode
 from opportune.measure import care
+from opportune.measure.effect import NotEnoughData
 from opportune.measure.summary import Rate
 from opportune.profiles.facts import CORRECTED, why_wrong
 from opportune.profiles.people import View
@@ -92,7 +93,7 @@ def _compared(name: str | None, arms: care.Compared) -> CareCompared:
     found = care.against(hub, holdout)
     difference = (
         CareDifference(None, None, found.reason)
-        if isinstance(found, care.NotEnoughData)
+        if isinstance(found, NotEnoughData)
         else CareDifference(found.value, (found.low, found.high), None)
     )
     return CareCompared(name, _scored(hub), _scored(holdout), difference, care.remarks(hub, holdout))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
+
+from msgspec.structs import replace
 
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter
@@ -57,22 +60,38 @@ async def decide(door: Door, call: Call) -> Answered | BrowserAnswer:
             "context": held["context"],
             "limit": held["limit"],
             "request_id": blake2b(asked.token.encode(), digest_size=16).hexdigest(),
-            "shown": Shown(held["day"], tuple((place, action) for place, action in held["actions"])),
+            "shown": Shown(
+                held["day"], tuple((place, action) for place, action in held["actions"]), held.get("items", "")
+            ),
         }
     who = browser_customer(door, user, anonymous, asked.user_token) if browser else None
+    answer = await decided(door, (user, anonymous), who, arguments)
+    return for_browser(answer) if browser else answer
+
+
+async def decided(
+    door: Door, by: tuple[str | None, str | None], who: BrowserCustomer | None, arguments: Mapping[str, Any],
+    language: str = "",
+) -> Answered:  # fmt: skip
+    """Decide with the arguments of `Hub.decide` for the user or anonymous id `by`, or whom a browser speaks for.
+
+    Contents come in a `language`, "" for the customer's own.
+    """
+    user, anonymous = (who.user, who.anonymous) if who else by
 
     def work() -> tuple[Answered, Contents | None]:
         if who:
             who.check(door.hub)
-        by = (who.user, who.anonymous) if who else (user, anonymous)
-        answer = door.hub.decide(by[0], anonymous=by[1], **arguments, personal=False)
-        return answer, door.hub.contents(answer, *by)
+        answer = door.hub.decide(user, anonymous=anonymous, **arguments, personal=False)
+        return answer, door.hub.contents(answer, user, anonymous)
 
     answer, contents = await door.writer.do(work)
     if contents:
+        if language:
+            contents = contents._replace(jobs=[replace(job, language=language) for job in contents.jobs])
         answer = await asyncio.to_thread(door.hub.filled, answer, contents)
     door.metrics.decided(answer)
-    return for_browser(answer) if browser else answer
+    return answer
 
 
 async def respond(door: Door, call: Call) -> OutcomeAnswer | list[OutcomeAnswer]:
@@ -115,7 +134,9 @@ async def why(door: Door, call: Call) -> Why:
 
 def for_browser(answer: Answered) -> BrowserAnswer:
     """Return what a browser may know of an answer."""
-    actions = [BrowserAction(o.action, o.treatment, o.placement, o.rank, o.content, o.items) for o in answer.actions]
+    actions = [
+        BrowserAction(o.action, o.treatment, o.placement, o.rank, o.content, o.items, o.coupon) for o in answer.actions
+    ]
     return BrowserAnswer(answer.decision_id, actions, answer.token)
 
 

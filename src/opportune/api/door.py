@@ -12,6 +12,7 @@ from opportune.api.metrics import Metrics
 from opportune.api.streams import Streams
 from opportune.api.webhooks import Webhooks
 from opportune.api.writer import Writer
+from opportune.clock import HOUR
 from opportune.hub import Hub
 from opportune.store.tokens import Signer
 
@@ -41,6 +42,7 @@ class Door:
     dispatch: Dispatch | None = None
     runs: RunsAtWork | None = None
     public_url: str = ""
+    lab_every: int = HOUR
 
     def sending(self) -> Dispatch:
         """Return what sends the messages of the outbox, started when it was not; call it in the event loop."""

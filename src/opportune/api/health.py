@@ -42,6 +42,8 @@ async def metrics(door: Door, call: Call) -> Reply:
     door.metrics.letters.set(await door.writer.do(door.hub.dead_letters.count))
     due = await door.writer.do(door.hub.outbox.next_due)
     door.metrics.lag.set(0.0 if due is None else max(0.0, (door.hub.clock.now() - due) / SECOND))
+    for labels, count in (await door.writer.do(door.hub.leaks.counts)).items():
+        door.metrics.leaks.labels(*labels).set(count)
     return Reply(door.metrics.text(), media="text/plain; version=0.0.4; charset=utf-8")
 
 

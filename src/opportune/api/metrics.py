@@ -41,6 +41,10 @@ class Metrics:
         self.waiting = Gauge("opportune_writer_waiting", "Jobs that wait for the writer", registry=registry)
         self.streams = Gauge("opportune_streams_open", "Open streams", registry=registry)
         self.letters = Gauge("opportune_dead_letters", "Events that are set aside", registry=registry)
+        self.leaks = Gauge(
+            "opportune_holdout_leaks", "Marketing to customers who are held out", ["holdout", "channel", "what"],
+            registry=registry,
+        )  # fmt: skip
         # labels are looked up once: that costs as much as the counting
         self._known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._taken, self._again, self._refused = (self._events.labels(r) for r in ("taken", "duplicate", "rejected"))

@@ -15,7 +15,7 @@ from opportune.errors import NotFound
 from opportune.recommend.item import whole
 from opportune.recommend.learning import Gathering
 from opportune.recommend.model import dump
-from opportune.shelves import hear, recommend, shelf_of
+from opportune.shelves import Revenue, hear, recommend
 from opportune.wire import (
     ItemsPage,
     ItemsRequest,
@@ -23,6 +23,7 @@ from opportune.wire import (
     Recommendations,
     RecommendedItem,
     RecommendRequest,
+    ShelfRevenue,
     ShelfState,
 )
 
@@ -56,6 +57,8 @@ class ShelfAtWork:
     async def _run(self) -> None:
         while True:
             try:
+                if await self._door.writer.do(self._door.hub.goods.behind):
+                    await caught_up(self._door)
                 if await self._door.writer.do(self._due):
                     await trained(self._door)
             except Busy:
@@ -68,7 +71,7 @@ class ShelfAtWork:
         hub = self._door.hub
         if not hub.published:
             return False
-        shelf = shelf_of(hub)
+        shelf = hub.goods.shelf
         return shelf.learned.due(hub.clock.now()) and len(shelf.items) > 0
 
 
@@ -114,7 +117,7 @@ async def take_items(door: Door, call: Call) -> ItemsTaken:
         raise Refused(413, "too-many", f"{len(asked.items):,} items; send at most {MOST_ITEMS:,} at once", "items")
 
     def work() -> ItemsTaken:
-        shelf = shelf_of(door.hub)
+        shelf = door.hub.goods.shelf
         return ItemsTaken(shelf.put(asked.items, door.hub.clock.now()), int(shelf.items.column("alive").sum()))
 
     return await door.writer.do(work, size=len(call.raw))
@@ -128,7 +131,7 @@ async def list_items(door: Door, call: Call) -> ItemsPage:
 
     def work() -> ItemsPage:
         found = []
-        for item in shelf_of(door.hub).items.each(after):
+        for item in door.hub.goods.shelf.items.each(after):
             found.append(item)
             if len(found) > int(limit):
                 break
@@ -142,7 +145,7 @@ async def one_item(door: Door, call: Call) -> dict[str, object]:
     """Return everything about an item."""
 
     def work() -> dict[str, object]:
-        item = shelf_of(door.hub).items.get(call.parameters["id"])
+        item = door.hub.goods.shelf.items.get(call.parameters["id"])
         if item is None:
             raise NotFound(f"there is no item {call.parameters['id'][:60]!r}")
         return whole(item)
@@ -152,12 +155,21 @@ async def one_item(door: Door, call: Call) -> dict[str, object]:
 
 async def remove_item(door: Door, call: Call) -> dict[str, bool]:
     """Take an item off the shelf."""
-    return {"removed": await door.writer.do(lambda: shelf_of(door.hub).remove([call.parameters["id"]])) > 0}
+    return {"removed": await door.writer.do(lambda: door.hub.goods.shelf.remove([call.parameters["id"]])) > 0}
 
 
 async def state(door: Door, call: Call) -> ShelfState:
     """Return what the shelf holds, and how well its model finds what customers took."""
     return await door.writer.do(lambda: _state(door))
+
+
+async def revenue(door: Door, call: Call) -> ShelfRevenue:
+    """Return what recommendations bring: what was bought after them, and what they changed."""
+    await caught_up(door)
+    found = Revenue(door.hub)
+    while await door.writer.do(found.step):
+        await asyncio.sleep(0)
+    return await door.writer.do(found.told)
 
 
 async def train(door: Door, call: Call) -> ShelfState:
@@ -177,18 +189,18 @@ async def trained(door: Door) -> None:
 
     def take() -> None:
         with door.hub.group():
-            shelf_of(door.hub).learned.take(model, gathering.touches, data)
+            door.hub.goods.shelf.learned.take(model, gathering.touches, data)
 
     await door.writer.do(take, alone=True)
 
 
 def _gathering(door: Door) -> Gathering:
-    shelf = shelf_of(door.hub)
+    shelf = door.hub.goods.shelf
     return Gathering(shelf.tastes, shelf.items, shelf.rules, door.hub.clock.now())
 
 
 def _state(door: Door) -> ShelfState:
-    shelf = shelf_of(door.hub)
+    shelf = door.hub.goods.shelf
     kept, items = shelf.learned.kept, int(shelf.items.column("alive").sum())
     if kept is None:
         return ShelfState(items, None, 0, {}, {})
@@ -214,6 +226,8 @@ ENDPOINTS = (
              problems=_PROBLEMS),
     Endpoint("GET", "/v1/shelf", "server", state, "What the shelf holds and has learned", None, ShelfState,
              problems=_PROBLEMS),
+    Endpoint("GET", "/v1/shelf/revenue", "server", revenue, "What recommendations bring, attributed and incremental",
+             None, ShelfRevenue, problems=_PROBLEMS),
     Endpoint("POST", "/v1/shelf/train", "admin", train, "Train the model of the shelf now", None, ShelfState,
              problems=_PROBLEMS),
 )  # fmt: skip

@@ -19,6 +19,7 @@ from opportune.api.app import App
 from opportune.api.door import Door
 from opportune.api.hub_file import HubFile
 from opportune.api.keys import Key, Keys, Rates
+from opportune.api.lab_at_work import LabAtWork
 from opportune.api.log import Others, log, trace
 from opportune.api.metrics import Metrics
 from opportune.api.outbound import Outbound
@@ -28,8 +29,10 @@ from opportune.api.table import ENDPOINTS
 from opportune.api.webhooks import Webhooks
 from opportune.api.writer import Writer
 from opportune.catalog import Catalog
+from opportune.clock import HOUR
 from opportune.errors import BadInput, OpportuneError
 from opportune.hub import Hub
+from opportune.lending import Lending
 from opportune.store.tokens import Signer
 from opportune.testing import tiny_catalog
 from opportune.till import Till
@@ -44,7 +47,8 @@ MOST_CONNECTIONS = 12_000
 
 
 def door_of(
-    hub: Hub, folder: Path | None = None, private_webhooks: bool = False, public_url: str = ""
+    hub: Hub, folder: Path | None = None, private_webhooks: bool = False, public_url: str = "",
+    lab_every: int = HOUR,
 ) -> tuple[Door, str]:
     """Return the door of a hub, and the secret that opens it as admin until the process ends."""
     metrics = Metrics()
@@ -66,6 +70,7 @@ def door_of(
         local_hash=sha256(secret.encode()).digest(),
         private_webhooks=private_webhooks,
         public_url=public_url,
+        lab_every=lab_every,
     )
     return door, secret
 
@@ -76,7 +81,7 @@ async def at_work(door: Door, sending: bool = True) -> AsyncIterator[App]:
 
     Unless `sending`, messages wait in the outbox until somebody asks that they be sent.
     """
-    outbound, shelf = Outbound(door), ShelfAtWork(door)
+    outbound, shelf, lab = Outbound(door), ShelfAtWork(door), LabAtWork(door)
 
     def changed(subject: str | None) -> None:
         door.streams.changed(subject)
@@ -89,6 +94,7 @@ async def at_work(door: Door, sending: bool = True) -> AsyncIterator[App]:
         door.sending()
         door.outbound_runs().start()
         shelf.start()
+        lab.start()
     ticking = asyncio.ensure_future(_tick(door))
     try:
         yield App(door, ENDPOINTS)
@@ -99,6 +105,7 @@ async def at_work(door: Door, sending: bool = True) -> AsyncIterator[App]:
         door.streams.stop()
         await outbound.stop()
         await shelf.stop()
+        await lab.stop()
         if door.runs:
             await door.runs.stop()
         if door.dispatch:
@@ -111,13 +118,15 @@ async def at_work(door: Door, sending: bool = True) -> AsyncIterator[App]:
 
 async def _tick(door: Door) -> None:
     """Let time pass while nothing else happens: windows end, old rows go to the archive."""
-    archived, till = 0.0, Till(door.hub)
+    archived, till, lending = 0.0, Till(door.hub), Lending(door.hub)
     while True:
         await asyncio.sleep(1.0)
         try:
             await asyncio.to_thread(door.hub.store.tidy)
             await door.writer.do(door.hub.tick)
             while await door.writer.do(till.catch_up):
+                pass
+            while await door.writer.do(lending.catch_up):
                 pass
             now = asyncio.get_running_loop().time()
             if now - archived > 3600:
@@ -216,12 +225,13 @@ def run(
     private_webhooks: bool = False,
     told: Callable[[str], None] = lambda address: None,
     public_url: str = "",
+    lab_every: int = HOUR,
 ) -> None:
     """Serve a hub until a signal says to stop; `told` is called with the address once requests are answered."""
     import uvloop
 
     logging.basicConfig(level=logging.WARNING, handlers=[Others()], force=True)
-    door, token = door_of(hub, folder, private_webhooks, public_url)
+    door, token = door_of(hub, folder, private_webhooks, public_url, lab_every)
     listening = listen(host, port)
     log.info("preparing; the first time this compiles what is hot")
     practice(hub.plan.catalog)

@@ -25,6 +25,7 @@ from opportune.clock import DAY
 from opportune.errors import OpportuneError
 from opportune.hub import Hub
 from opportune.personal import Contents
+from opportune.questions import digest
 from opportune.store.tokens import Signer
 from opportune.wire import Answered
 
@@ -192,6 +193,7 @@ class Streams:
             "user": q.user, "anonymous": q.anonymous, "placements": watch.places, "limit": q.limit, "context": {},
             "day": now // DAY,
             "actions": [(offer.placement, offer.action) for offer in answer.actions],
+            "items": digest((offer.action, [item.id for item in offer.items]) for offer in answer.actions),
         }  # fmt: skip
         return msgspec.structs.replace(answer, token=self._signer.sign(ANSWER, held, now + DAY))
 
@@ -307,7 +309,8 @@ class Streams:
 
 def what(answer: Answered) -> tuple[object, ...]:
     """Return what makes an answer the same as another: what is to be done where, or why nothing."""
-    return (*((o.placement, o.rank, o.action, o.treatment, o.content) for o in answer.actions), answer.silence is None)
+    each = ((o.placement, o.rank, o.action, o.treatment, o.content, o.items) for o in answer.actions)
+    return (*each, answer.silence is None)
 
 
 async def hung_up(receive: Callable[[], Awaitable[Any]]) -> None:

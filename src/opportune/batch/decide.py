@@ -9,32 +9,37 @@ decision (`kernels`). What has no kernel (ways to explore other than Thompson sa
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 from msgspec.structs import replace
 
 from opportune.batch.kernels import FACTORS, choose_many
 from opportune.batch.reader import Reader
-from opportune.batch.rows import ARMS, Rows, Tally
+from opportune.batch.rows import Rows, Tally
 from opportune.batch.sheet import Sheet
 from opportune.batch.source import Page, Source
 from opportune.batch.verdicts import Judge, Mask, Verdict, Verdicts, snapshot_of
+from opportune.catalog.lab_types import Holdout
+from opportune.decide.holdouts import held, hypotheses
 from opportune.decide.pipeline import decide
 from opportune.decide.plan import Place, Plan
-from opportune.decide.stages.assign import arm_of
+from opportune.decide.stages.assign import ARMS, HOLDOUT, standing_of
 from opportune.decide.stages.score import BASELINE_POSITIVES, EVERY, NOBODY
 from opportune.decide.stages.withhold import is_withheld
+from opportune.decide.trials import Arms, places, told
 from opportune.decide.types import Request, Stage
 from opportune.learn.brain import Brain
 from opportune.predictors.bayes import Bayes
 from opportune.profiles.people import People
 from opportune.rules import Expression, parse
 from opportune.rules.program import Program
+from opportune.snapshots import Snapshots
 from opportune.store.base import Store
 from opportune.store.vault import Vault
 
@@ -43,6 +48,12 @@ CHUNK = 512
 
 CELLS = 4_000_000
 """Actions times customers of a chunk, at most."""
+
+HELD = ARMS.index(HOLDOUT)
+"""Kernels know the standing arms up to this one; customers in others are decided one by one."""
+
+Standing = tuple[str, tuple[Holdout, ...]]
+"""The standing arm of a customer, and the holdouts that they are in."""
 
 CONDITIONS = np.array([Stage.ELIGIBLE, Stage.APPLICABLE, Stage.SUITABLE, Stage.SUITABLE], np.uint8)
 
@@ -54,6 +65,7 @@ class Parts(Protocol):
     vault: Vault
     people: People
     plan: Plan
+    snapshots: Snapshots
 
     @property
     def brain(self) -> Brain:
@@ -127,6 +139,9 @@ class _Job:
         seed_of: Callable[[str], int], limit: int, flow: str, probabilities: bool,
     ) -> None:  # fmt: skip
         self.plan, self.place, self.at, self.limit = hub.plan, place, at, limit
+        self.underway = hub.snapshots.underway
+        self.asked = sorted({n for one in self.underway for e in [one.experiment.audience] if e for n in e.names})
+        self.judges: dict[Plan, Judge] = {}
         self.seed_of, self.flow, self.probabilities = seed_of, flow, probabilities
         self.brain = brain
         self.source = Source(hub.store, hub.vault)
@@ -149,18 +164,38 @@ class _Job:
         if not sheet.subjects:
             return self._rows(sheet), Counter()
         verdicts = self.judge.judge(sheet)
-        rows = self._rows(sheet)
+        standing = [standing_of(self.plan.catalog, customer, self.at) for customer in sheet.customers]
+        rows = self._rows(sheet, standing)
         if self.quick:
             self._sift(sheet, verdicts, rows)
-            self.quick.choose(self, sheet, verdicts, rows)
-        else:
-            for i in range(len(rows)):
-                self._one(sheet, verdicts.each[verdicts.of[i]], rows, i)
+            self.quick.choose(self, sheet, verdicts, rows, standing)
+        everybody = not self.quick or self.underway
+        for i in range(len(rows)) if everybody else np.flatnonzero(rows.arm > HELD).tolist():
+            arms = self._arms(sheet, i) if self.underway else ()
+            plan = self.plan.under(arms)
+            if not self.quick or rows.arm[i] > HELD or not self._same_way(plan):
+                self._one(sheet, verdicts.each[verdicts.of[i]], rows, i, plan, arms)
+            elif plan is not self.plan:
+                rows.plans[i] = plan
         return rows, self._reasons(verdicts)
 
-    def _rows(self, sheet: Sheet) -> Rows:
+    def _arms(self, sheet: Sheet, i: int) -> Arms:
+        """Return the arms of experiments that a customer is in."""
+        catalog, customer, row = self.plan.catalog, sheet.customers[i], sheet.row(i)
+        exposed = {seen.experiment: seen.arm for seen in reversed(sheet.exposed.get(i, ()))}
+        out = hypotheses(held(catalog.holdouts, customer, self.at))
+        values = {name: self.reader.layout.get(row, name) for name in self.asked}
+        return told(places(self.underway, customer, exposed, out, values, self.at))
+
+    def _same_way(self, plan: Plan) -> bool:
+        """Return whether a plan of arms says other things, and decides as that of everybody does."""
+        mine = plan.places[self.place.name]
+        return plan is self.plan or (
+            plan.program is self.plan.program and np.array_equal(mine.start, self.place.start)
+        )
+
+    def _rows(self, sheet: Sheet, standing: Sequence[Standing] = ()) -> Rows:
         n, limit, m = len(sheet.subjects), self.limit, len(self.plan.actions)
-        model = self.plan.catalog.model
         price = self.place.price
         return Rows(
             plan=self.plan, place=self.place, flow=self.flow, at=self.at, subjects=sheet.subjects,
@@ -170,7 +205,7 @@ class _Job:
             silence=np.zeros(n, np.uint8),
             price=np.array([self.plan.price(self.place, sheet.row(i)) for i in range(n)])
             if isinstance(price, Expression) else np.full(n, price, np.float64),
-            arm=np.array([ARMS.index(arm_of(model, customer)) for customer in sheet.customers], np.uint8),
+            arm=np.array([ARMS.index(arm) for arm, _ in standing], np.uint8),
             ghost=np.full(n, -1, np.int32), ghosts=np.full((n, 3), np.nan), totals=np.zeros((n, 2)),
             candidates=np.zeros(n, np.int32), pushed=np.zeros(n, np.bool_), stage=np.zeros((n, m), np.uint8),
         )  # fmt: skip
@@ -184,15 +219,21 @@ class _Job:
         stage[(stage == 0) & verdicts.closed[verdicts.of[shut]]] = Stage.CONTACT
         rows.stage[shut] = stage
 
-    def _one(self, sheet: Sheet, verdict: Verdict, rows: Rows, i: int) -> None:
-        """Decide for one customer as for any request."""
-        plan, brain = self.plan, self.brain
+    def _one(self, sheet: Sheet, verdict: Verdict, rows: Rows, i: int, plan: Plan, arms: Arms) -> None:
+        """Decide for one customer as for any request, by the plan of their arms."""
+        brain, row, place = self.brain, sheet.row(i), plan.places[self.place.name]
+        if plan.program is not self.plan.program:
+            row = plan.layout.recoded(row)
+            if plan.catalog.contact != self.plan.catalog.contact:
+                if plan not in self.judges:
+                    self.judges[plan] = Judge(plan, place, self.at)
+                verdict = self.judges[plan].of_one(sheet, i)
         request = Request(
             sheet.customers[i], (self.place.name,), self.at, int(rows.seeds[i]), self.limit,
             probabilities=self.probabilities,
         )  # fmt: skip
         snapshot = replace(
-            snapshot_of(plan, self.place, verdict, brain.model, brain.baseline, sheet.row(i)),
+            snapshot_of(plan, place, verdict, brain.model, brain.baseline, row), arms=arms,
             answers=brain.answers, baseline_positives=brain.baseline_positives,
         )  # fmt: skip
         rows.put(i, decide(request, snapshot).answers[0])
@@ -223,7 +264,6 @@ class _Quick:
     ramp: int
     compared: bool
     incremental: bool
-    withheld: Mask
 
     @classmethod
     def of(cls, plan: Plan, brain: Brain) -> _Quick | None:
@@ -236,11 +276,13 @@ class _Quick:
         ramp = settings.ramp if brain.answers >= settings.ramp else 0
         found = brain.baseline_positives
         incremental = settings.arbitrate == "incremental" and found >= BASELINE_POSITIVES
-        withheld = np.array([is_withheld(plan, i) for i in range(len(plan.actions))], np.bool_)
-        return cls(model, baseline, model.positives() if ramp else NOBODY, ramp, bool(found), incremental, withheld)
+        return cls(model, baseline, model.positives() if ramp else NOBODY, ramp, bool(found), incremental)
 
-    def choose(self, job: _Job, sheet: Sheet, verdicts: Verdicts, rows: Rows) -> None:
+    def choose(
+        self, job: _Job, sheet: Sheet, verdicts: Verdicts, rows: Rows, standing: Sequence[Standing]
+    ) -> None:
         """Score what is left and draw."""
+        withheld, out_of = _withheld(job.plan, job.place, standing)
         plan, n = job.plan, len(rows)
         values, value_of = plan.value[None], np.zeros(n, np.int64)
         if plan.valued:
@@ -250,10 +292,22 @@ class _Quick:
                     values[i, position] = plan.number(expression, sheet.row(i)) or 0.0
         texts = sheet.text_rows(self.model)
         choose_many(
-            rows.arm, sheet.numbers, plan.number_slots, texts, self.model.weights(), self.model.columns,
+            rows.arm, out_of, sheet.numbers, plan.number_slots, texts, self.model.weights(), self.model.columns,
             self.baseline.weights(), sheet.text_rows(self.baseline) if self.compared else texts, self.baseline.columns,
             self.compared, self.incremental, values, value_of, verdicts.lever, verdicts.start_of, verdicts.context,
-            verdicts.context_of, bool(plan.weights), plan.marketing, self.withheld, plan.worthy,
+            verdicts.context_of, bool(plan.weights), plan.marketing, withheld, plan.worthy,
             plan.catalog.model.width, self.positives, self.ramp, rows.price, rows.seeds, job.probabilities, rows.stage,
             rows.chosen, rows.factors, rows.silence, rows.ghost, rows.ghosts, rows.totals, rows.candidates, rows.pushed,
         )  # fmt: skip
+
+
+def _withheld(plan: Plan, place: Place, standing: Sequence[Standing]) -> tuple[Mask, npt.NDArray[np.int64]]:
+    """Return which actions are taken back, by row, and the row of each customer (-1: nothing is)."""
+    actions, channel = range(len(plan.actions)), place.channel.name
+    rows: dict[Standing, int] = {}
+    out_of = [
+        rows.setdefault((arm, out), len(rows)) if arm == HOLDOUT or out else -1
+        for arm, out in ((arm if arm == HOLDOUT else "", out) for arm, out in standing)
+    ]
+    masks = [[is_withheld(plan, i, channel, arm, out) for i in actions] for arm, out in rows]
+    return np.array(masks, np.bool_).reshape(-1, len(plan.actions)), np.array(out_of, np.int64)

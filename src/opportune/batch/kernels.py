@@ -16,8 +16,8 @@ LOGIT_NORMAL = 0
 FACTORS = 8
 """Numbers per chosen action: P, baseline, C, V, L, priority, the draw, the probability."""
 
-USUAL, RANDOM_ARM, HOLDOUT_ARM = range(3)
-"""The standing arms."""
+RANDOM_ARM = 1
+"""The place of the random arm in `decide.stages.assign.ARMS`."""
 
 CHOSEN, NOTHING_LEFT, NOT_WORTH, HELD_OUT = range(4)
 """Why there is silence, if there is."""
@@ -28,14 +28,15 @@ SCORE, ARBITRATE, WITHHOLD = 8, 9, 10
 
 @njit(cache=True, nogil=True)
 def choose_many(
-    arms, numbers, slots, texts, model, columns, baseline, baseline_texts, baseline_columns, compared, incremental,
-    values, value_of, levers, lever_of, contexts, context_of, weighed, marketing, withheld, worthy, width, positives,
-    ramp, prices, seeds, told, stage, chosen, factors, silence, ghost, ghosts, totals, candidates, pushed,
+    arms, out_of, numbers, slots, texts, model, columns, baseline, baseline_texts, baseline_columns, compared,
+    incremental, values, value_of, levers, lever_of, contexts, context_of, weighed, marketing, withheld, worthy, width,
+    positives, ramp, prices, seeds, told, stage, chosen, factors, silence, ghost, ghosts, totals, candidates, pushed,
 ):  # fmt: skip
     """Do for each row what `score`, `arbitrate` and `withhold` do for one customer, from `stage` on.
 
     `model` and `baseline` are what `Bayes.weights` gives, `columns` those of every action; `compared` says whether the
-    baseline is told, `incremental` whether it is taken off, `told` whether selection probabilities are. Filled in:
+    baseline is told, `incremental` whether it is taken off, `told` whether selection probabilities are. Row `out_of[i]`
+    of `withheld` says what is taken back from customer i (-1: nothing). Filled in:
     `stage`, `chosen` [n, limit] with positions (-1: none), `factors` [n, limit, FACTORS], `silence`, `ghost` with the
     best that was not worth its price and its (P, probability, priority) in `ghosts`, `totals` (P(silence), discarded),
     `candidates`, `pushed`.
@@ -88,8 +89,8 @@ def choose_many(
         for k in range(n):
             if left[k]:
                 stage[i, index[k]] = ARBITRATE
-        if arms[i] == HOLDOUT_ARM:
-            _withhold(i, withheld, stage, chosen, factors, silence, ghost, ghosts)
+        if out_of[i] >= 0:
+            _withhold(i, withheld[out_of[i]], stage, chosen, factors, silence, ghost, ghosts)
 
 
 @njit(cache=True, nogil=True)

@@ -80,7 +80,10 @@ class Reader:
         if self._reads:
             self._read_asked(sheet)
         for i, relationship in people.relationships.items():
-            self._count(sheet, i, decode(relationship).contacts)
+            known = decode(relationship)
+            self._count(sheet, i, known.contacts)
+            if known.exposed:
+                sheet.exposed[i] = known.exposed
         for i, members in people.members.items():
             self._merge(sheet, i, people, members)
         return sheet
@@ -146,7 +149,8 @@ class Reader:
         states = [State() if state is None else load(state) for state, _ in parts]
         whole = merge_states([_known_features(state, self._spec) for state in states], self._spec)
         relations = [Relationship(Contacts()) if r is None else decode(r) for r in said]
-        contacts = merge(relations).contacts
+        merged = merge(relations)
+        contacts, sheet.exposed[i] = merged.contacts, merged.exposed
         row = self._row(whole, contacts)
         sheet.numbers[i], sheet.written[i] = row.numbers, row.texts
         sheet.contacts[i], sheet.whole[i] = contacts, whole

@@ -14,14 +14,11 @@ from opportune.batch.kernels import CHOSEN, HELD_OUT, NOT_WORTH, NOTHING_LEFT
 from opportune.decide.plan import Place, Plan
 from opportune.decide.stages.arbitrate import NOTHING_LEFT as NOTHING_LEFT_TEXT
 from opportune.decide.stages.arbitrate import not_worth
-from opportune.decide.stages.assign import HOLDOUT, RANDOM
 from opportune.decide.stages.withhold import HELD_OUT as HELD_OUT_TEXT
 from opportune.decide.types import Answer, Chosen, Ghost, Stage
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
-
-ARMS = ("", RANDOM, HOLDOUT)
 
 SILENCES = {CHOSEN: "", NOTHING_LEFT: "nothing left", NOT_WORTH: "not worth the attention", HELD_OUT: "held out"}
 """Why a customer gets nothing."""
@@ -36,7 +33,7 @@ class Rows:
     worth, `arm` the place of the standing arm in `ARMS`, `stage` [n, actions] where each action fell (`Stage`). `ghost`
     is the action that would have been made (-1: none) with (P, probability, priority where not worth it) in `ghosts`,
     `totals` are (probability of silence, discarded mass), `flow` is what asked. `apart` are the answers of those who
-    were decided one by one.
+    were decided one by one, `plans` those of customers whose arms say something else.
     """
 
     plan: Plan
@@ -58,6 +55,7 @@ class Rows:
     pushed: npt.NDArray[np.bool_]
     stage: npt.NDArray[np.uint8]
     apart: dict[int, Answer] = field(default_factory=dict)
+    plans: dict[int, Plan] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -93,6 +91,8 @@ class Rows:
         """Take the answer of one customer that was decided online."""
         self.apart[i] = answer
         self.stage[i] = answer.stages
+        self.chosen[i], self.factors[i], self.silence[i] = -1, np.nan, CHOSEN
+        self.ghost[i], self.ghosts[i] = -1, np.nan
         self.price[i], self.candidates[i], self.pushed[i] = answer.price, answer.candidates, answer.pushed
         self.totals[i] = answer.silence_probability, answer.discarded
         for rank, c in enumerate(answer.chosen):
@@ -110,9 +110,10 @@ class Rows:
 
     def _chosen(self, i: int, rank: int) -> Chosen:
         position = int(self.chosen[i, rank])
-        action = self.plan.actions[position]
+        plan = self.plans.get(i, self.plan)
+        action = plan.actions[position]
         p, baseline, c, v, l, priority, drawn, probability = self.factors[i, rank].tolist()  # noqa: E741
-        treatment = action.treatments[int(self.place.treatment[position])].name
+        treatment = action.treatments[int(plan.places[self.place.name].treatment[position])].name
         return Chosen(
             action.name, treatment, self.place.name, self.place.channel.name, rank + 1, p, baseline, c, v, l, priority,
             drawn, probability,

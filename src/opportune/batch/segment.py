@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from opportune.batch.rows import ARMS, SILENCES, Rows
+from opportune.batch.rows import SILENCES, Rows
+from opportune.decide.stages.assign import ARMS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from opportune.batch.unpack import MISSING
+from opportune.ledger.relationship import Seen
 from opportune.predictors.bayes import Bayes
 from opportune.profiles.contacts import Contacts
 from opportune.profiles.state import State, load
@@ -31,6 +32,7 @@ class Sheet:
     people of several identities. `contacts` are those of customers to whom something was said, `speaking` the places of
     customers whose words or other choices count, `heeding` of those with traits that do; `tails` are where the state of
     each begins, where its consents do, where it ends, and between where and where it says when its only word was said.
+    `exposed` are the arms of experiments that customers have met.
     """
 
     reader: Reader
@@ -46,6 +48,7 @@ class Sheet:
     contacts: dict[int, Contacts] = field(default_factory=dict)
     speaking: set[int] = field(default_factory=set)
     heeding: set[int] = field(default_factory=set)
+    exposed: dict[int, list[Seen]] = field(default_factory=dict)
 
     def row(self, i: int) -> Row:
         """Return one customer's row; its numbers are those of the sheet."""
@@ -116,6 +119,7 @@ class Sheet:
             contacts={new[i]: contacts for i, contacts in self.contacts.items() if i in new},
             speaking={new[i] for i in self.speaking if i in new},
             heeding={new[i] for i in self.heeding if i in new},
+            exposed={new[i]: seen for i, seen in self.exposed.items() if i in new},
         )
 
 

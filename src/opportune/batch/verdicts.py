@@ -131,7 +131,7 @@ class Judge:
             word = sheet.word(i) if self._plain and not every and i not in sheet.contacts else None
             found = self._one_word.get(word) if word else None
             if found is None:
-                found = self._of_one(sheet, i)
+                found = self.of_one(sheet, i)
                 if word:
                     self._one_word[word] = found
             number = numbers.setdefault(id(found), len(each))
@@ -140,7 +140,7 @@ class Judge:
             of[i] = number
         return each, np.array(of, np.int64)
 
-    def _of_one(self, sheet: Sheet, i: int) -> Verdict:
+    def of_one(self, sheet: Sheet, i: int) -> Verdict:
         """Return the verdict of one customer; of whom there is none, nothing may be said to, and the others go on."""
         try:
             return self._of(sheet, i)

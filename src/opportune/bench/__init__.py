@@ -18,6 +18,8 @@ GROUPS = {
     "batch": "opportune.bench.batch",
     "send": "opportune.bench.send",
     "recommend": "opportune.bench.recommend",
+    "lab": "opportune.bench.lab",
+    "measure": "opportune.bench.measure",
 }
 """Where each group of figures is; its module has a function `figures() -> list`."""
 

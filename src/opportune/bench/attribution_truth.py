@@ -8,6 +8,7 @@ credit for what they began.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,18 +26,20 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """How a market works: lifts in log odds by channel, and how much intent moves meeting a channel."""
+    """How a market works: by channel the lift in log odds, how many meet it, how much intent moves that, how late it
+    comes; and the log odds to buy of who meets nothing."""
 
     lift: tuple[float, ...]
     reach: tuple[float, ...]
     intent: tuple[float, ...]
-    base: float = -3.4
+    late: tuple[float, ...] = (0.0, 0.04, 0.13, 0.23, 0.3, 0.27)
+    base: float = -3.5
 
     @classmethod
     def of(cls, seed: int) -> Market:
         """Return a market drawn at random around a typical one."""
         draw = np.random.default_rng(seed)
-        lift = np.array([0.55, 0.45, 0.5, 0.35, 0.15, 0.1]) * draw.uniform(0.6, 1.4, 6)
+        lift = np.array([0.51, 0.42, 0.47, 0.32, 0.12, 0.08]) * draw.uniform(0.6, 1.4, 6)
         reach = np.array([-0.4, -0.7, -0.8, -1.4, -1.8, -1.6]) + draw.normal(0, 0.2, 6)
         intent = np.array([0.0, 0.1, 0.2, 0.5, 0.7, 0.6]) * draw.uniform(0.8, 1.2, 6)
         return cls(tuple(lift), tuple(reach), tuple(intent))
@@ -44,11 +47,25 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Lived:
-    """What everybody met, as paths with counts, whether they bought, and whom each channel was kept from."""
+    """By person and channel what they met, when (a rank) and whether twice; who bought; whom a channel was kept from.
 
-    paths: list[str]
+    `would` is what they would have met had no channel been kept from them that was.
+    """
+
+    met: Flags
+    would: Flags
+    when: npt.NDArray[np.float64]
+    twice: Flags
     bought: Flags
     held: Flags
+
+    def paths(self) -> list[str]:
+        """Return the path of each person, empty for those who met nothing."""
+        order = np.argsort(np.where(self.met, self.when, np.inf), axis=1).tolist()
+        names = [[(CHANNELS[c], f"{CHANNELS[c]} > {CHANNELS[c]}")[twice] for c, twice in enumerate(row)]
+                 for row in self.twice.tolist()]  # fmt: skip
+        counts = self.met.sum(axis=1).tolist()
+        return [" > ".join([own[c] for c in by[:n]]) for own, by, n in zip(names, order, counts)]
 
 
 def live(market: Market, people: int, seed: int, share: float = 0.1, without: int = -1) -> Lived:
@@ -61,22 +78,18 @@ def live(market: Market, people: int, seed: int, share: float = 0.1, without: in
     off = held.copy()
     if without >= 0:
         off[:, without] = True
-    met = np.zeros((people, 6), np.bool_)
+    met, would = np.zeros((people, 6), np.bool_), np.zeros((people, 6), np.bool_)
     for c in range(6):
         push = market.reach[c] + market.intent[c] * intent
         if c >= 3:  # who met display or social searches more, and is retargeted
             push = push + 0.7 * met[:, 0] + 0.8 * met[:, 1]
-        met[:, c] = (met_draw[:, c] < 1 / (1 + np.exp(-push))) & ~off[:, c]
+        would[:, c] = met_draw[:, c] < 1 / (1 + np.exp(-push))
+        met[:, c] = would[:, c] & ~off[:, c]
     odds = market.base + 1.0 * intent + met @ np.array(market.lift)
     bought = buys < 1 / (1 + np.exp(-odds))
     # early channels come early
-    when = order_draw + np.array([0.0, 0.1, 0.35, 0.6, 0.8, 0.7])
-    order = np.argsort(np.where(met, when, np.inf), axis=1)
-    texts = []
-    for person in range(people):
-        names = [CHANNELS[c] for c in order[person] if met[person, c] for _ in range(1 + int(repeat[person, c]))]
-        texts.append(" > ".join(names))
-    return Lived(texts, bought, held)
+    when = order_draw + np.array(market.late)
+    return Lived(met, would, when, repeat, bought, held)
 
 
 def truth(market: Market, people: int, seed: int, share: float = 0.1) -> npt.NDArray[np.float64]:
@@ -90,9 +103,13 @@ def truth(market: Market, people: int, seed: int, share: float = 0.1) -> npt.NDA
     return np.array(added)
 
 
-def told(lived: Lived) -> tuple[dict[str, dict[str, Credit]], dict[str, Holdout]]:
-    """Return what every model says of a market, and what the holdouts measured in it."""
-    counts: Counter[tuple[str, bool]] = Counter(zip(lived.paths, lived.bought.tolist()))
+def told(lived: Lived, ghosts: bool = False) -> tuple[dict[str, dict[str, Credit]], dict[str, Holdout]]:
+    """Return what every model says of a market, and what the holdouts measured in it.
+
+    With `ghosts` only customers whom a channel met, or would have met, are compared, as a hub can that records what it
+    would have done; without, all customers are, which is what anybody can do.
+    """
+    counts: Counter[tuple[str, bool]] = Counter(zip(lived.paths(), lived.bought.tolist()))
     texts = sorted({text for text, _ in counts if text})
     paths = paths_of(texts, [counts[t, True] for t in texts], None, [counts[t, False] for t in texts])
     said = {
@@ -101,9 +118,10 @@ def told(lived: Lived) -> tuple[dict[str, dict[str, Credit]], dict[str, Holdout]
     }  # fmt: skip
     holdouts = {}
     for c, name in enumerate(CHANNELS):
-        held = lived.held[:, c]
+        asked = lived.would[:, c] if ghosts else np.ones(len(lived.bought), np.bool_)
+        held, others = lived.held[:, c] & asked, ~lived.held[:, c] & asked
         holdouts[name] = Holdout(
-            int((~held).sum()), int(lived.bought[~held].sum()), int(held.sum()), int(lived.bought[held].sum())
+            int(others.sum()), int(lived.bought[others].sum()), int(held.sum()), int(lived.bought[held].sum())
         )
     return said, holdouts
 
@@ -114,16 +132,18 @@ def misallocated(said: npt.ArrayLike, true: npt.ArrayLike) -> float:
     return float(np.abs(a / a.sum() - b / b.sum()).sum() / 2)
 
 
-def tables(seeds: int, people: int = 40_000, level: float = 0.9) -> dict[str, dict[str, float]]:
+def tables(
+    seeds: Sequence[int], people: int = 40_000, level: float = 0.9, ghosts: bool = False
+) -> dict[str, dict[str, float]]:
     """Return, by model, the mean misallocation alone and with holdouts, and how often intervals hold the truth.
 
     Each seed is another market. `holdouts` is what they say without any model, `all` what all models say with them.
     """
     found: dict[str, list[tuple[float, float, float]]] = {}
-    for seed in range(seeds):
+    for seed in seeds:
         market = Market.of(seed)
         lived, true = live(market, people, seed), truth(market, people, seed)
-        said, holdouts = told(lived)
+        said, holdouts = told(lived, ghosts)
         alone = misallocated([holdouts[name].added for name in CHANNELS], true)
         found.setdefault("holdouts", []).append((alone, alone, np.nan))
         for model, by_channel in (*said.items(), ("all", None)):

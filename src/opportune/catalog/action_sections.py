@@ -46,6 +46,7 @@ def read_action(draft: Draft, item: Node) -> Action:
         kind=cast(Any, fields.choice("kind", ("marketing", "service"), "marketing")),
         topic=fields.choice("topic", [topic.name for topic in draft.parts["topics"]]),
         urgent=fields.flag("urgent"),
+        off=fields.flag("off"),
         campaign=fields.text("campaign"),
         owner=fields.text("owner"),
         cost=fields.number("cost", 0.0, 0.0),
@@ -129,7 +130,8 @@ def _treatments(draft: Draft, action: Fields) -> list[Treatment]:
         content, languages = read_content(draft, fields), read_languages(draft, fields)
         channel = fields.choice("channel", channels, required=True)
         placements = tuple(sorted(fields.words("placements", ("*",))))
-        treatments.append(Treatment(name, channel, placements, content, languages, read_items(draft, fields)))
+        items, coupon = read_items(draft, fields), fields.text("coupon")
+        treatments.append(Treatment(name, channel, placements, content, languages, items, coupon))
         fields.close()
     return treatments
 
@@ -148,6 +150,7 @@ def written(a: Action) -> dict[str, Any]:
         kind=None if a.kind == "marketing" else a.kind,
         topic=a.topic,
         urgent=a.urgent or None,
+        off=a.off or None,
         campaign=a.campaign,
         owner=a.owner,
         cost=a.cost or None,
@@ -174,5 +177,5 @@ def _written_outcomes(o: Outcomes) -> dict[str, Any]:
 def _written_treatment(t: Treatment) -> dict[str, Any]:
     placements = None if t.placements == ("*",) else list(t.placements)
     content, languages = dict(t.content), {language: dict(words) for language, words in t.languages.items()}
-    what = {"content": content, "languages": languages, "items": written_items(t.items)}
+    what = {"content": content, "languages": languages, "items": written_items(t.items), "coupon": t.coupon}
     return slim(name=t.name, channel=t.channel, placements=placements, **what)

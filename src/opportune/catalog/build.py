@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from opportune.catalog.arm_checks import arms_can_be_laid
 from opportune.catalog.checks import CHECKS
 from opportune.catalog.draft import PREDICTORS, Draft
 from opportune.catalog.fields import Conditions, Report, nearest
@@ -98,10 +99,12 @@ def build(
         draft.parts[section.key] = section.read(draft, merged.get(section.key))
     for rule in CHECKS:
         rule(draft)
+    catalog = None if report.failed else Catalog(**draft.parts, names=_names(draft, _read_contacts(draft)))
+    if catalog is not None:
+        arms_can_be_laid(draft, catalog)
     found = sorted(set(report.problems), key=lambda p: (p.file, p.line, p.column, p.warning, p.what))
-    if report.failed:
+    if catalog is None or report.failed:
         return None, found
-    catalog = Catalog(**draft.parts, names=_names(draft, _read_contacts(draft)))
     return replace(catalog, hash=hashlib.sha256(to_bytes(catalog)).hexdigest()), found
 
 
@@ -180,7 +183,13 @@ def _read_contacts(draft: Draft) -> set[str]:
     texts: list[Any] = [s.when for s in parts["situations"]] + [w.when for w in parts["context_weights"]]
     texts += [p.price for p in parts["placements"]] + [r.audience for r in parts["outbound"]]
     texts += [x for a in parts["actions"] for x in (a.value, a.helps, a.eligible, a.applicable, a.suitable)]
+    texts += [x.audience for key in ("hypotheses", "experiments") for x in parts[key]]
     read = {name for e in texts if isinstance(e, Expression) for name in e.names} | set(parts["model"].predictors or ())
+    read |= {m.covariate for m in parts["metrics"]}
+    # what an arm reads is counted for everybody: all variants of a catalog have its names
+    known = {"all", *(c.name for c in parts["channels"])}
+    said = repr([arm.changes for e in parts["experiments"] for arm in e.arms])
+    read |= {m[0] for m in _CONTACTS.finditer(said) if m[1] in known and _is_span(m[2])}
     return {name for name in read if _CONTACTS.fullmatch(name)}
 
 

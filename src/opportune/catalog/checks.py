@@ -8,6 +8,7 @@ from typing import Any
 
 from opportune.catalog.action_sections import RESERVED_ISSUES
 from opportune.catalog.draft import Draft
+from opportune.catalog.experiment_sections import arms_do_not_meet
 from opportune.catalog.fields import nearest
 from opportune.catalog.node import Node, Spot
 from opportune.catalog.reach import conditions_can_hold
@@ -137,6 +138,20 @@ def service_carries_no_offer(draft: Draft) -> None:
                 draft.report.error(spot, what, "make it `kind: marketing`, or take the offer out")
 
 
+def coupons_are_known(draft: Draft) -> None:
+    """A treatment gives a code of a coupon that there is, and only marketing does."""
+    known = [coupon.name for coupon in draft.parts["coupons"]]
+    for action in draft.parts["actions"]:
+        for index, treatment in enumerate(action.treatments):
+            spot = draft.spot("actions", action.name, "treatments", index, "coupon")
+            if treatment.coupon and treatment.coupon not in known:
+                cure = nearest(treatment.coupon, known) if known else "declare it under `coupons:`"
+                draft.report.error(spot, f"there is no coupon `{treatment.coupon}`", cure)
+            elif treatment.coupon and action.kind == "service":
+                what = f"service action `{action.name}` carries an offer: a code of `{treatment.coupon}`"
+                draft.report.error(spot, what, "make it `kind: marketing`, or take the coupon out")
+
+
 def _offers(content: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     pairs: Iterable[tuple[str | int, Any]] = ()
     if isinstance(content, dict):
@@ -185,9 +200,11 @@ CHECKS = (
     scopes_exist,
     pauses_can_begin,
     service_carries_no_offer,
+    coupons_are_known,
     actions_are_accounted_for,
     decisions_wait_in_the_store,
     contents_fit,
+    arms_do_not_meet,
 )
 
 

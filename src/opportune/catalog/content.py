@@ -27,7 +27,7 @@ def read_content(draft: Draft, treatment: Fields) -> dict[str, Any]:
     if not isinstance(node.value, dict):
         treatment.wrong(node, "content", "a mapping")
         return {}
-    return _with_files(draft, node)
+    return _said(draft, node)
 
 
 def read_languages(draft: Draft, treatment: Fields) -> dict[str, dict[str, Any]]:
@@ -41,7 +41,7 @@ def read_languages(draft: Draft, treatment: Fields) -> dict[str, dict[str, Any]]
         if node.value is None:
             found[language] = {}
         elif isinstance(node.value, dict):
-            found[language] = _with_files(draft, node)
+            found[language] = _said(draft, node)
         else:
             treatment.wrong(node, f"languages.{language}", "a mapping of keys of the content")
     return found
@@ -53,10 +53,17 @@ def is_language(draft: Draft, language: str, spot: Spot) -> None:
         draft.report.error(spot, f"`{language}` is not a language", "write a tag of BCP 47, such as de, de-AT, zh-Hant")
 
 
-def _with_files(draft: Draft, content: Node) -> dict[str, Any]:
-    """Return a content in which `key_file: path` of a YAML file has become `key` with the text of that file.
+def _said(draft: Draft, content: Node) -> dict[str, Any]:
+    with_files(draft, content)
+    _warn_of_nothing(draft, content)
+    found: dict[str, Any] = content.plain()
+    return found
 
-    The tree changes too: the text's node stands in its own file, so that mistakes in it are found there.
+
+def with_files(draft: Draft, content: Node) -> None:
+    """Let `key_file: path` of a content in a YAML file become `key` with the text of that file.
+
+    The text's node stands in its own file, so that mistakes in it are found there.
     """
     assert isinstance(content.value, dict)
     for key, node in list(content.value.items()):
@@ -69,9 +76,6 @@ def _with_files(draft: Draft, content: Node) -> dict[str, Any]:
         text = _read(draft, node)
         content.value = {(word if k == key else k): (text if k == key else v) for k, v in content.value.items()}
         content.keys[word] = content.keys[key]
-    _warn_of_nothing(draft, content)
-    found: dict[str, Any] = content.plain()
-    return found
 
 
 def _warn_of_nothing(draft: Draft, content: Node) -> None:

@@ -163,15 +163,33 @@ def read_model(draft: Draft, node: Node | None) -> ModelSettings:
         width=fields.number("width", default.width, 0.0, 2.0),
         arbitrate=cast(Any, fields.choice("arbitrate", ("propensity", "incremental"), default.arbitrate)),
         factors=_factors(fields),
-        random_share=fields.number("random_share", default.random_share, 0.0, 1.0),
         holdout_share=fields.number("holdout_share", default.holdout_share, 0.0, 1.0),
         ramp=fields.whole("ramp", default.ramp),
         hold=fields.span("hold", default.hold) or default.hold,
+        **_standing_arms(draft, fields, default),
     )
     if model.random_share + model.holdout_share > 1:
         draft.report.error(node.spot, "`random_share` and `holdout_share` are more than 1 together", "lower one")
     fields.close()
     return model
+
+
+def _standing_arms(draft: Draft, model: Fields, default: ModelSettings) -> dict[str, Any]:
+    """Return the shares of the standing arms; that of the random arm may also stand as `random_share`."""
+    share, node = model.number("random_share", default.random_share, 0.0, 1.0), model.find("arms")
+    if node is None:
+        return {"random_share": share}
+    fields = Fields(node, draft.report, "`arms` of `model`")
+    if "random" in fields.values and "random_share" in model.values:
+        cure = "keep one of them"
+        draft.report.error(fields.spot("random"), "both `random_share` and `random` of `arms`", cure)
+    share = fields.number("random", share, 0.0, 1.0)
+    arms = {name: fields.number(name, usual, 0.0, 0.5) for name, usual in default.arms.items()}
+    if sum(arms.values()) > 0.5:
+        what = "the standing arms that switch a part off are more than half of the customers together"
+        draft.report.error(node.spot, what, "lower one; a few in a thousand are enough")
+    fields.close()
+    return {"random_share": share, "arms": arms}
 
 
 def _predictors(draft: Draft, fields: Fields) -> tuple[str, ...] | None:
@@ -202,6 +220,8 @@ def write_model(catalog: Catalog) -> Any:
     }
     if model.predictors is not None:
         data["predictors"] = list(model.predictors)
+    if "arms" in data:
+        data["arms"] = {name: share for name, share in model.arms.items() if share != default.arms[name]}
     if "factors" in data:
         data["factors"] = [f for f in FACTORS if f in model.factors]
     if "hold" in data:

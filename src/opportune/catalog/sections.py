@@ -10,11 +10,16 @@ from opportune.catalog import action_sections as actions
 from opportune.catalog import asked_sections as asked
 from opportune.catalog import channel_sections as channels
 from opportune.catalog import consent_sections as consent
+from opportune.catalog import experiment_sections as experiments
 from opportune.catalog import flow_sections as flows
+from opportune.catalog import lab_sections as lab
 from opportune.catalog import message_sections as messages
 from opportune.catalog import offer_sections as offers
+from opportune.catalog import page_sections as pages
 from opportune.catalog import policy_sections as policy
+from opportune.catalog import product_sections as products
 from opportune.catalog import profile_sections as profile
+from opportune.catalog import rental_sections as rentals
 from opportune.catalog import shelf_sections as shelves
 from opportune.catalog import standard_sections as standards
 from opportune.catalog.draft import Draft, Section
@@ -92,6 +97,13 @@ READING = (
     Section("coupons", "list", offers.read_coupons, offers.write_coupons),
     Section("standards", "list", standards.read_standards, standards.write_standards),
     Section("shelf", "mapping", shelves.read_shelf, shelves.write_shelf),
+    Section("rentals", "list", rentals.read_rentals, rentals.write_rentals),
+    Section("pages", "list", pages.read_pages, pages.write_pages),
+    Section("products", "list", products.read_products, products.write_products),
+    Section("metrics", "list", lab.read_metrics, lab.write_metrics),
+    Section("hypotheses", "list", lab.read_hypotheses, lab.write_hypotheses),
+    Section("experiments", "list", experiments.read_experiments, experiments.write_experiments),
+    Section("holdouts", "list", lab.read_holdouts, lab.write_holdouts),
 )
 """The sections that may read those names."""
 

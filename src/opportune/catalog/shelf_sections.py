@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from opportune.catalog.draft import Draft, slim
 from opportune.catalog.fields import Conditions, Fields
 from opportune.catalog.node import Node
-from opportune.catalog.shelf_types import FEEDBACK, ITEM_NAMES, Feedback, ItemsWanted, Never, ShelfRules
+from opportune.catalog.shelf_types import FEEDBACK, ITEM_NAMES, Feedback, Instead, ItemsWanted, Never, ShelfRules
 from opportune.catalog.types import Catalog
 from opportune.clock import format_span
 from opportune.rules import Expression
@@ -53,6 +53,9 @@ def read_shelf(draft: Draft, node: Node | None) -> ShelfRules:
         fields.number("diversity", DEFAULT.diversity, 0.0, 1.0), fields.number("explore", DEFAULT.explore, 0.0, 0.5),
         fields.span("new", DEFAULT.new) or DEFAULT.new, fields.flag("learn_items", DEFAULT.learn_items),
         tuple(sorted(_never(draft, fields.items("never")), key=lambda one: one.name)),
+        fields.number("holdout", DEFAULT.holdout, 0.0, 0.5),
+        "none" if fields.choice("instead", get_args(Instead), DEFAULT.instead) == "none" else "popular",
+        fields.span("credit", DEFAULT.credit) or DEFAULT.credit,
     )  # fmt: skip
     fields.close()
     return rules
@@ -105,9 +108,9 @@ def write_shelf(catalog: Catalog) -> Any:
         item=s.item,
         history=None if s.history == DEFAULT.history else s.history,
         **{k: None if getattr(s, k) == getattr(DEFAULT, k) else format_span(getattr(s, k))
-           for k in ("session", "again", "new")},
+           for k in ("session", "again", "new", "credit")},
         **{k: None if getattr(s, k) == getattr(DEFAULT, k) else getattr(s, k)
-           for k in ("diversity", "explore", "learn_items")},
+           for k in ("diversity", "explore", "learn_items", "holdout", "instead")},
         never=[slim(name=one.name, items=one.items.canonical, unless=one.unless and one.unless.canonical,
                     consent=one.consent) for one in s.never],
     )  # fmt: skip

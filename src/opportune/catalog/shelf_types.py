@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from opportune.clock import DAY, MINUTE
 from opportune.rules import Expression, Kind
@@ -20,6 +21,10 @@ ITEM_NAMES: Mapping[str, Kind] = {
     "consumable": Kind.BOOL,
 }
 """What conditions read of an item. One on `category` or `tag` holds where it does for any of the item's."""
+
+
+Instead = Literal["popular", "none"]
+"""What customers get who are held out of recommendations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,9 @@ class ShelfRules:
     without one. What was bought is not recommended for `again`, or for its own interval where it is consumed; what was
     dismissed or returned neither. `diversity` (0 to 1) is how much a second item of a category loses. With the chance
     `explore` the last of the items is one that has been on the shelf for less than `new`. `learn_items`: an event about
-    a product that no file or call has named puts it on the shelf.
+    a product that no file or call has named puts it on the shelf. The share `holdout` of customers has `instead` of
+    recommendations what is popular with everybody, or none, so that their effect can be known. What is bought within
+    `credit` after it was recommended counts as bought because of that in the figure of attribution.
     """
 
     feedback: Mapping[str, Feedback] = field(default_factory=lambda: dict(FEEDBACK), hash=False)
@@ -85,3 +92,6 @@ class ShelfRules:
     new: int = 30 * DAY
     learn_items: bool = True
     never: tuple[Never, ...] = ()
+    holdout: float = 0.0
+    instead: Instead = "popular"
+    credit: int = 7 * DAY

@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from opportune.catalog.lab_types import Experiment, Holdout, Hypothesis, Metric
 from opportune.catalog.offer_types import Coupon, Loyalty
+from opportune.catalog.page_types import Page
+from opportune.catalog.product_types import Product
+from opportune.catalog.rental_types import RentalPlan
 from opportune.catalog.shelf_types import ItemsWanted, ShelfRules
 from opportune.rules import Expression, Kind, Name
 
@@ -16,6 +20,9 @@ Basis = Literal["consent", "contract", "legitimate_interest", "legal_obligation"
 """The legal bases of article 6 GDPR."""
 
 STAGED = ("eligible", "applicable", "suitable")
+
+STANDING = {"propensity": 0.005, "no_levers": 0.005, "eligibility": 0.005, "random_propensity": 0.005}
+"""The shares of the standing arms that switch a part of the brain off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,7 @@ class Treatment:
     """One form of an action in one channel; `placements` are names or globs.
 
     `content` is in the catalog's language; `languages` are the keys of it that other languages say otherwise. `items`
-    are the recommended items that it carries.
+    are the recommended items that it carries, `coupon` names the coupon of which it gives a code ("": none).
     """
 
     name: str
@@ -128,6 +135,7 @@ class Treatment:
     content: Mapping[str, Any] = field(default_factory=dict)
     languages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     items: ItemsWanted | None = None
+    coupon: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +152,8 @@ class Action:
     """Something we could do for a customer.
 
     `basis` is the legal basis as declared (see `legal_basis`); `proof` says where what the texts claim is proven.
-    `survey`: it is the question of `pulse`; `asks` is the trait that it asks for (see `Ask`), "" for all others.
+    `survey`: it is the question of `pulse`; `asks` is the trait that it asks for (see `Ask`), "" for all others. What
+    is `off` is never made, until an arm of an experiment, or the files, switch it on.
     """
 
     name: str
@@ -172,6 +181,7 @@ class Action:
     topic: str = ""
     survey: bool = False
     asks: str = ""
+    off: bool = False
 
     @property
     def path(self) -> str:
@@ -244,7 +254,8 @@ class ModelSettings:
     """How P is learned and used. `factors` names the parts of the priority that are switched on.
 
     `width` is how far Thompson sampling draws, as a share of the posterior's own width: 1 draws from the posterior as
-    it is, 0.5 served best in Chapelle and Li (2011), and 0 is greedy.
+    it is, 0.5 served best in Chapelle and Li (2011), and 0 is greedy. `arms` are the shares of customers for whom a
+    part of the brain is switched off, so that what it adds can be known (`decide.stages.assign`).
     """
 
     predictor: str = "bayes"
@@ -258,6 +269,7 @@ class ModelSettings:
     holdout_share: float = 0.0
     ramp: int = 200
     hold: int = 15 * 60 * 1_000_000
+    arms: Mapping[str, float] = field(default_factory=lambda: dict(STANDING), hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,7 +476,8 @@ class Catalog:
     """Everything that the hub may say, and when.
 
     `names` are the names that conditions and predictors may read, in a fixed order: traits, features, context, contact
-    counts, built-ins. `levers` are percents by issue or `issue/group`. `hash` is the SHA-256 of the canonical content.
+    counts, built-ins. `levers` are percents by issue or `issue/group`. `external`: it is that of an arm for whose
+    customers another tool decides. `hash` is the SHA-256 of the canonical content.
     """
 
     currency: str
@@ -496,4 +509,12 @@ class Catalog:
     coupons: tuple[Coupon, ...] = ()
     loyalty: Loyalty | None = None
     shelf: ShelfRules = field(default_factory=ShelfRules)
+    rentals: tuple[RentalPlan, ...] = ()
+    pages: tuple[Page, ...] = ()
+    products: tuple[Product, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    hypotheses: tuple[Hypothesis, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
+    holdouts: tuple[Holdout, ...] = ()
+    external: bool = False
     hash: str = ""

@@ -1,4 +1,4 @@
-"""Commands about items: recommend, items import, items list, items train."""
+"""Commands about items: recommend, items import, items list, items train, items revenue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from opportune.cli.options import Dir, Json, StoreUrl, connect, progress, say
 from opportune.errors import BadInput
 
 if TYPE_CHECKING:
-    from opportune.wire import ShelfState
+    from opportune.wire import MoneyFigure, ShelfRevenue, ShelfState
 
 AT_ONCE = 1_000
 """Items that are sent together."""
@@ -117,6 +117,35 @@ def status(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:
     with connect(dir, store) as hub:
         found = hub.shelf()
     say(json, found, _state(found))
+
+
+@items.command("revenue")
+def revenue(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:
+    """Show what recommendations bring: what was bought after them, and what they changed.
+
+    Example: opportune items revenue
+    """
+    with connect(dir, store) as hub:
+        found = hub.shelf_revenue()
+    say(json, found, _revenue(found))
+
+
+def _revenue(found: ShelfRevenue) -> str:
+    def line(name: str, figure: MoneyFigure | None, otherwise: str) -> str:
+        if figure is None:
+            return f"{name:12} not known: {otherwise}"
+        per = f"{figure.value:,.2f} [{figure.low:,.2f}, {figure.high:,.2f}]"
+        return f"{name:12} {per} {found.currency} per customer, {figure.total:,.2f} in all"
+
+    return "\n".join((
+        f"{found.customers:,} customers got recommendations and spent {found.revenue:,.2f} {found.currency} since; "
+        f"{found.held_out:,} were held out.",
+        line("attributed", found.attributed, "fewer than two customers got any"),
+        f"             paid for items within {found.credit} after they were recommended; much of it they may have",
+        "             bought anyway",
+        line("incremental", found.incremental, found.reason),
+        "             spent more, on anything, than by those who were held out: what recommendations changed",
+    ))  # fmt: skip
 
 
 def _state(found: ShelfState) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from opportune.cli.options import Dir, Folder, Json, StoreUrl, chosen, connect, hub_file, note, open_hub, say
+from opportune.clock import parse_span
 from opportune.errors import StoreInUse
 
 
@@ -31,7 +32,7 @@ def serve(
     Example: opportune serve shop --port 8080
     """
     found = chosen(folder or dir, store, public_url=public_url)
-    file = hub_file(found)
+    file, lab_every = hub_file(found), parse_span(found.lab_every)
     try:
         hub = open_hub(found)
     except StoreInUse as error:
@@ -47,6 +48,7 @@ def serve(
         run(
             hub, found.dir, host, port, file, private_webhooks,
             lambda address: say(json, {"address": address}, f"Listening on {address}; Ctrl-C ends."), found.public_url,
+            lab_every,
         )  # fmt: skip
     sys.stdout.flush()
     os._exit(0)  # all is closed; what libraries say of their own memory at the end of a process helps nobody

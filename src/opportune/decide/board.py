@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from opportune.catalog.lab_types import Holdout
 from opportune.catalog.situated import situated
 from opportune.decide.plan import Ints, Place, Plan
 from opportune.decide.scores import Scores
@@ -33,6 +34,7 @@ class Board:
     truth: Truth
     stage: npt.NDArray[np.uint8]
     arm: str = ""
+    held: tuple[Holdout, ...] = ()
     taken: tuple[str, ...] = ()
     percent: npt.NDArray[np.float64] | None = None
     scores: Scores | None = None

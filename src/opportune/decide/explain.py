@@ -34,7 +34,8 @@ def explain(decision: Decision, snapshot: Snapshot) -> Explanation:
         for i, action in enumerate(board.plan.actions):
             if action.name not in named:
                 lost.append(Lost(action.name, board.place.name, _stage(board, i).name.lower(), _reason(board, i)))
-    notes = [note for board in boards for note in board.notes]
+    notes = [f"in experiment `{experiment}` this customer is in arm `{arm}`" for experiment, arm in snapshot.arms]
+    notes += dict.fromkeys(note for board in boards for note in board.notes)
     return Explanation(won, lost, decision.silence, notes, any(board.pushed for board in boards))
 
 

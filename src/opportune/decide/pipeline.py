@@ -37,7 +37,7 @@ STEPS = (
 )
 
 
-FITTING = STEPS[STEPS.index(available) : STEPS.index(contact)]
+FITTING = STEPS[: STEPS.index(contact)]
 """The steps that say whether an action fits, whatever was said before and whatever competes with it."""
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import fnmatch
+from collections import OrderedDict
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from opportune.catalog.experiment_sections import Leaf, leaves
 from opportune.catalog.profile_sections import LEVER_BOUNDS
-from opportune.catalog.types import Action, Catalog, Channel, Situation
+from opportune.catalog.types import Action, Catalog, Channel, Situation, Treatment
+from opportune.catalog.variants import arms_of, variant
 from opportune.decide.types import Stage
 from opportune.errors import BadRequest
 from opportune.ledger.record import inputs_of, keys_of
@@ -24,6 +28,25 @@ Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 FOREVER = np.iinfo(np.int64).max
 AVAILABLE = int(Stage.AVAILABLE)
+
+TIMED = ("triggers", "outbound")
+"""The sections that say when to decide, and nothing of what."""
+
+SAID = ("treatments", "benefit", "proof", "approved", "cost")
+"""The keys of an action that say nothing of who gets it, but for the placements of treatments."""
+
+WORTH = ("value", "lever", "cost", "benefit", "proof", "approved")
+"""The keys of an action on which it does not depend whether it is a candidate."""
+
+VARIANTS = 64
+"""Plans of arms that are kept beside a plan."""
+
+
+class Touched(NamedTuple):
+    """The positions of actions that arms change, and whether they change nothing but what these are worth."""
+
+    actions: Ints
+    worth: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +79,9 @@ class Plan:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.actions = catalog.actions
+        self._changing = {(e, arm): any(map(_decides, leaves(changes))) for e, arm, changes in arms_of(catalog)}
+        self._variants: OrderedDict[tuple[tuple[str, str], ...], Plan] = OrderedDict()
+        self._touched: dict[str, Touched | None] = {}
         self.position = {a.name: i for i, a in enumerate(catalog.actions)}
         self._conditions: dict[Expression, int] = {}
         self.eligible = self._indexes(a.eligible for a in catalog.actions)
@@ -102,8 +128,53 @@ class Plan:
         self.dated = bool((self.starts > -FOREVER).any() or (self.ends < FOREVER).any())
         self.lever = 1 + np.clip(self.percent, *LEVER_BOUNDS) / 100
         self.worthy = not self.valued and bool((self.value > 0).all())
+        self.carries = any(t.items or t.coupon for a in catalog.actions for t in a.treatments)
+        self.carries |= any({"items", "coupon"} & {*leaf} for _, _, c in arms_of(catalog) for leaf in leaves(c))
         self.when = np.array([s.condition for s in self.situations], np.int32)
         self.weighed = np.array([condition for condition, _, _ in self.weights], np.int32)
+
+    def under(self, arms: Iterable[tuple[str, str]]) -> Plan:
+        """Return the plan for customers in these arms of experiments: this one where they change nothing.
+
+        Positions and names are those of this plan. The plans that were asked for last are kept.
+        """
+        key = tuple(pair for pair in arms if pair in self._changing)
+        if not key:
+            return self
+        plan = self._variants.get(key)
+        if plan is None:
+            catalog, deciding = variant(self.catalog, dict(key)), tuple(pair for pair in key if self._changing[pair])
+            same = [a.name for a in catalog.actions] == [a.name for a in self.actions]
+            if not same or catalog.names != self.catalog.names:
+                raise AssertionError("an arm changed which actions or names there are")
+            plan = Plan(catalog) if deciding == key else self.under(deciding)._saying(catalog)
+            self._variants[key] = plan
+            if len(self._variants) > VARIANTS:
+                self._variants.popitem(last=False)
+        self._variants.move_to_end(key)
+        return plan
+
+    def _saying(self, catalog: Catalog) -> Plan:
+        """Return this plan with a catalog that differs in nothing but what is said, and in which form."""
+        plan = copy(self)
+        plan.catalog, plan.actions = catalog, catalog.actions
+        plan.places = {p.name: plan._place(p.name, p.channel, p.price) for p in catalog.placements}
+        return plan
+
+    def touched(self, experiment: str) -> Touched | None:
+        """Return the actions that the arms of an experiment change; None if decisions depend on more than these."""
+        if experiment not in self._touched:
+            arms = (changes for name, _, changes in arms_of(self.catalog) if name == experiment)
+            found = {leaf for changes in arms for leaf in leaves(changes) if leaf[0] not in TIMED}
+            actions = np.array(sorted({self.position[leaf[1]] for leaf in found if leaf[0] == "actions"}), np.int32)
+            worth = all(key in WORTH for leaf in found for key in leaf[2:3])
+            only = all(leaf[0] == "actions" for leaf in found)
+            self._touched[experiment] = Touched(actions, worth) if only else None
+        return self._touched[experiment]
+
+    def elsewhere(self, action: Action) -> bool:
+        """Return whether another tool decides about an action."""
+        return self.catalog.external and action.kind == "marketing" and not action.survey
 
     def place(self, name: str) -> Place:
         """Return a placement; raise `BadRequest` naming those there are."""
@@ -122,6 +193,10 @@ class Plan:
             cure = f"did you mean {near[0]!r}?" if near else "name one that the catalog has"
             raise BadRequest(f"there is no action {name!r}; {cure}", "action")
         return self.actions[self.position[name]]
+
+    def treatment(self, action: str, name: str) -> Treatment:
+        """Return a treatment of an action."""
+        return next(t for t in self.actions[self.position[action]].treatments if t.name == name)
 
     def scope(self, scope: str, marketing_only: bool) -> Ints:
         """Return the positions of the marketing actions, or of all but urgent service, that a scope is about.
@@ -196,6 +271,8 @@ class Plan:
         asking = name in (self.catalog.pulse.placements if self.catalog.pulse else ())
 
         def first(a: Action) -> int:
+            if a.off or self.elsewhere(a):
+                return -1
             if a.survey is not asking:  # the question stands for itself, so that no offer decides who is asked
                 return -1
             fits = (
@@ -208,3 +285,10 @@ class Plan:
         treatment = np.array([first(a) for a in self.actions], np.int32)
         start = np.where(treatment < 0, AVAILABLE, 0).astype(np.uint8)
         return Place(name, self.channels[channel], price, treatment, start)
+
+
+def _decides(leaf: Leaf) -> bool:
+    """Return whether a value that an arm changes has a part in decisions, and not only in what is said then."""
+    if leaf[0] == "actions":
+        return any(key not in SAID for key in leaf[2:3])
+    return leaf[0] not in (*TIMED, "blocks")

@@ -11,7 +11,7 @@ from opportune.decide.types import Answer, Decision, Request, Snapshot, Stage
 from opportune.ledger import record as ledger
 from opportune.ledger.compact import pack_numbers, pack_stages
 from opportune.ledger.episodes import Episode, Episodes
-from opportune.ledger.record import Record, unpack_row
+from opportune.ledger.record import Carried, Record, unpack_row
 from opportune.predictors.base import Predictor
 from opportune.profiles.contacts import Refusal
 from opportune.rules import Row
@@ -25,7 +25,7 @@ COMMON = int(Stage.ARBITRATE)
 """Where most candidates fall."""
 
 
-def to_record(decision: Decision, snapshot: Snapshot, flow: str = "") -> Record:
+def to_record(decision: Decision, snapshot: Snapshot, flow: str = "", carried: Carried | None = None) -> Record:
     """Return everything that the decision depended on besides catalog and model, and what it was."""
     request, plan = decision.request, snapshot.plan
     numbers, texts = snapshot.packed or pack_row(plan, snapshot.row)
@@ -48,6 +48,8 @@ def to_record(decision: Decision, snapshot: Snapshot, flow: str = "") -> Record:
         places=tuple([_place(plan, answer) for answer in decision.answers]),
         flow=flow,
         topics={c: dict(snapshot.topics[c]) for c in sorted(channels) if c in snapshot.topics},
+        carried=carried,
+        arms=snapshot.arms,
     )
 
 
@@ -66,12 +68,14 @@ def replay(record: Record, plan: Plan, model: Predictor, baseline: Predictor) ->
         limit=record.limit,
         context=record.context,
         excluded=record.excluded,
+        missing=record.carried.missing if record.carried else {},
     )
+    plan = plan.under(record.arms)
     row = unpack_row(plan.layout, record.numbers, record.texts)
     refusals = tuple(Refusal(rule, scope, told, None, only) for rule, scope, told, only in record.refusals)
     snapshot = Snapshot(
         plan, model, baseline, row, record.consent, refusals, record.answers, record.baseline_positives, None,
-        record.topics,
+        record.topics, record.arms,
     )  # fmt: skip
     return decide(request, snapshot), snapshot
 

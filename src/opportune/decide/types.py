@@ -41,12 +41,17 @@ class Stage(enum.IntEnum):
     LIMIT = 12
 
 
+Limit = int | tuple[int, ...]
+"""How many actions are wanted: of each placement, or one number for each in the order of the request."""
+
+
 class Request(msgspec.Struct, frozen=True):
     """One question of a channel: what, if anything, should we do for this customer here and now?
 
     `customer` is the stable key of the person, used to assign arms. `seed` decides every draw. `limit` is the number
-    of actions wanted per placement. `excluded` are (action, number of the placement, rank): the action found no room
-    there and is out from then on, while what was drawn before stands;
+    of actions wanted per placement, one for all or one for each. `excluded` are (action, number of the placement, rank): the action found no room
+    there and is out from then on, while what was drawn before stands; `missing` says of what else than contact limits
+    it found too little;
     without `probabilities` the selection probabilities are left out (NaN).
     """
 
@@ -54,10 +59,15 @@ class Request(msgspec.Struct, frozen=True):
     placements: tuple[str, ...]
     at: int
     seed: int
-    limit: int = 1
+    limit: Limit = 1
     context: Mapping[str, Value] = {}
     excluded: tuple[tuple[str, int, int], ...] = ()
     probabilities: bool = True
+    missing: Mapping[str, str] = {}
+
+    def wanted(self, number: int) -> int:
+        """Return how many actions the placement of this number wants."""
+        return self.limit if isinstance(self.limit, int) else self.limit[number]
 
 
 class Snapshot(msgspec.Struct, frozen=True, eq=False):
@@ -68,7 +78,8 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     and `topics` the same, by channel and topic, of topics that the customer said something else about. `refusals` are
     the scopes that caps, pauses and quiet hours close now. `answers` is the number of answers that the model has
     learned, `baseline_positives` the goals that the baseline has seen reached without a contact. `packed` is `row` as a
-    record keeps it (`decide.record.pack_row`), where that is known already.
+    record keeps it (`decide.record.pack_row`), where that is known already. `arms` are (experiment, arm) pairs of the
+    customer, of which `plan` is the plan.
     """
 
     plan: Plan
@@ -81,6 +92,7 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     baseline_positives: float = 0.0
     packed: tuple[bytes, tuple[str | None, ...]] | None = None
     topics: Mapping[str, Mapping[str, tuple[str | None, str | None]]] = {}
+    arms: tuple[tuple[str, str], ...] = ()
 
 
 class Chosen(msgspec.Struct, frozen=True):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from opportune.catalog.build import build, read_texts
-from opportune.catalog.places import in_files
+from opportune.catalog.node import Node
+from opportune.catalog.places import Locate, Step, in_files
 from opportune.catalog.source import read_folder
 from opportune.catalog.types import Catalog
+from opportune.catalog.variants import arms_of, variant
+from opportune.configure import examine as products
 from opportune.deliver import standards
 from opportune.errors import BadCatalog, Problem
 
@@ -39,4 +44,36 @@ def examine(folder: Path | str) -> tuple[Catalog | None, list[Problem]]:
         return None, found
     locate = in_files(trees)
     found += standards.check(catalog, locate) + templates.check(catalog, locate)
+    found += products.check(catalog, locate)
+    found += in_arms(catalog, locate, {*found})
     return catalog, sorted(set(found), key=lambda p: (p.file, p.line, p.column, p.warning, p.what))
+
+
+def in_arms(catalog: Catalog, locate: Locate, known: Collection[Problem]) -> list[Problem]:
+    """Return what is wrong with what the arms of experiments say, beside what is wrong without them."""
+    from opportune.deliver.render import check as templates
+
+    found = []
+    for experiment, arm, changes in arms_of(catalog):
+        if not {"actions", "blocks"} & {*changes}:
+            continue
+        laid = variant(catalog, {experiment: arm})
+        inside = _inside(locate("experiments", experiment, "arms", arm, "changes"), locate)
+        # of templates only what the arm changes is tried: each try takes a process
+        said = [new for new, old in zip(laid.actions, catalog.actions) if new != old or laid.blocks != catalog.blocks]
+        told = standards.check(laid, inside) + templates.check(replace(laid, actions=tuple(said)), inside)
+        for problem in told:
+            if problem not in known:
+                found.append(replace(problem, what=f"{problem.what} (in arm `{arm}` of experiment `{experiment}`)"))
+    return found
+
+
+def _inside(changes: Node, locate: Locate) -> Locate:
+    """Return how to find a value in the changes of an arm, and what they leave as it is in the files."""
+    inner = in_files([changes])
+
+    def find(*path: Step) -> Node:
+        found = inner(*path)
+        return found if path and found is not inner(*path[:-1]) else locate(*path)
+
+    return find

@@ -21,6 +21,10 @@ LINKS = ("unsubscribe", "preferences", "why", "confirm", "web", "answer")
 """The links that a message may have; those that are not given are empty."""
 
 
+COUPON = ("code", "name", "ends", "value", "percent", "up_to", "minimum")
+"""What a message may say of the code that its action gives; None where there is none."""
+
+
 def links_of(action: Action) -> tuple[str, ...]:
     """Return the names of the links that a message of an action has: a way out of marketing, an answer to a question.
 
@@ -48,12 +52,14 @@ def context(
     decision_id: str | None = None,
     items: Sequence[Any] = (),
     links: Mapping[str, str] | None = None,
+    coupon: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what templates may read about one person and one action: plain data, and nothing else.
 
     `traits` are all that are known, declared or not; `values` hold the declared features (`View.values`). `time_zone`
     is the customer's, `value` what the action is worth for them. Names lose line breaks and control characters; traits
-    keep what they hold. What is unknown is None or "", so that `default` finds it.
+    keep what they hold. `items` and `coupon` are what the action carries. What is unknown is None or "", so that
+    `default` finds it.
     """
     plain = {str(name): tidied(v) for name, v in traits.items()}
     return {
@@ -63,6 +69,7 @@ def context(
         "action": _action(action, value),
         "decision": {"id": decision_id},
         "items": tidied(list(items)),
+        "coupon": {name: tidied((coupon or {}).get(name)) for name in COUPON},
         "links": {name: (links or {}).get(name, "") for name in LINKS},
         "sender": _sender(catalog),
         "currency": catalog.currency,

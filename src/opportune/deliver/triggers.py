@@ -16,7 +16,7 @@ event than the scalars that the catalog declares as `context`, sealed with the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import msgspec
@@ -47,6 +47,15 @@ NEVER = 1 << 62
 
 Decide = Callable[[str, Trigger, Mapping[str, Value]], Answered | None]
 """Decides about the customer to whom a node belongs; None where nobody is left to decide about."""
+
+
+Own = Callable[[str, Trigger, bool], Trigger]
+"""Gives a trigger as the customer to whom a node belongs has it; the flag says that it begins to wait for them."""
+
+
+def usual(node: str, trigger: Trigger, begins: bool) -> Trigger:
+    """Give everybody the same."""
+    return trigger
 
 
 class Timer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -89,8 +98,12 @@ class Triggers:
         self._vault, self._identities = vault, identities
         self._next = 0
 
-    def adopt(self, catalog: Catalog) -> None:
-        """Go on with the triggers of a catalog; timers of others are dropped when they are due."""
+    def adopt(self, catalog: Catalog, own: Own = usual) -> None:
+        """Go on with the triggers of a catalog; timers of others are dropped when they are due.
+
+        `own` gives each customer's version of a trigger.
+        """
+        self._own = own
         self._triggers = {trigger.name: trigger for trigger in catalog.triggers}
         self._context = tuple((name.name, TYPED[name.kind]) for name in catalog.context)
         self._channels = {place.name: place.channel for place in catalog.placements}
@@ -112,9 +125,10 @@ class Triggers:
             return
         nodes = self._identities.nodes(self._identities.root(node))
         for trigger in ended:
-            self._end(trigger, nodes, node, event)
+            self._end(self._own(node, trigger, False), nodes, node, event)
         for trigger, holds in begun:
             if holds(event):
+                trigger = self._own(node, trigger, True)
                 if allowed_by(event.integrations, self._channels[trigger.placement]):
                     self._begin(trigger, nodes, node, event.at, event.received_at, self._said(event))
                 else:
@@ -124,6 +138,7 @@ class Triggers:
         """Let a situation that a customer has entered begin what it should."""
         for trigger in self._triggers.values():
             if trigger.situation == situation:
+                trigger = self._own(subject, trigger, True)
                 self._begin(trigger, self._identities.nodes(self._identities.root(subject)), subject, now, now, {})
 
     def waiting(self, now: int) -> bool:
@@ -149,7 +164,8 @@ class Triggers:
                 self._put(node, name, timer, Timer())
                 continue
             self._put(node, name, timer, timer.rest())
-            trigger = self._triggers.get(name)
+            known = self._triggers.get(name)
+            trigger = known and self._own(node, known, False)
             if trigger is None:
                 self.count(name, "late")
             elif why_not := self._overtaken(trigger, node, timer, now):
@@ -160,6 +176,14 @@ class Triggers:
                 self._decide(trigger, node, timer, decide)
         self._next = 0
         return decided
+
+    def of(self, nodes: Iterable[str]) -> Iterator[tuple[str, Timer, Mapping[str, Value]]]:
+        """Yield what waits of a customer: the trigger, its timer, and what the event said. Raises `Forgotten`."""
+        for node in nodes:
+            for key, row in self._rows.scan(f"{node}\x1f"):
+                timer = _timer(row)
+                if timer.due:
+                    yield key.partition("\x1f")[2], timer, self._context_of(node, timer)
 
     def count(self, trigger: str, what: str, more: int = 1, problem: str = "") -> None:
         """Add to what is counted of a trigger."""
@@ -238,8 +262,7 @@ class Triggers:
 
     def _decide(self, trigger: Trigger, node: str, timer: Timer, decide: Decide) -> None:
         try:
-            said: dict[str, Value] = _said(self._vault.open(node, timer.said)) if timer.said else {}
-            answer = decide(node, trigger, said)
+            answer = decide(node, trigger, self._context_of(node, timer))
         except BrokenStore:
             raise
         except Forgotten:
@@ -250,6 +273,11 @@ class Triggers:
         self.count(trigger.name, "fired")
         if answer is None or not answer.actions:
             self.count(trigger.name, "silent")
+
+    def _context_of(self, node: str, timer: Timer) -> dict[str, Value]:
+        """Return what the event of a timer said, as the context of a decision."""
+        said: dict[str, Value] = _said(self._vault.open(node, timer.said)) if timer.said else {}
+        return said
 
     def _said(self, event: Event) -> dict[str, Value]:
         """Return what an event says that the catalog declares as context."""

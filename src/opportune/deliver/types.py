@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from opportune.catalog.types import ActionKind
+from opportune.catalog.types import ActionKind, Catalog
 
 Lane = Literal["service", "triggered", "bulk"]
 """What goes first when many messages wait, in this order."""
@@ -51,13 +51,15 @@ class Send(msgspec.Struct, frozen=True, array_like=True):
 class Job(msgspec.Struct, frozen=True):
     """What to render: a treatment of the catalog in a language, for the person whom `context` describes.
 
-    `context` is plain data (`deliver.person`): the names that templates may use.
+    `context` is plain data (`deliver.person`): the names that templates may use. `edition` is the catalog of the arms
+    that the person is in; None: the renderer's own.
     """
 
     action: str
     treatment: str
     language: str
     context: Mapping[str, Any]
+    edition: Catalog | None = None
 
 
 class Rendered(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ from opportune.clock import DAY, HOUR, MINUTE, SECOND, format_instant, to_dateti
 from opportune.decide.plan import Plan
 from opportune.decide.stages.assign import arm_of
 from opportune.decide.types import Stage
-from opportune.demo.figures import HUB, Figures, money, price
+from opportune.demo.figures import ARMS, HUB, Figures, money, price
 from opportune.errors import BadRequest, Forgotten, NotFound
 from opportune.simulate.company import Company
 from opportune.simulate.happenings import Message
@@ -121,7 +121,8 @@ class Customers:
         self._errands: list[tuple[int, int, Ask | See | Say]] = []
         self.now = company.start
         model = plan().catalog.model
-        self.arm_of = {name: arm_of(model, name) or HUB for name in company.customers}
+        arms = {name: arm_of(model, name) for name in company.customers}
+        self.arm_of = {name: arm if arm in ARMS else HUB for name, arm in arms.items()}  # the rest is the hub's, nearly
         for i, name in enumerate(company.customers):
             self._later(company.start + (1 + i % 7) * DAY + self._mail_time(), Ask(name, "email", weekly=True))
 

@@ -11,10 +11,14 @@ from opportune.catalog.project import write_project
 from opportune.clock import DAY
 from opportune.demo.customers import Kept as KeptCustomers
 from opportune.demo.figures import Figures
+from opportune.demo.shop.serving import write_shop
 from opportune.errors import BadInput, OpportuneError
 
 HOLDOUT = b"model:\n  holdout_share: 0.1          # one in ten hears no marketing, so that its effect can be known\n"
 """What the demo's catalog says beside the template: a real company may want less, and patience."""
+
+ROOMIER = (b"at_most: 20, in: 1d", b"at_most: 200, in: 1d"), (b"at_most: 7, in: 7d", b"at_most: 100, in: 7d")
+"""Whoever looks around in the shop sees more pages in an hour than customers do in a week: its slots stay filled."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -52,6 +56,7 @@ class State(msgspec.Struct):
     keys: dict[str, tuple[str, str]] = {}
     story: list[Told] = []
     replayed: list[bool] = []
+    stocked: bool = False
 
 
 class Place:
@@ -83,6 +88,10 @@ class Place:
         write_project(self.folder, now=now)
         hub = self.folder / "hub.yaml"
         hub.write_bytes(hub.read_bytes().replace(b"model:\n", HOLDOUT, 1))
+        policies = self.folder / "policies.yaml"
+        for usual, more in ROOMIER:
+            policies.write_bytes(policies.read_bytes().replace(usual, more, 1))
+        write_shop(self.folder)
         self._file.parent.mkdir(mode=0o700, exist_ok=True)
         state = State(seed=seed, customers=customers, start=now - days * DAY, warm=days)
         self.keep(state)

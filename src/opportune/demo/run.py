@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Event
@@ -15,8 +15,13 @@ from opportune.api.serving import listen
 from opportune.client import Client
 from opportune.clock import DAY, SystemClock
 from opportune.demo.customers import Clock, Customers, Notice
+from opportune.demo.figures import HUB
 from opportune.demo.live import Counters, Living
 from opportune.demo.place import Place, State
+from opportune.demo.shop.goods import Goods
+from opportune.demo.shop.past import stock
+from opportune.demo.shop.serving import GOODS, address_of, open_shop
+from opportune.demo.story import MAYA
 from opportune.errors import BadInput
 from opportune.hub import Hub
 from opportune.simulate.company import Company
@@ -27,13 +32,18 @@ LONGEST = 5.0
 
 HOST = "127.0.0.1"
 PORT = 8080
+SHOP_PORT = 8090
+
+NAMES = ("Ana", "Bob", "Chidi", "Dora", "Emre")
+"""What the customers are called who may sign in to the shop, besides Maya."""
 
 
 @dataclass
 class Running:
-    """A demo whose hub serves and whose customers live."""
+    """A demo whose hub serves and whose customers live. `shop` is the address of its shop; empty if it has none."""
 
     address: str
+    shop: str
     key: str
     hub: Hub
     admin: Client
@@ -69,23 +79,26 @@ def serving(
 ) -> Iterator[Running]:
     """Serve the hub of the demo and let its customers live while the block runs; what they do goes to `tell`.
 
-    Without a `port` it is 8080, or any other if that is taken. A `pace` of 1 is to read along.
+    Without a `port` it is 8080, or any other if that is taken; the shop has a port of its own. A `pace` of 1 is to read
+    along.
     """
     with ExitStack() as stack:
         hub = stack.enter_context(Hub.open(place.folder, place.url))
         files = HubFile(place.store)
-        address, secret = stack.enter_context(beside(hub, _listening(port), place.folder, files))
+        address, secret = stack.enter_context(beside(hub, _listening(port, PORT), place.folder, files))
         admin = stack.enter_context(Client(address, secret))
         sender, asker = (stack.enter_context(Client(address, _key(admin, state, kind))) for kind in ("write", "server"))
         customers = _customers(hub, state, SystemClock())
         customers.reach(sender, asker)
         customers.tell = tell
+        shop = _shop(stack, place, state, admin, customers, address)
         state.starts += 1
         living = Living(customers, pace, lambda: _remember(place, state, customers))
         counters = Counters(address)
         living.start()
         try:
-            yield Running(address, state.keys["server"][1], hub, admin, sender, asker, customers, living, counters)
+            key = state.keys["server"][1]
+            yield Running(address, shop, key, hub, admin, sender, asker, customers, living, counters)
         finally:
             living.stop()
             counters.close()
@@ -121,20 +134,44 @@ def _remember(place: Place, state: State, customers: Customers) -> None:
     place.keep(state)
 
 
-def _listening(port: int | None) -> socket.socket:
+def _shop(
+    stack: ExitStack, place: Place, state: State, admin: Client, customers: Customers, address: str
+) -> str:  # fmt: skip
+    """Serve the shop until the stack ends, and return its address; "" for a folder that was made without one."""
+    if not (place.folder / GOODS).exists():
+        return ""
+    goods = Goods.read(place.folder / GOODS)
+    if not state.stocked:
+        stock(admin, goods, list(customers.arm_of), state.start, state.seed)
+        state.stocked = True
+    listening = _listening(None, SHOP_PORT)
+    mine = address_of(listening)
+    key = _key(admin, state, f"write {mine}", scopes=["decide:anonymous"], origins=[mine])
+    others = [name for name, arm in customers.arm_of.items() if arm == HUB]
+    people = [(MAYA, "Maya"), *zip(others, NAMES)]
+    shop = open_shop(listening, address, state.keys["server"][1], key, goods, people)
+    return stack.enter_context(shop).address
+
+
+def _listening(port: int | None, usual: int) -> socket.socket:
     if port is not None:
         return listen(HOST, port)
     try:
-        return listen(HOST, PORT)
+        return listen(HOST, usual)
     except BadInput:
         return listen(HOST, 0)
 
 
-def _key(admin: Client, state: State, kind: str) -> str:
-    """Return the demo's key of a kind, the same each time; made anew if somebody revoked it."""
+def _key(
+    admin: Client, state: State, kind: str, scopes: Sequence[str] = (), origins: Sequence[str] = ()
+) -> str:  # fmt: skip
+    """Return the demo's key of a kind, the same each time; made anew if somebody revoked it.
+
+    What comes after a blank in `kind` tells keys of the same kind apart.
+    """
     made_before = admin.keys()
     good = {key.id for key in made_before if key.revoked is None}
     if kind not in state.keys or state.keys[kind][0] not in good:
-        made = admin.new_key(kind, name="demo")
+        made = admin.new_key(kind.partition(" ")[0], name="demo", scopes=scopes, origins=origins)
         state.keys[kind] = made.id, str(made.key)
     return state.keys[kind][1]

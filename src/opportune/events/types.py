@@ -188,6 +188,39 @@ class CampaignStage(Fact, frozen=True, tag="campaign"):
     by: str = ""
 
 
+class Exposed(Fact, frozen=True, tag="exposed"):
+    """A customer came, for the first time, to where the arms of an experiment differ.
+
+    `decision_id` is the decision that would have been another one under another arm, "" where a trigger heard something.
+    """
+
+    subject: str
+    experiment: str
+    arm: str
+    decision_id: str
+
+
+class TrialChanged(Fact, frozen=True, tag="trial"):
+    """An experiment was started, stopped, paused, decided, given another share, or an arm of it was stopped."""
+
+    experiment: str
+    what: str
+    by: str = ""
+    detail: str = ""
+
+
+class Leaked(Fact, frozen=True, tag="leaked"):
+    """Marketing was about to reach, or did reach through somebody else, a customer who is held out.
+
+    `what` is `blocked: ACTION` of a message that did not leave, or the name of the event that told of one that did.
+    """
+
+    subject: str
+    holdout: str
+    channel: str
+    what: str
+
+
 class ForgottenCustomer(Fact, frozen=True, tag="forgotten"):
     """A customer's data were destroyed."""
 
@@ -210,5 +243,8 @@ LedgerFact = (
     | Checkpoint
     | Rebuilt
     | CampaignStage
+    | Exposed
+    | TrialChanged
+    | Leaked
     | ForgottenCustomer
 )

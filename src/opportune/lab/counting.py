@@ -32,13 +32,15 @@ Part = Literal["all", "first", "last"]
 class Counted:
     """The customers of an experiment, in order of their exposure: the arm of each, and values by metric.
 
-    `values` has for each metric x and, of a ratio, d; both of the shape of `arms`. `crossed` were left out.
+    `values` has for each metric x and, of a ratio, d; both of the shape of `arms`. `crossed` were left out, `since` is
+    the first exposure.
     """
 
     arms: tuple[str, ...]
     values: Mapping[str, tuple[FloatArray, FloatArray | None]]
     crossed: int = 0
     quantiles: Mapping[str, float] = field(default_factory=dict)
+    since: int | None = None
 
     def customers(self) -> dict[str, int]:
         """Return how many customers each arm has."""
@@ -114,7 +116,7 @@ class Counting:
                 x = np.minimum(x, np.quantile(x, m.winsorize))
             values[m.name] = np.minimum(x, 1.0) if m.kind == "proportion" else x, self._d.get(m.name)
         quantiles = {m.name: m.quantile for m in self._metrics if m.kind == "quantile"}
-        return Counted(self._arms, values, self._crossed, quantiles)
+        return Counted(self._arms, values, self._crossed, quantiles, self.since)
 
     def _counts(self, metric: Metric, place: int, at: int) -> bool:
         since = self._at[place]

@@ -25,8 +25,8 @@ def planned(
     chance: float = 0.8,
     per_day: float | None = None,
 ) -> dict[str, Any]:
-    """Return `needed` (customers of all arms to find the effect with the chance), `power` (the chance with the customers
-    that there are), `smallest` (the relative effect that those find with the chance), `days`, and `sentences`.
+    """Return `needed` (customers of all arms to find the effect with the chance), `power` (the chance with those that
+    there are), `smallest` (the relative effect that those find with the chance), `days`, and `sentences`.
 
     What was not asked for is None; an effect, customers or both are asked. Raises `BadInput` for anything else.
     """

@@ -2,7 +2,7 @@
 
     data: cookie_cats.csv.gz        # csv, csv.gz, parquet, a folder or pattern of them, FILE.duckdb:TABLE; relative to
                                     # the spec; or in its place `ledger: EXPERIMENT`
-    unit: userid                    # column that identifies the customer; rows of one customer add up; default: each row
+    unit: userid                    # column that identifies the customer, whose rows add up; default: a row is one
     arm: version
     control: gate_30
     split: {gate_30: 0.5, gate_40: 0.5}     # what was planned; default: equal arms
@@ -98,7 +98,8 @@ class AnalysisSpec(msgspec.Struct, frozen=True, kw_only=True):
     `data` is the path of a table, or `ledger` names an experiment. `written` is where the keys were read from, None for
     a spec made in code.
 
-    >>> AnalysisSpec(data="log.csv", arm="arm", control="old", metrics=(Measured(name="bought", column="bought"),)).alpha
+    >>> bought = Measured(name="bought", column="bought")
+    >>> AnalysisSpec(data="log.csv", arm="arm", control="old", metrics=(bought,)).alpha
     0.05
     """
 
@@ -191,9 +192,9 @@ def _read(fields: Fields, root: Node, folder: Path) -> AnalysisSpec:
 
 def _of_the_ledger(fields: Fields) -> None:
     """Refuse what the catalog says of an experiment of the ledger."""
-    for key in ("data", "unit", "arm", "at", "outcomes", "split", "control", "segments", "metrics", "within"):
-        if key in fields.values:
-            what = f"`{key}` of an experiment of the ledger is what the hub knows"
+    for key in fields.values:
+        if key in fields.asked and key not in ("ledger", "correct"):
+            what = f"`{key}` of an experiment of the ledger is as it was registered"
             fields.report.error(fields.node.keys[key], what, "remove it, or give `data:` in place of `ledger:`")
 
 

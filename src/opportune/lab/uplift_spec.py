@@ -1,6 +1,7 @@
 """The spec of an uplift race: which customers were contacted, what came of it, and what was known of them before.
 
-    data: hillstrom.csv.gz          # csv, csv.gz, parquet, FILE.duckdb:TABLE; relative to the spec
+    data: hillstrom.csv.gz          # csv, csv.gz, parquet, a folder or pattern of them, FILE.duckdb:TABLE;
+                                    # relative to the spec; ${OPPORTUNE_DATA} is expanded
     unit: null                      # column that identifies the customer; default: each row is one
     arm: segment                    # the column that says what was done, at random
     control: No E-Mail              # its value that means: not contacted
@@ -16,8 +17,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 
 import msgspec
@@ -26,10 +25,7 @@ from opportune.catalog.fields import Fields, Report
 from opportune.catalog.node import Node
 from opportune.catalog.source import parse_yaml
 from opportune.errors import BadCatalog, BadInput, Problem
-
-DATA = "OPPORTUNE_DATA"
-
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+from opportune.lab.spec import data_path
 
 
 class UpliftSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +90,7 @@ def load_uplift(path: str | Path) -> UpliftSpec:
 
 def _read(fields: Fields, root: Node, folder: Path) -> UpliftSpec:
     spec = UpliftSpec(
-        data=_data(fields, folder),
+        data=data_path(fields, "data", folder),
         unit=fields.text("unit") or None,
         arm=fields.text("arm", required=True),
         control=fields.text("control", required=True),
@@ -121,18 +117,3 @@ def _value(fields: Fields) -> float | str:
     if not 0 < node.value <= 1e15:
         fields.wrong(node, "value", "above 0, or a column")
     return float(node.value)
-
-
-def _data(fields: Fields, folder: Path) -> str:
-    text = fields.text("data", required=True)
-    for name in dict.fromkeys(_VARIABLE.findall(text)):
-        folder_of_data = os.environ.get(name, "") if name == DATA else ""
-        if name != DATA:
-            cure = f"only ${{{DATA}}} is expanded"
-            fields.report.error(fields.spot("data"), f"`${{{name}}}` is not known here", cure)
-        elif not folder_of_data:
-            cure = f"export {DATA}=FOLDER, the folder of the data, or write the path itself"
-            fields.report.error(fields.spot("data"), f"{DATA} is not set", cure)
-        # the variable is relative to where the command runs, the rest to the spec
-        text = text.replace(f"${{{name}}}", os.path.abspath(folder_of_data))
-    return str(folder / text)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import structs
 
 from opportune.catalog.situated import situated
 from opportune.catalog.types import Catalog
@@ -76,6 +77,18 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     stages: bytes
 
 
+class Carried(msgspec.Struct, frozen=True, array_like=True):
+    """What the actions of a decision carry: by action the ids of items with their reasons, and for whom they are.
+
+    `missing` says why actions are out that had nothing to carry. Codes of coupons are not here: the book of coupons
+    finds them by the decision, while the customer is not forgotten.
+    """
+
+    items: dict[str, tuple[tuple[str, str], ...]] = {}
+    purpose: Literal["self", "gift"] = "self"
+    missing: dict[str, str] = {}
+
+
 class Record(msgspec.Struct, frozen=True, array_like=True):
     """Everything that a decision depended on, with the catalog and the model that its fact names, and its answer."""
 
@@ -83,7 +96,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     at: int
     seed: int
     placements: tuple[str, ...]
-    limit: int
+    limit: int | tuple[int, ...]
     context: dict[str, Value]
     excluded: tuple[tuple[str, int, int], ...]
     numbers: bytes
@@ -96,6 +109,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     places: tuple[Place, ...]
     flow: str = ""
     topics: dict[str, dict[str, tuple[str | None, str | None]]] = {}
+    carried: Carried | None = None
+    arms: tuple[tuple[str, str], ...] = ()
 
     def row(self, layout: Layout) -> Row:
         """Return the customer's row as it was, in the layout of the decision's catalog."""
@@ -146,8 +161,10 @@ _decoder = msgspec.msgpack.Decoder(Record)
 
 
 def encode(record: Record) -> bytes:
-    """Return the record as bytes."""
-    return _encoder.encode(record)
+    """Return the record as bytes; one without experiments, and that carries nothing, is no longer for it."""
+    if record.arms:
+        return _encoder.encode(record)
+    return _encoder.encode(structs.astuple(record)[: -2 if record.carried is None else -1])
 
 
 def decode(data: bytes) -> Record:

@@ -41,6 +41,14 @@ class Turn(msgspec.Struct, frozen=True, array_like=True):
     cause: str
 
 
+class Seen(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """When a customer was exposed to an experiment, and in which arm: they stay in it."""
+
+    at: int
+    experiment: str
+    arm: str
+
+
 class Relationship(msgspec.Struct, array_like=True):
     """One node of a customer. Bounded: the newest 500 of each, and nothing that can no longer matter."""
 
@@ -49,6 +57,11 @@ class Relationship(msgspec.Struct, array_like=True):
     goals: list[Reached] = []
     situations: list[str] = []
     turns: list[Turn] = []
+    exposed: list[Seen] = []
+
+    def expose(self, at: int, experiment: str, arm: str) -> None:
+        """Note the first exposure to an experiment."""
+        self.exposed = sorted([*self.exposed, Seen(at, experiment, arm)])[-MOST:]
 
     def turn(self, holding: list[str], at: int, cause: str) -> None:
         """Note the situations that hold now, and what made some begin or end."""
@@ -85,6 +98,7 @@ def merge(relationships: list[Relationship]) -> Relationship:
         merge_contacts([r.contacts for r in relationships]),
         sorted({w for r in relationships for w in r.waiting}),
         sorted({g for r in relationships for g in r.goals}),
+        exposed=sorted({e for r in relationships for e in r.exposed}),
     )
 
 

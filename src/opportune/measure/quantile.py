@@ -82,7 +82,7 @@ def quantile(control: Ranks, arm: Ranks, reading: Reading) -> Effect | NotEnough
     tau, n0, n1 = control.quantile, control.n, arm.n
     if arm.quantile != tau:
         raise ValueError(f"quantile {tau} of control and {arm.quantile} of the arm: compare the same one")
-    beyond = min(tau, 1 - tau) * min(n0, n1)
+    beyond = round(min(tau, 1 - tau) * min(n0, n1), 6)
     if beyond < LEAST_BEYOND:
         more = int((n0 + n1) * (LEAST_BEYOND / beyond - 1)) + 1 if beyond else int(2 * LEAST_BEYOND / min(tau, 1 - tau))
         return NotEnoughData(f"{beyond:.1f} customers beyond the {tau} quantile in an arm; {LEAST_BEYOND} needed", more)

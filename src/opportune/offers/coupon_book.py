@@ -110,6 +110,30 @@ class CouponBook:
             self._write()
         return Made(coupon, self._text(row), known, _ends(row, terms), row.reserved)
 
+    def carried(
+        self, coupon: str, subject: str, decision_id: str, now: int, nodes: Sequence[str] = ()
+    ) -> Made | Refusal:
+        """Return the code that a decision gives a customer: one of this coupon that they have open, else a new one.
+
+        What is shown again is not made, and reserves nothing more.
+        """
+        self._begin()
+        self._expire(now)
+        nodes, made = nodes or (subject,), f"{self._hash('decision', decision_id)}/{coupon}"
+        known = self._open(coupon, nodes, now) if self._made.get(made) is None else None
+        row = None if known is None else self._codes.get(known)
+        if known is None or row is None:
+            return self.issue(coupon, subject, decision_id, now, nodes)
+        self._made.put(made, known)
+        self._made.put(f"again/{known}", coupon)
+        self._write()
+        return Made(coupon, self._text(row), known, row.expires, row.reserved)
+
+    def has_open(self, coupon: str, nodes: Sequence[str], now: int) -> bool:
+        """Return whether a customer has a code of a coupon that was made for them and can be redeemed."""
+        self._begin()
+        return self._open(coupon, nodes, now) is not None
+
     def print(self, coupon: str, count: int, now: int) -> list[str] | Refusal:
         """Make many codes for nobody in particular; return them as people read them. They are written nowhere else."""
         self._begin()
@@ -241,11 +265,17 @@ class CouponBook:
     # --- the end of codes
 
     def withdraw(self, coupon: str, decision_id: str, now: int) -> bool:
-        """End the code that was made for a decision, unless it was used; return whether it was open."""
+        """End the code that was made for a decision; return whether it was open.
+
+        One that was used stays, and one that another decision has shown since.
+        """
         self._begin()
         self._expire(now)
         key = self._made.get(f"{self._hash('decision', decision_id)}/{coupon}")
-        return key is not None and self._end(key, "withdrawn", now)
+        row = None if key is None else self._codes.get(key)
+        if key is None or row is None or row.shared or self._made.get(f"again/{key}") is not None:
+            return False
+        return self._end(key, "withdrawn", now)
 
     def end(self, code: str, now: int) -> bool:
         """End a code, such as one that got about; return whether it was open."""
@@ -317,6 +347,16 @@ class CouponBook:
         row = self._codes.get(self.hash(codes.read(code)))
         return None if row is None else self._shown(row, now)
 
+    def given(self, coupon: str, decision_id: str, now: int) -> tuple[Shown, Coupon] | None:
+        """Return the code that a decision gave, with its terms; None if it gave none of that coupon."""
+        self._begin()
+        key = self._made.get(f"{self._hash('decision', decision_id)}/{coupon}")
+        row = None if key is None else self._codes.get(key)
+        if row is None:
+            return None
+        terms = self._terms_of(row)
+        return replace(self._shown(row, now), expires=_ends(row, terms)), terms
+
     def of(self, nodes: Sequence[str], now: int) -> list[Shown]:
         """Return the codes that were made for a customer, the newest first."""
         self._begin()
@@ -345,6 +385,16 @@ class CouponBook:
             return Refusal("expired", f"coupon {terms.name!r} is over")
         more = worth(terms) if terms.kind == "unique" else 0
         return room(terms, self._total(terms.name), self._count(terms.name, nodes, now), 1, more)
+
+    def _open(self, coupon: str, nodes: Sequence[str], now: int) -> str | None:
+        """Return the key of an open code of a customer, of several the one that ends last."""
+        found = []
+        for node in nodes:
+            for key, until in (self._mine.get(f"{node}/{coupon}") or {}).items():
+                row = self._codes.get(key) if until > now else None
+                if row is not None and row.owner in nodes and not (row.used or row.ended) and row.expires > now:
+                    found.append((row.expires, key))
+        return max(found)[1] if found else None
 
     def _unique(self, terms: Coupon, subject: str, now: int) -> tuple[str, CodeRow]:
         code = next(codes.new_codes(terms.prefix, self._entropy(codes.ENTROPY)))

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from opportune.recommend import blend
 from opportune.recommend.feedback import KINDS, Purpose
 from opportune.recommend.item import Item, told
-from opportune.recommend.reasons import sentence
+from opportune.recommend.reasons import DID, sentence
 from opportune.recommend.tastes import Taste
 from opportune.recommend.types import NOTHING, Asked, Ints, Part, Scores, Weighted
 from opportune.rules import Expression, Value
@@ -82,7 +82,7 @@ def ranked(
     parts = parts_of(shelf, asked, now)
     found = [(part, weight, part.scores(_within(part_asked, size))) for part, weight, part_asked, size in parts]
     numbers = blend.candidates([scores for _, _, scores in found], SIDE)
-    allowed = numbers[_allowed(shelf, numbers, question, now, out)]
+    allowed = numbers[left_by_rules(shelf, numbers, question, now, out)]
     if len(allowed) < question.n * POOL and len(numbers) < len(shelf.items):
         allowed = _more(shelf, allowed, found, question, now, out)
     if not len(allowed):
@@ -173,7 +173,9 @@ def _total(found: list[tuple[Part, float, Scores]], numbers: Ints) -> npt.NDArra
     return total
 
 
-def _allowed(shelf: Shelf, numbers: Ints, question: Question, now: int, out: Set[int]) -> npt.NDArray[np.bool_]:
+def left_by_rules(
+    shelf: Shelf, numbers: Ints, question: Question, now: int, out: Set[int]
+) -> npt.NDArray[np.bool_]:
     """Return which items the rules of the shelf leave."""
     column = shelf.items.column
     keep = column("alive")[numbers] & (column("stock")[numbers] > 0)
@@ -204,7 +206,7 @@ def _more(
     kept, enough = [allowed], question.n * POOL
     for start in range(0, len(order), 500):
         some = order[start : start + 500]
-        kept.append(some[_allowed(shelf, some, question, now, out)])
+        kept.append(some[left_by_rules(shelf, some, question, now, out)])
         if sum(map(len, kept[1:])) >= enough:
             break
     return np.unique(np.concatenate(kept)).astype(np.int32)
@@ -219,7 +221,7 @@ def _explored(
     """
     chances = np.ones(len(chosen))
     fresh, shown = shelf.wanted.newest(now, shelf.rules.new)
-    keep = _allowed(shelf, fresh, question, now, out) & ~np.isin(fresh, chosen)
+    keep = left_by_rules(shelf, fresh, question, now, out) & ~np.isin(fresh, chosen)
     fresh, shown = fresh[keep], shown[keep]
     if not len(fresh):
         return chosen, chances, -1
@@ -258,6 +260,8 @@ def _told(
     by = shelf.items.get(shelf.items.id(other)) if other >= 0 else None
     did = strongest(taste, by.id, question.purpose, shelf) if by else ""
     reason = sentence(part, by.name if by else "", did, question.purpose, asked.likes)
+    if by and by.id == item.id:  # what was looked at before may be the best there is; it is not like itself
+        reason = f"because {DID.get(did, DID['viewed'])} {by.name}"
     return Recommended(item.id, score, reason, part, by.id if by else "", chance, explored, told(item))
 
 

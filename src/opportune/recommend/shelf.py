@@ -16,9 +16,11 @@ from opportune.catalog.shelf_types import ItemsWanted, ShelfRules
 from opportune.errors import BadInput, Forgotten
 from opportune.events import codec
 from opportune.events.types import Event
+from opportune.profiles.fields import event_name
 from opportune.recommend import ranking
 from opportune.recommend.blend import scaled
 from opportune.recommend.conditions import Conditions
+from opportune.recommend.credits import ORDER, Credits
 from opportune.recommend.feedback import KINDS, Purpose, Said, purpose_of, said_by
 from opportune.recommend.item import Item, item_of
 from opportune.recommend.items import Items
@@ -63,6 +65,9 @@ class Shelf:
         self._marks = store.table("shelf_marks")
         self._heard = self._mark()
         self._changed: dict[int, None] = {}
+        self.credits = Credits(store, vault)
+        self.writes = 0
+        """How often something was written: what `clear` has to be called for, should it be taken back."""
 
     def adopt(self, rules: ShelfRules) -> None:
         """Go on with the rules of a catalog."""
@@ -74,6 +79,7 @@ class Shelf:
         An item that was there keeps the instant at which it came.
         """
         items = []
+        self.writes += 1
         for row in rows:
             item = item_of(row, now)
             known = self.items.number(item.id)
@@ -85,6 +91,7 @@ class Shelf:
 
     def remove(self, ids: Sequence[str]) -> int:
         """Take items off the shelf; return how many there were."""
+        self.writes += 1
         count = self.items.remove(ids)
         self._look_anew()
         return count
@@ -94,10 +101,13 @@ class Shelf:
 
         `sequence` is its number in the log of events: one that comes twice counts once. The next `recommend` sees it.
         """
+        self.writes += 1
         if sequence:
             self._heard = max(self._heard, sequence)
             if sequence % MARK_EVERY == 0:
                 self._marks.put([("heard", str(self._heard).encode())])
+        if event_name(event) == ORDER:
+            self.credits.bought(self._of(node), event, sequence, self.rules)
         said, marked = said_by(event, self.rules), purpose_of(event)
         if not said and marked is None and event.type != "identify":
             return False
@@ -121,11 +131,16 @@ class Shelf:
         self.tastes.put(node, touched(mine, touches, purpose, event.at, sequence, self.rules))
         return True
 
+    def behind(self, log: Rows) -> bool:
+        """Return whether the log has events that were not heard yet."""
+        return log.last() > self._heard
+
     def catch_up(self, log: Rows, most: int = 5_000) -> bool:
         """Take in up to `most` events of the log that were not heard yet; return whether there are more."""
-        if log.last() <= self._heard:
+        if not self.behind(log):
             return False
         left = most
+        self.writes += 1
         for sequence, node, payload in log.read(self._heard):
             if left == 0:
                 return True
@@ -141,20 +156,35 @@ class Shelf:
 
     def recommend(
         self, customer: Customer, now: int, n: int = 10, purpose: Purpose | None = None, likes: Sequence[str] = (),
-        wanted: ItemsWanted | None = None, without: Set[str] = frozenset(), seed: int = 0,
+        wanted: ItemsWanted | None = None, without: Set[str] = frozenset(), seed: int = 0, personal: bool = True,
     ) -> list[Recommended]:  # fmt: skip
         """Return up to n items for a customer, the best first, each with its reason. Changes nothing.
 
         For a `gift` (the purpose of the running visit where none is named) the lasting taste does not count: the gifts
         that were looked at in this visit do, and what the recipient `likes`, in words. `wanted` narrows the items;
-        `without` are ids that are not wanted. Fewer come back where the rules of the shelf leave fewer.
+        `without` are ids that are not wanted. Fewer come back where the rules of the shelf leave fewer. Unless
+        `personal`, it is what everybody likes, under the same rules.
         """
         taste = self.tastes.merged(customer.nodes) if customer.nodes else Taste()
-        going = taste.visiting(now, self.rules)
-        purpose = purpose or (taste.purpose if going else "self")
-        asked = self.asked(taste, purpose, now, tuple(likes))
+        purpose = purpose or self.purpose(taste, now)
+        asked = self.asked(taste, purpose, now, tuple(likes)) if personal else Asked()
         question = ranking.Question(customer.values, customer.topics, purpose, n, seed, wanted.of if wanted else None)
         return ranking.ranked(self, asked, taste, question, now, self._out(taste, purpose, now, without))
+
+    def purpose(self, taste: Taste, now: int) -> Purpose:
+        """Return the purpose of the visit that goes on at an instant; `self` where none does."""
+        return taste.purpose if taste.visiting(now, self.rules) else "self"
+
+    def still(
+        self, customer: Customer, ids: Sequence[str], now: int, purpose: Purpose, wanted: ItemsWanted | None = None
+    ) -> list[str]:
+        """Return those of some items that the rules of the shelf leave a customer now, in the same order."""
+        taste = self.tastes.merged(customer.nodes) if customer.nodes else Taste()
+        question = ranking.Question(customer.values, customer.topics, purpose, 0, 0, wanted.of if wanted else None)
+        found = [(item, number) for item in ids if (number := self.items.number(item)) >= 0]
+        numbers = np.array([number for _, number in found], np.int32)
+        keep = ranking.left_by_rules(self, numbers, question, now, self._out(taste, purpose, now, frozenset()))
+        return [item for (item, _), kept in zip(found, keep.tolist()) if kept]
 
     def asked(self, taste: Taste, purpose: Purpose, now: int, likes: tuple[str, ...] = ()) -> Asked:
         """Return what a recommendation goes by: touches of one purpose, weighted by kind and time."""
@@ -178,6 +208,7 @@ class Shelf:
 
     def shown(self, ids: Sequence[str]) -> None:
         """Take in that items were shown to explore: the others are explored sooner then."""
+        self.writes += 1
         self.wanted.shown(number for number in map(self.items.number, ids) if number >= 0)
 
     def clear(self) -> None:

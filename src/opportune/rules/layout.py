@@ -89,6 +89,14 @@ class Layout:
                 numbers[slot] = value
         return Row(np.array(numbers, np.float64), texts)
 
+    def recoded(self, row: Row) -> Row:
+        """Return a copy of a row of another layout of the same names, with the codes of this one."""
+        row = row.copy()
+        for slot, (_, is_text, _) in enumerate(self._slots):
+            if is_text and (text := row.texts[slot]) is not None:
+                row.numbers[slot] = self.codes.get(text, -1)
+        return row
+
     def put(self, row: Row, name: str, value: Value) -> None:
         """Set one value; a value of another type than the declared one becomes NULL."""
         slot, kind = self.slot[name], self.kinds[name]

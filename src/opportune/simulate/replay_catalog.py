@@ -11,6 +11,7 @@ import numpy as np
 
 from opportune.catalog import Catalog, from_data
 from opportune.catalog.situated import BUILT_INS
+from opportune.catalog.types import STANDING
 from opportune.rules import Kind, Layout, Row
 from opportune.simulate.replay_data import Log
 from opportune.simulate.replay_spec import ReplaySpec
@@ -49,6 +50,7 @@ def catalog_of(log: Log, spec: ReplaySpec) -> Logged:
             "predictors": list(traits.values()),
             "explore": spec.explore,
             "random_share": 0,
+            "arms": dict.fromkeys(STANDING, 0),
             "holdout_share": 0,
         },
     }

@@ -106,13 +106,13 @@ def chosen(asked: str | None, customer: object, accepted: str, default: str) -> 
     'pt'
     """
     own = customer if isinstance(customer, str) else None
-    for language in (asked, own, *_accepted(accepted), default):
+    for language in (asked, own, *dearest(accepted), default):
         if language and base(language) in languages():
             return words(base(language))
     return words(DEFAULT)
 
 
-def _accepted(header: str) -> Iterable[str]:
+def dearest(header: str) -> Iterable[str]:
     """Return the languages of an Accept-Language header, the dearest first (RFC 9110, 12.5.4)."""
     ranked = []
     for number, part in enumerate(header[:500].split(",")):

@@ -14,7 +14,7 @@ class Html(str):
 
 Inner = str | Iterable["Inner"] | None
 
-_EMPTY = frozenset(("br", "hr", "input", "link", "meta"))
+_EMPTY = frozenset(("br", "hr", "img", "input", "link", "meta"))
 
 
 def tag(name: str, /, *inner: Inner, **attributes: str | bool | None) -> Html:

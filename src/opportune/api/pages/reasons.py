@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from opportune.api.pages.language import Words, readable
 from opportune.catalog.types import Action, Catalog
+from opportune.catalog.variants import variant
 from opportune.decide.stages.assign import RANDOM
 from opportune.errors import Forgotten, NotFound
 from opportune.events.types import DecisionMade
@@ -39,7 +40,7 @@ def reason(hub: Hub, view: View, decision_id: str, action: str, channel: str, la
         made, kept = hub.ledger.decision(decision_id)
         if made.subject not in view.nodes:
             return None
-        catalog = hub.ledger.catalog(made.catalog)
+        catalog = variant(hub.ledger.catalog(made.catalog), dict(kept.arms))
     except (NotFound, Forgotten):
         return None
     known = next((a for a in catalog.actions if a.name == action), None)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from msgspec.structs import replace
 
 from opportune.decide.board import Board
 from opportune.decide.explore import Chances, Explorer, explorer
+from opportune.decide.scores import BASE, PRIORITY, WORTH, C, L, P, Scores, V
 from opportune.decide.selection import FLOOR
-from opportune.decide.stages.assign import RANDOM
+from opportune.decide.stages.assign import PROPENSITY, RANDOM, RANDOM_PROPENSITY
+from opportune.decide.stages.available import ELSEWHERE
 from opportune.decide.types import Chosen, Ghost, Stage
 
 RANKS = 4096
@@ -29,13 +32,22 @@ def arbitrate(board: Board) -> Board:
     assert scores is not None
     board.reasons[ARBITRATE] = lambda i: "lost to what was worth more"
     if not len(scores.index):
-        board.silence = NOTHING_LEFT
+        board.silence = ELSEWHERE if plan.catalog.external else NOTHING_LEFT
         return board
     policy = way(board)
     left = np.empty(len(scores.index), np.bool_)
     left.fill(True)
+    if board.arm == PROPENSITY:
+        likeliest = _likeliest(scores)
+        if not len(likeliest.index):
+            board.chances, board.silence_probability = np.zeros(len(left)), 1.0
+            _silence(board, left, Chances(board.chances, 1.0, 0.0))
+            np.putmask(board.stage, board.stage == 0, ARBITRATE)
+            return board
+        scores = board.scores = likeliest
+        left = left[: len(scores.index)]
     full = [(plan.position[name], rank) for name, number, rank in request.excluded if number == board.number and rank]
-    for rank in range(min(request.limit, len(scores.index))):
+    for rank in range(min(request.wanted(board.number), len(scores.index))):
         for position in [p for p, since in full if since == rank]:
             left[scores.index == position] = False
             board.stage[position] = LIMIT
@@ -66,7 +78,16 @@ def way(board: Board) -> Explorer:
     """Return how this customer's winner is drawn."""
     settings = board.plan.catalog.model
     explore = "greedy" if settings.explore == "thompson" and settings.width == 0 else settings.explore
+    explore = "thompson" if board.arm == RANDOM_PROPENSITY else explore
     return explorer("random" if board.arm == RANDOM else explore, settings.epsilon)
+
+
+def _likeliest(scores: Scores) -> Scores:
+    """Return those that are worth their price on average, of which P alone decides and which pay no price."""
+    found = scores.keep(scores.service | (scores.priority > scores.price))
+    found.table[[C, V, L, WORTH]] = 1.0
+    found.table[PRIORITY] = found.table[P] - found.table[BASE]
+    return replace(found, price=0.0)
 
 
 def _chosen(board: Board, i: int, rank: int, drawn: float, probability: float) -> Chosen:

@@ -9,7 +9,11 @@ from opportune.clock import format_instant, format_span
 from opportune.decide.board import Board
 from opportune.decide.types import Stage, hash01
 
+FULL = "its contact limits have no room for it beside what was already chosen"
+
 AVAILABLE, LIMIT = Stage.AVAILABLE, Stage.LIMIT
+
+ELSEWHERE = "another tool decides for this customer"
 
 
 def available(board: Board) -> Board:
@@ -31,6 +35,10 @@ def available(board: Board) -> Board:
         board.drop(np.array(full, np.int32), LIMIT)
 
     def reason(i: int) -> str:
+        if plan.elsewhere(plan.actions[i]):
+            return ELSEWHERE
+        if plan.actions[i].off:
+            return "is switched off"
         if board.place.treatment[i] < 0:
             return f"has no treatment for the placement {board.place.name}"
         if plan.starts[i] > at:
@@ -43,7 +51,8 @@ def available(board: Board) -> Board:
         return "is already the answer of another placement in this request"
 
     board.reasons[AVAILABLE] = reason
-    board.reasons[LIMIT] = lambda i: "its contact limits have no room for it beside what was already chosen"
+    missing = board.request.missing
+    board.reasons[LIMIT] = lambda i: missing.get(plan.actions[i].name, FULL)
     return board
 
 

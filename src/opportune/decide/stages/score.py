@@ -10,6 +10,7 @@ from opportune.catalog.profile_sections import LEVER_BOUNDS
 from opportune.decide.board import Board
 from opportune.decide.plan import Plan
 from opportune.decide.scores import BASE, BASELINE, WORTH, C, Floats, Ints, L, Scores, V, gather, weigh
+from opportune.decide.stages.assign import NO_LEVERS, RANDOM_PROPENSITY
 from opportune.decide.types import Stage
 from opportune.predictors.base import Values
 
@@ -24,7 +25,7 @@ NOBODY = np.zeros(0)
 def score(board: Board) -> Board:
     """Score the candidates still in: priority = (P - baseline where incremental) x C x V x L, each part switchable."""
     plan, snapshot, settings = board.plan, board.snapshot, board.plan.catalog.model
-    on = settings.factors
+    on = settings.factors - {"L"} if board.arm == NO_LEVERS else settings.factors
     index, table, service = gather(board.stage, plan.value, levers(board), plan.marketing)
     values = inputs(board)
     posterior = snapshot.model.score(values, index)
@@ -46,7 +47,15 @@ def score(board: Board) -> Board:
     ramp = settings.ramp if snapshot.answers >= settings.ramp else 0
     positives = snapshot.model.positives() if ramp else NOBODY
     width = settings.width if family != "certain" else 1.0
+    by_chance = board.arm == RANDOM_PROPENSITY and family != "certain"
+    if by_chance:
+        family, a, b, width = "beta", np.ones(len(index)), np.ones(len(index)), 1.0
     weigh(table, index, p, a, b, family == "logit-normal", width, positives, ramp)
+    if by_chance and p.any():
+        # drawn evenly from [0, 1], and taken to the scale of P, so that what is worth its price is about the same
+        scale = 2 * float(p.mean())
+        table[WORTH] *= scale
+        table[BASE] /= scale
     board.scores = Scores(index, family, table, service, plan.price(board.place, board.row))
     if not plan.worthy:
         worth = table[WORTH] > 0

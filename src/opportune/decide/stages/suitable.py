@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from opportune.decide.board import Board
+from opportune.decide.stages.assign import ELIGIBILITY
 from opportune.decide.types import Stage
 
 SUITABLE = Stage.SUITABLE
@@ -10,4 +11,6 @@ SUITABLE = Stage.SUITABLE
 
 def suitable(board: Board) -> Board:
     """Drop what is not `suitable`, and what would not help: whatever V and L, there is no contact then."""
-    return board.require(board.plan.suitable, SUITABLE).require(board.plan.helps, SUITABLE)
+    if board.arm != ELIGIBILITY:
+        board.require(board.plan.suitable, SUITABLE)
+    return board.require(board.plan.helps, SUITABLE)

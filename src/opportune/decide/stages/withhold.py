@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from opportune.catalog.lab_types import Holdout
+from opportune.catalog.types import Action, Catalog
 from opportune.decide.board import Board
+from opportune.decide.holdouts import UNIVERSAL, covers, held
 from opportune.decide.plan import Plan
-from opportune.decide.stages.assign import HOLDOUT
+from opportune.decide.stages.assign import HOLDOUT, arm_of
 from opportune.decide.types import Ghost, Stage
 
 HELD_OUT = "the customer is held out, so that the effect of contacts can be known"
@@ -15,15 +20,17 @@ def withhold(board: Board) -> Board:
 
     The question of the pulse is asked of them, too: their answers are what the others' are compared with.
     """
-    if board.arm != HOLDOUT:
-        return board
     plan = board.plan
-    held = [c for c in board.chosen if is_withheld(plan, plan.position[c.action])]
-    if held:
-        board.chosen = [c for c in board.chosen if c not in held]
-        for c in held:
+    if not (board.arm == HOLDOUT or board.held):
+        return board
+    taken = [
+        c for c in board.chosen if is_withheld(plan, plan.position[c.action], c.channel, board.arm, board.held)
+    ]
+    if taken:
+        board.chosen = [c for c in board.chosen if c not in taken]
+        for c in taken:
             board.stage[plan.position[c.action]] = Stage.WITHHOLD
-        first = held[0]
+        first = taken[0]
         board.ghost = Ghost(
             first.action, first.placement, first.channel, first.propensity, first.probability, "holdout"
         )
@@ -33,6 +40,23 @@ def withhold(board: Board) -> Board:
     return board
 
 
-def is_withheld(plan: Plan, position: int) -> bool:
-    """Return whether an action is taken back from customers who are held out."""
-    return bool(plan.marketing[position]) and not plan.actions[position].survey
+def is_withheld(plan: Plan, position: int, channel: str, arm: str, out: Sequence[Holdout]) -> bool:
+    """Return whether an action in a channel is taken back from customers in a standing arm and some holdouts."""
+    action = plan.actions[position]
+    if not plan.marketing[position] or action.survey:
+        return False
+    return arm == HOLDOUT or any(covers(one, action, channel) for one in out)
+
+
+def kept_from(catalog: Catalog, customer: str, at: int, channel: str, action: Action | None = None) -> str:
+    """Return the holdout that keeps marketing by an action (None: any) in a channel from a customer; "" if none does.
+
+    That of `holdout_share` is called `holdout`. The question of the pulse is asked of everybody, and service reaches
+    everybody.
+    """
+    if action is not None and (action.kind != "marketing" or action.survey):
+        return ""
+    for one in held(catalog.holdouts, customer, at):
+        if covers(one, action, channel) if action else {UNIVERSAL, f"channel/{channel}"} & {*one.on}:
+            return one.name
+    return HOLDOUT if arm_of(catalog.model, customer) == HOLDOUT else ""

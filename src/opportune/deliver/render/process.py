@@ -49,12 +49,21 @@ class Stock(msgspec.Struct, array_like=True):
     treatments: dict[str, Texts]
 
 
+class Edition(msgspec.Struct, array_like=True, tag=True):
+    """Take in treatments that some customers get instead of those of the stock. There is no answer."""
+
+    name: str
+    blocks: dict[str, dict[str, str]]
+    treatments: dict[str, Texts]
+
+
 class Render(msgspec.Struct, array_like=True, tag=True):
-    """Render a treatment, `action/treatment`, in one of its languages."""
+    """Render a treatment, `action/treatment`, in one of its languages, of an edition ("": of the stock)."""
 
     key: str
     language: str
     context: Mapping[str, Any]
+    edition: str = ""
 
 
 class Inspect(msgspec.Struct, array_like=True, tag=True):
@@ -95,10 +104,14 @@ def main() -> None:
     _limit(stock.memory)
     workshop = _Workshop(stock)
     signal.signal(signal.SIGPROF, _too_long)
-    read, write = msgspec.msgpack.Decoder(Render | Inspect), msgspec.msgpack.Encoder()
+    read, write = msgspec.msgpack.Decoder(Render | Inspect | Edition), msgspec.msgpack.Encoder()
     with suppress(BrokenPipeError, EOFError):
         while True:
-            answer = workshop.answer(read.decode(_frame(source)))
+            job = read.decode(_frame(source))
+            if isinstance(job, Edition):
+                workshop.editions[job.name] = job
+                continue
+            answer = workshop.answer(job)
             try:
                 data = write.encode(answer)
             except (TypeError, ValueError, OverflowError) as error:
@@ -139,16 +152,17 @@ class _Workshop:
 
     def __init__(self, stock: Stock) -> None:
         self.stock = stock
-        self.compiled: dict[tuple[str, str], Any] = {}
+        self.editions: dict[str, Edition] = {}
+        self.compiled: dict[tuple[str, str, str], Any] = {}
 
     def answer(self, job: Render | Inspect) -> Answer:
         """Return what became of a job, whatever it does."""
         try:
             if isinstance(job, Inspect):
                 return Found(self.inspected(job))
-            known = self.compiled.get((job.key, job.language))
+            known = self.compiled.get((job.edition, job.key, job.language))
             if known is None:
-                known = self.compile(job.key, job.language)
+                known = self.compile(job.key, job.language, job.edition)
             with _deadline(self.stock.deadline):
                 return Made(known.render(job.context))
         except RenderFailed as failed:
@@ -164,15 +178,16 @@ class _Workshop:
         except Exception as error:
             return Failed(Failure(f"{type(error).__name__}: {error}"))
 
-    def compile(self, key: str, language: str) -> Any:
+    def compile(self, key: str, language: str, edition: str = "") -> Any:
         from opportune.deliver.forms import open_form
 
-        texts = self.stock.treatments[key]
+        told = self.editions[edition] if edition else self.stock
+        texts = told.treatments[key]
         content = {**texts.content, **texts.languages.get(language, {})}
-        templates = Templates(self.stock.blocks, language, self.stock.language)
+        templates = Templates(told.blocks, language, self.stock.language)
         with _deadline(self.stock.deadline * COMPILING):
             made = open_form(texts.form).compile(content, language, templates)
-        self.compiled[key, language] = made
+        self.compiled[edition, key, language] = made
         return made
 
     def inspected(self, job: Inspect) -> list[Problem]:

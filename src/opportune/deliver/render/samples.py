@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from opportune.catalog.types import Action, Catalog
@@ -14,6 +15,9 @@ NOW = 1_767_258_000_000_000
 
 ADDRESS = {"street": "Long Street 12", "postalCode": "10115", "city": "Berlin", "country": "DE"}
 """Where sample customers live, unless the catalog declares a trait `address` of its own."""
+
+COUPON = {"code": "XXXX-XXXX-XXXX-XXXXX", "name": "sample", "ends": "2026-12-31T23:00:00Z", "value": 10.0}
+"""What sample customers get of an action that gives a code."""
 
 ORDINARY = "an ordinary customer"
 
@@ -63,6 +67,17 @@ def _person(catalog: Catalog, action: Action, language: str, what: str) -> dict[
     traits = {"address": ADDRESS} | declared | names | {"language": language}
     values = {f.name: held[f.kind] for f in catalog.features}
     return context(
-        "sample", traits, values, catalog, NOW, catalog.time_zone, action, number, "sample",
-        links=links(action),
+        "sample", traits, values, catalog, NOW, catalog.time_zone, action, number, "sample", _items(action, names),
+        links(action), COUPON if any(t.coupon for t in action.treatments) else None,
     )
+
+
+def _items(action: Action, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return as many items as a treatment of an action carries, titles as odd as the names of their customer."""
+    wanted = max((t.items.n for t in action.treatments if t.items), default=0)
+    title = names.get("last_name") or "Tea"
+    return [
+        {"id": f"sample-{k}", "title": f"{title} {k}", "price": 9.9 * k, "image": "https://example.com/image.png",
+         "url": f"https://example.com/{k}", "categories": ["sample"], "tags": [], "reason": "popular"}
+        for k in range(1, wanted + 1)
+    ]  # fmt: skip

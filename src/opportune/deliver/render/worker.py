@@ -9,9 +9,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import IO, Self
+from typing import IO, NamedTuple, Self
 
 import msgspec
 
@@ -19,12 +19,15 @@ from opportune.catalog.types import Catalog, Treatment
 from opportune.deliver.forms import form_of
 from opportune.deliver.render import names
 from opportune.deliver.render.languages import nearest
-from opportune.deliver.render.process import FULL, Answer, Failed, Found, Inspect, Made, Render, Stock, Texts
+from opportune.deliver.render.process import FULL, Answer, Edition, Failed, Found, Inspect, Made, Render, Stock, Texts
 from opportune.deliver.types import Failure, Job, Rendered
 from opportune.errors import OpportuneError, Problem
 
 CRASHES = 3
 """Times in a row that a treatment may run into a limit; after that it is not tried again with this catalog."""
+
+EDITIONS = 64
+"""Variants of the catalog whose texts a process holds."""
 
 SLICE = 64
 """Jobs that are sent at once; what a treatment cost the ones before is seen after each slice."""
@@ -70,6 +73,9 @@ class Renderer:
         told: list[Rendered | Failure] = []
         with self._lock:
             for begin in range(0, len(jobs), SLICE):
+                if len(self._editions) > EDITIONS:  # the process holds them too, so it begins anew
+                    self._editions.clear()
+                    self._end()
                 asked = [self._asked(job) for job in jobs[begin : begin + SLICE]]
                 given = iter(self._ask([one for one in asked if isinstance(one, Render)]))
                 told += [_told(next(given) if isinstance(one, Render) else Failed(one)) for one in asked]
@@ -99,41 +105,46 @@ class Renderer:
         self.close()
 
     def _take(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._treatments = {f"{a.name}/{t.name}": t for a in catalog.actions for t in a.treatments}
-        channels = {c.name: c for c in catalog.channels}
-        texts = {
-            key: Texts(
-                form_of(channels[t.channel], t.content),
-                dict(t.content),
-                {name: dict(said) for name, said in t.languages.items()},
-            )
-            for key, t in self._treatments.items()
-        }
-        blocks = {name: dict(said) for name, said in catalog.blocks.items()}
-        stock = Stock(self._deadline, self._memory, catalog.language, blocks, texts)
+        self._catalog, self._treatments = catalog, _treatments(catalog)
+        texts = {key: _texts(catalog, t) for key, t in self._treatments.items()}
+        stock = Stock(self._deadline, self._memory, catalog.language, _blocks(catalog), texts)
         self._stock = msgspec.msgpack.encode(stock)
-        self._crashed: dict[tuple[str, str], int] = {}
+        self._editions: dict[str, _Edition] = {}
+        self._crashed: dict[tuple[str, str, str], int] = {}
 
     def _asked(self, job: Job) -> Render | Failure:
         key = f"{job.action}/{job.treatment}"
-        treatment = self._treatments.get(key)
+        edition = self._edition(job.edition) if job.edition is not None else None
+        own = edition is not None and key in edition.treatments
+        treatment = edition.treatments[key] if edition is not None and own else self._treatments.get(key)
         if treatment is None:
             return Failure(f"the catalog has no treatment {key!r}")
         language = language_of(treatment, job.language, self._catalog.language)
-        if self._crashed.get((key, language), 0) >= CRASHES:
+        name = edition.name if edition is not None and own else ""
+        if self._crashed.get((name, key, language), 0) >= CRASHES:
             return Failure(f"{key} ran into a limit {CRASHES} times in a row and is not tried again; mend its texts")
-        return Render(key, language, job.context)
+        return Render(key, language, job.context, name)
+
+    def _edition(self, catalog: Catalog) -> _Edition:
+        """Return what a variant of the catalog says otherwise. """
+        found = self._editions.get(catalog.hash)
+        if found is None:
+            same = catalog.blocks == self._catalog.blocks
+            differing = {k: t for k, t in _treatments(catalog).items() if not same or t != self._treatments.get(k)}
+            told = Edition(catalog.hash, _blocks(catalog), {k: _texts(catalog, t) for k, t in differing.items()})
+            found = _Edition(catalog.hash, differing, _framed(msgspec.msgpack.encode(told)))
+            self._editions[catalog.hash] = found
+        return found
 
     def _ask(self, asked: Sequence[Render | Inspect]) -> list[Answer]:
         """Return the answers to jobs; a job that the process does not survive is a failure, and the rest go on."""
-        frames = [_framed(msgspec.msgpack.encode(one)) for one in asked]
         answers: list[Answer] = []
-        while len(answers) < len(frames):
+        while len(answers) < len(asked):
             fresh, before = self._process is None, len(answers)
             self._process = self._process or _Process(self._stock)
+            frames = [self._frame(one, self._process) for one in asked[before:]]
             try:
-                self._process.exchange(frames[before:], answers)
+                self._process.exchange(frames, answers)
             except EOFError:
                 status = self._process.ended()
                 self._process = None
@@ -141,10 +152,18 @@ class Renderer:
                 if status != FULL and (fresh or len(answers) > before):
                     answers.append(Failed(Failure(self._cause(status)), "crash"))
             for one, answer in zip(asked[before:], answers[before:]):
-                spot = one.key, one.language
+                spot = one.edition if isinstance(one, Render) else "", one.key, one.language
                 limited = isinstance(answer, Failed) and answer.limit
                 self._crashed[spot] = self._crashed.get(spot, 0) + 1 if limited else 0
         return answers
+
+    def _frame(self, one: Render | Inspect, process: _Process) -> bytes:
+        """Return a job as it is sent, behind its edition where the process does not know that yet."""
+        frame = _framed(msgspec.msgpack.encode(one))
+        if isinstance(one, Render) and one.edition and one.edition not in process.told:
+            process.told.add(one.edition)
+            return self._editions[one.edition].frame + frame
+        return frame
 
     def _cause(self, status: int) -> str:
         if -status in (signal.SIGXCPU, signal.SIGPROF):
@@ -155,6 +174,27 @@ class Renderer:
         if self._process:
             self._process.kill()
             self._process = None
+
+
+class _Edition(NamedTuple):
+    """The treatments that a variant of the catalog has otherwise, and how a process is told of them."""
+
+    name: str
+    treatments: Mapping[str, Treatment]
+    frame: bytes
+
+
+def _treatments(catalog: Catalog) -> dict[str, Treatment]:
+    return {f"{a.name}/{t.name}": t for a in catalog.actions for t in a.treatments}
+
+
+def _texts(catalog: Catalog, t: Treatment) -> Texts:
+    channel = next(c for c in catalog.channels if c.name == t.channel)
+    return Texts(form_of(channel, t.content), dict(t.content), {name: dict(said) for name, said in t.languages.items()})
+
+
+def _blocks(catalog: Catalog) -> dict[str, dict[str, str]]:
+    return {name: dict(said) for name, said in catalog.blocks.items()}
 
 
 class _Process:
@@ -175,6 +215,8 @@ class _Process:
         self._decoder = msgspec.msgpack.Decoder(Answer)
         os.set_blocking(self._to, False)
         self._unsent, self._unread = bytearray(_framed(stock)), bytearray()
+        self.told: set[str] = set()
+        """The editions that it knows."""
 
     def exchange(self, frames: Sequence[bytes], answers: list[Answer]) -> None:
         """Send jobs and add their answers as they come; both at once, so that no full pipe stops the other.

@@ -1,8 +1,9 @@
 """Attribution by a logistic regression: which channels make paths that convert differ from paths that do not.
 
 Log odds of a conversion = intercept + the weights of the channels that a path met, with a ridge. A conversion is shared
-by the different channels of its path in proportion to the weights that speak for it; where none does, equally.
-In the spirit of Shao and Li (2011).
+by the different channels of its path in proportion to what of their weights speaks for it: E[max(w, 0)], w normal
+around the weight with its standard error. A weight near 0 then counts for what it may be, and credits do not jump where
+it changes its sign. Where nothing speaks for any, equally. In the spirit of Shao and Li (2011).
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from opportune.measure.attribution.shapley import met_first
 
 RIDGE = 1.0
 STEPS = 50
+
+LEAST = 1e-9
+"""Weight in log odds below which nothing speaks for a path."""
 
 
 class Logistic:
@@ -40,15 +44,15 @@ class Logistic:
         n = self._met.shape[0]
         summed: list[Doubles] = [np.bincount(self._set, each, n).astype(float) for each in counted]
         conversions, value, nulls = summed
-        shares = self._met @ _diagonal(np.maximum(self.weights(conversions, nulls), 0.0))
+        shares = self._met @ _diagonal(_positive(*self.weights(conversions, nulls)))
         whole = np.asarray(shares.sum(axis=1)).ravel()
-        lone = whole <= 0
-        shares = shares + _diagonal(lone.astype(float)) @ self._met
+        lone = whole < LEAST
+        shares = _diagonal(1.0 - lone.astype(float)) @ shares + _diagonal(lone.astype(float)) @ self._met
         whole = np.asarray(shares.sum(axis=1)).ravel()
         return np.asarray(shares.T @ (np.stack((conversions, value), axis=1) / whole[:, None]))
 
-    def weights(self, conversions: Doubles, nulls: Doubles) -> Doubles:
-        """Return the weight of each channel in log odds, from what became of each set of channels."""
+    def weights(self, conversions: Doubles, nulls: Doubles) -> tuple[Doubles, Doubles]:
+        """Return the weight of each channel in log odds, and its standard error."""
         met, often = self._met, conversions + nulls
         rate = (conversions.sum() + 0.5) / (often.sum() + 1)
         beta = self._start.copy()
@@ -63,12 +67,21 @@ class Logistic:
             hessian[0, 0] = curve.sum()
             hessian[0, 1:] = hessian[1:, 0] = met.T @ curve
             hessian[1:, 1:] = (met.T @ _diagonal(curve) @ met).toarray()
-            step = np.linalg.solve(hessian + np.diag(penalty), gradient)
+            hessian += np.diag(penalty)
+            step = np.linalg.solve(hessian, gradient)
             beta += step / max(1.0, float(np.abs(step).max()))
             if np.abs(step).max() < 1e-9:
                 break
         self._start = beta  # a part of the same data is nearly there already
-        return np.asarray(beta[1:])
+        return np.asarray(beta[1:]), np.asarray(np.sqrt(np.diag(np.linalg.inv(hessian))[1:]))
+
+
+def _positive(mean: Doubles, error: Doubles) -> Doubles:
+    """Return E[max(w, 0)] of normal w."""
+    from scipy.special import ndtr
+
+    z = mean / error
+    return np.asarray(np.maximum(mean * ndtr(z) + error * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi), 0.0))
 
 
 def _diagonal(values: Doubles) -> Any:

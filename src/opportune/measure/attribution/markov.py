@@ -17,6 +17,9 @@ from opportune.measure.attribution.paths import Counted, Doubles, Longs, Paths
 ORDERS = (1, 2, 3)
 """The orders that `best_order` chooses from."""
 
+DENSE = 512
+"""Up to so many states, one dense inverse takes less time than a sparse solution for each channel."""
+
 
 class Markov:
     """The chain over the states of some paths; the counts say how often each way was gone."""
@@ -48,6 +51,8 @@ class Markov:
         [0.5, 1.0, 1.0]
         """
         moves, ends, _, _ = self._chances(counted)
+        if self._n <= max(DENSE, self._channels + 1):
+            return self._effects(moves, ends)
         whole = self._reached(moves, ends, -1)
         effects = np.zeros((self._channels, 2))
         for channel in range(self._channels):
@@ -76,6 +81,21 @@ class Markov:
         free = int((branches[left > 0] - 1).sum())
         moves = csr_array((chance, (self._source, self._target)), shape=(n, n))
         return moves, np.stack((converted * each, value * each), axis=1), likelihood, free
+
+    def _effects(self, moves: Any, ends: Doubles) -> Doubles:
+        """Return the removal effects from how often states are met, F = (I - Q)^-1: one inverse for all channels.
+
+        Of what is worth w from each state, the start loses f_S F_SS^-1 w_S with the states S of a channel, where f is
+        how often each state is met from the start: whoever comes to S for the first time comes no further.
+        """
+        met = np.linalg.inv(np.eye(self._n) - moves.toarray())
+        worth = met @ ends
+        effects = np.zeros((self._channels, 2))
+        for channel in range(self._channels):
+            own = np.flatnonzero(self._latest == channel)
+            lost = met[0, own] @ np.linalg.solve(met[np.ix_(own, own)], worth[own])
+            effects[channel] = np.divide(lost, worth[0], out=np.zeros(2), where=worth[0] != 0)
+        return effects
 
     def _reached(self, moves: Any, ends: Doubles, without: int) -> Doubles:
         """Return the chance to convert and the value expected from the start, when nobody gets past a channel."""

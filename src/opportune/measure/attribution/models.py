@@ -66,26 +66,29 @@ def credits(
     if not paths.conversions.sum() > 0:
         nothing = NotEnoughData("nothing converted: there is nothing to share out")
         return dict.fromkeys(names, nothing)
-    parts = list(_parts(paths.counted, seed))
     found: dict[str, dict[str, Credit] | NotEnoughData] = {}
+    models: dict[str, Model] = {}
     for name in names:
         if name in COMPARING and not paths.nulls.sum() > 0:
             reason = f"{name} learns from journeys that did not convert: name their column as `nulls`"
             found[name] = NotEnoughData(reason)
-            continue
-        model = MODELS[name](paths, options)
-        found[name] = _told(paths.channels, model, paths.counted, parts, level)
-    return found
+        else:
+            models[name] = MODELS[name](paths, options)
+    whole = {name: model.credit(paths.counted) for name, model in models.items()}
+    left: dict[str, list[Doubles]] = {name: [] for name in models}
+    for part in _parts(paths.counted, seed):
+        rest = _less(paths.counted, part)
+        for name, model in models.items():
+            left[name].append(model.credit(rest)[:, 0])
+    for name in models:
+        found[name] = _told(paths.channels, whole[name], np.stack(left[name]), level)
+    return {name: found[name] for name in names}
 
 
-def _told(
-    channels: Sequence[str], model: Model, counted: Counted, parts: Sequence[Counted], level: float
-) -> dict[str, Credit]:
+def _told(channels: Sequence[str], credit: Doubles, left: Doubles, level: float) -> dict[str, Credit]:
     from scipy.special import stdtrit
 
-    credit = model.credit(counted)
-    # without a part there is less to share out, so what is left is scaled up to the whole
-    left = np.stack([model.credit(_less(counted, part))[:, 0] for part in parts]) * GROUPS / (GROUPS - 1)
+    left = left * GROUPS / (GROUPS - 1)  # without a part there is less to share out
     error = np.sqrt((GROUPS - 1) / GROUPS * ((left - left.mean(axis=0)) ** 2).sum(axis=0))
     reach = float(stdtrit(GROUPS - 1, 0.5 + level / 2)) * error
     return {

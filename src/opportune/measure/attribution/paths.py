@@ -18,9 +18,10 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Paths:
-    """Different paths, each once. Path i meets the channels `steps[starts[i]:starts[i + 1]]`, by number, first first.
+    """Paths, and how often each was gone; that one stands twice changes nothing. Path i meets the channels `steps[starts[i]:starts[i + 1]]`, by number, first first.
 
-    `conversions` and `value` are how often it ended in one and what these were worth, `nulls` how often in none.
+    `conversions` and `value` are how often it ended in one and what these were worth, `nulls` how often in none. Making
+    them raises `BadInput` for value where nothing converted, which no model could share out.
     """
 
     channels: tuple[str, ...]
@@ -29,6 +30,13 @@ class Paths:
     conversions: Doubles
     value: Doubles
     nulls: Doubles
+
+    def __post_init__(self) -> None:
+        vain = (self.value > 0) & (self.conversions == 0)
+        if vain.any():
+            at = int(vain.argmax())
+            text = " > ".join(self.channels[i] for i in self.steps[self.starts[at] : self.starts[at + 1]])
+            raise BadInput(f"the path {text[:60]!r} has value and no conversion; give its conversions, or no value")
 
     def __len__(self) -> int:
         return len(self.conversions)
@@ -93,7 +101,7 @@ def paths_of(
     """Return paths written as texts, channels between separators; the same path twice counts as one.
 
     Blanks around names do not count. `value` is 0 and `nulls` are 0 where they are not given. Raises `BadInput` for a
-    path without a channel, a count that is negative or not a number, and a value that is not finite.
+    path without a channel, for what is negative or not a number, and for value where nothing converted.
 
     >>> paths_of(["search > mail", "mail"], [2, 1]).channels
     ('mail', 'search')
@@ -106,25 +114,15 @@ def paths_of(
             raise BadInput(f"row {row}: {text[:60]!r} names no channel; leave the row out, or name one")
         place.append(found.setdefault(names, len(found)))
     rows = len(place)
-    counts = [_counts("conversions", conversions, rows), _counts("nulls", nulls, rows)]
-    worth = _column("value", value, rows)
+    columns = [_column(name, given, rows) for name, given in
+               (("conversions", conversions), ("value", value), ("nulls", nulls))]  # fmt: skip
     channels = tuple(sorted({name for names in found for name in names}))
     number = {name: i for i, name in enumerate(channels)}
     steps = np.fromiter((number[name] for names in found for name in names), np.int32)
     lengths = np.fromiter(map(len, found), np.int64, len(found))
     starts = np.concatenate(([0], np.cumsum(lengths)))
-    summed: list[Doubles] = [
-        np.bincount(place, column, len(found)).astype(float) for column in (counts[0], worth, counts[1])
-    ]
+    summed: list[Doubles] = [np.bincount(place, column, len(found)).astype(float) for column in columns]
     return Paths(channels, steps, starts, *summed)
-
-
-def _counts(name: str, given: Sequence[float] | None, rows: int) -> Doubles:
-    column = _column(name, given, rows)
-    if len(column) and column.min() < 0:
-        row = int(column.argmin())
-        raise BadInput(f"row {row + 1}: {name} is {column[row]:g}; a count is 0 or more")
-    return column
 
 
 def _column(name: str, given: Sequence[float] | None, rows: int) -> Doubles:
@@ -136,4 +134,8 @@ def _column(name: str, given: Sequence[float] | None, rows: int) -> Doubles:
     if not np.isfinite(column).all():
         row = int((~np.isfinite(column)).argmax())
         raise BadInput(f"row {row + 1}: {name} is {column[row]}; give a finite number")
+    if rows and column.min() < 0:
+        row = int(column.argmin())
+        cure = "take what came back from the conversion it belongs to" if name == "value" else "a count is 0 or more"
+        raise BadInput(f"row {row + 1}: {name} is {column[row]:g}; {cure}")
     return column

@@ -31,10 +31,10 @@ def position(paths: Paths, ends: float = 0.4) -> Shares:
     [0.4, 0.2, 0.4]
     """
     lengths = paths.lengths
-    between = np.where(lengths > 2, (1 - 2 * ends) / np.maximum(lengths - 2, 1), 0.0)
-    weight = np.repeat(between, lengths)
-    weight[paths.starts[:-1]] = ends
-    weight[paths.starts[1:] - 1] = ends
+    weight = np.repeat((1 - 2 * ends) / np.maximum(lengths - 2, 1), lengths)
+    outer = np.where(lengths > 2, ends, 1.0)
+    weight[paths.starts[:-1]] = outer
+    weight[paths.starts[1:] - 1] = outer
     return Shares.of(paths, weight)
 
 

@@ -97,8 +97,9 @@ def calibrated(
     By a model a channel adds scale x credit, with an error that is normal with a standard deviation of spread x scale x
     the geometric mean of its credit and the mean credit. The scale is one for all channels, since part of the
     conversions would have come without any. Models, scales and spreads are averaged with weights from how well they fit
-    the holdouts: flat in models and in the logarithm of the scale, half-normal of deviation 1 in the spread. A channel
-    without a holdout has what the models say by then. Empty without any holdout.
+    the holdouts: flat in models and in the logarithm of the scale, spread x exp(-spread^2 / 2) in the spread, which no
+    few holdouts then take for 0 (Chung, Rabe-Hesketh, Dorie, Gelman and Liu 2013). A channel without a holdout has what
+    the models say by then. Empty without any holdout.
     """
     names = sorted({name for credit in models.values() for name in credit})
     known = [name for name in names if name in holdouts]
@@ -114,8 +115,8 @@ def calibrated(
         mean = np.broadcast_to(scale * claim, (SCALES, SPREADS, len(names))).copy()
         deviation = spread * scale * np.sqrt(claim * claim.mean())
         variance = error**2 + deviation[:, :, at] ** 2
-        fits.append(-0.5 * ((np.log(variance) + (measured - mean[:, :, at]) ** 2 / variance).sum(axis=2)
-                            + spread[:, :, 0] ** 2))  # fmt: skip
+        misfit = (np.log(variance) + (measured - mean[:, :, at]) ** 2 / variance).sum(axis=2)
+        fits.append(np.log(spread[:, :, 0]) - 0.5 * (spread[:, :, 0] ** 2 + misfit))
         own = np.zeros(mean.shape)
         own[:, :, at] = deviation[:, :, at] ** 2 / variance
         mean[:, :, at] += own[:, :, at] * (measured - mean[:, :, at])

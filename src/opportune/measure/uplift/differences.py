@@ -62,9 +62,9 @@ def _test(sample: Sample, treated: FloatArray, other: FloatArray, seed: int) -> 
     if not names or not len(sample):
         return Differences(1.0, "")
     looks = _looks(sample, treated, other, _contacts(sample.treated, seed))
-    spread = looks[1:].std(axis=0)
+    spread = looks.std(axis=0)
     spread[spread <= 1e-9 * spread.max()] = np.inf
-    looks = (looks - looks[1:].mean(axis=0)) / spread
+    looks = (looks - looks.mean(axis=0)) / spread
     design = looks[:, : len(sample.names)]
     inverse = np.linalg.pinv(np.corrcoef(sample.design, rowvar=False).reshape(2 * design.shape[1:]), 1e-6, True)
     many = np.einsum("ij,jk,ik->i", design, inverse, design)
@@ -81,14 +81,16 @@ def _contacts(treated: BoolArray, seed: int) -> BoolArray:
 
 def _looks(sample: Sample, treated: FloatArray, other: FloatArray, contacts: BoolArray) -> FloatArray:
     """Return S for the contacts as they were (first) and as drawn: a row each, a column per column."""
-    more, looks, square = treated - other, 0.0, 0.0
-    mean = (other.sum() + contacts @ more) / len(sample)
+    more, n = treated - other, len(sample)
+    looks = np.zeros((len(contacts), len(sample.names) + len(sample.cuts)))
+    mean, square = np.full(len(contacts), other.mean()), np.full(len(contacts), other @ other / n)
     for rows, columns in _pages(sample):
         drawn = contacts[:, rows].astype(np.float64)
-        looks = looks + drawn @ (columns * more[rows, None]) + other[rows] @ columns
-        square = square + drawn @ (treated[rows] ** 2 - other[rows] ** 2) + other[rows] @ other[rows]
-    deviation = np.sqrt(np.maximum(square / len(sample) - mean**2, 1e-300))
-    found: FloatArray = looks / np.reshape(deviation, (-1, 1))
+        looks += drawn @ (columns * more[rows, None]) + other[rows] @ columns
+        mean += drawn @ more[rows] / n
+        square += drawn @ (treated[rows] ** 2 - other[rows] ** 2) / n
+    deviation = np.sqrt(np.maximum(square - mean**2, 1e-300))
+    found: FloatArray = looks / deviation[:, None]
     return found
 
 

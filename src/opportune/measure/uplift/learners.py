@@ -62,9 +62,11 @@ def dr_learner(known: Known, x: FloatArray) -> FloatArray:
 
 def expected(known: Known, x: FloatArray) -> FloatArray:
     """Return the m of `qini.gains` that takes most noise away: (1 - e) x the mean if treated + e x the mean if not."""
-    e = known.share
-    weight = np.where(known.treated, (1 - e) / e, e / (1 - e))
-    return linear(known.x, known.outcome, 1.0, weight).predict(x)
+    e, w = known.share, known.treated
+    with_it, without = float(known.outcome[w].mean()), float(known.outcome[~w].mean())
+    weight = np.where(w, (1 - e) / e, e / (1 - e))
+    about = linear(known.x, known.outcome - np.where(w, with_it, without), 1.0, weight).predict(x)
+    return (1 - e) * with_it + e * without + about
 
 
 LEARNERS: Mapping[str, Callable[[Known, FloatArray], FloatArray]] = {

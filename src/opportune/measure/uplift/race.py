@@ -33,7 +33,7 @@ SIMPLEST = (RULE, RESPONSE, *LEARNERS)
 """Models from the simplest on: the first that ties with the best is chosen."""
 
 RIVALS = 2.4977 / 1.9600
-"""How much wider a lead over a simpler model must be than its 95 % interval: it is the best of four leads (Bonferroni)."""
+"""How much wider a lead over a simpler model must be than its 95 % interval: it is the best of four (Bonferroni)."""
 
 LEAST_CUSTOMERS = 100
 LEAST_RESPONSES = 10

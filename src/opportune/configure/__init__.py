@@ -1,0 +1,1 @@
+"""WHAT FITS: configurable products: what a partial choice still can be, why not, what it costs, how to complete it."""

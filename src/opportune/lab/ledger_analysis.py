@@ -1,0 +1,57 @@
+"""The analysis of an experiment that ran in the live decisions: as it was registered, on what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from opportune.catalog.lab_types import Experiment, Metric
+from opportune.lab.analysis import answer
+from opportune.lab.counting import Counted
+from opportune.lab.look import measured_by
+from opportune.lab.spec import AnalysisSpec, Correction, Measured
+from opportune.lab.tables import Tally
+
+
+def registered(
+    experiment: Experiment, metrics: Mapping[str, Metric], smallest: float = 0.0, correct: Correction = "none"
+) -> AnalysisSpec:
+    """Return the spec of an experiment: control is its first arm, and everything that decides is as it was registered.
+
+    Each comparison has its part of alpha. The sample ratio is that of a test which is looked at again and again.
+    """
+    return AnalysisSpec(
+        ledger=experiment.name,
+        control=experiment.arms[0].name,
+        split={arm.name: arm.weight for arm in experiment.arms},
+        inference=experiment.inference,
+        alpha=experiment.alpha / (len(experiment.arms) - 1),
+        planned=experiment.planned,
+        finished=False,
+        smallest=smallest,
+        correct=correct,
+        metrics=tuple(
+            Measured(
+                name=name,
+                kind=metrics[name].kind,
+                quantile=metrics[name].quantile,
+                winsorize=metrics[name].winsorize,
+                good=metrics[name].good,
+                guardrail=name != experiment.metric,
+            )
+            for name in measured_by(experiment)
+        ),
+    )
+
+
+def ledger_answer(spec: AnalysisSpec, counted: Counted) -> dict[str, Any]:
+    """Return the answer (`analysis.answer`) of a registered experiment from its customers.
+
+    Customers are those whom the experiment made a difference to, from their first exposure on. Who met several arms is
+    left out and counted.
+    """
+    arms = {arm: counted.customers().get(arm, 0) for arm in spec.split}
+    found = Tally(arms | counted.customers(), {"in_several_arms": counted.crossed} if counted.crossed else {})
+    for metric in spec.metrics:
+        found.metrics[metric.name] = {arm: counted.sums(metric.name, arm) for arm in found.arms}
+    return answer(spec, found)
