@@ -158,6 +158,7 @@ def test_nothing_is_kept_before_consent(shop: Open, browser: Chromium) -> None:
 
 def test_a_gift_and_then_something_for_oneself(shop: Open, browser: Chromium) -> None:
     horror = {one.id for one in shop.goods.of("horror")}
+    somebody_else = shop.admin.decide("c1", "shop.front.hero")
     own = [one.id for one in shop.admin.recommend("ana", n=6, of="category <> 'gear'", peek=True).items]
     browser.open(f"{shop.address}/")
     browser.click("#consent button[value='1']")
@@ -171,6 +172,12 @@ def test_a_gift_and_then_something_for_oneself(shop: Open, browser: Chromium) ->
     browser.open(f"{shop.address}/")
     found = picks(browser)
     assert len(set(found) & horror) >= 4, f"{found}: {text(browser, '[data-opportune=picks]')}"
+    browser.value("document.querySelector('details').open = true")
+    until(lambda: "as the ledger has it" in text(browser, "#thoughts"))
+    told = f"fetch('/thoughts?page=front&decision={somebody_else.decision_id}').then(r => window.status = r.status)"
+    browser.value(told)
+    until(lambda: browser.value("window.status") == "404")
+    browser.problems.clear()  # the browser tells of the 404
     browser.open(f"{shop.address}/product/book-carmilla")
     browser.click("form[action='/basket/add'] button")
     assert "as a gift" in text(browser)

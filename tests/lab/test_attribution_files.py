@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,18 @@ def test_rows_are_shared_out_by_every_model(tmp_path: Path) -> None:
     assert found["tournament"] is None
     assert found["warnings"] == []
     assert found["left_out"] == {}
+
+
+def test_the_specs_of_the_page_are_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "attribution.md").read_text("utf-8")
+    files, ledger = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    found = answer(tmp_path, "path,conversions,value,nulls\ndisplay > email,3,30,5\nemail,2,20,9\n", files)
+    assert set(found["models"]) == set(MODELS)
+    assert set(found["tournament"]["calibrated"]) == {"display", "email"}
+    (tmp_path / "ledger.yaml").write_text(ledger, "utf-8")
+    assert load_attribution(tmp_path / "ledger.yaml").offline["Store Visited"] == "store"
+    columns = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert all(f"`{name}`" in "".join(columns) for name in MODELS)
 
 
 NAMES = st.sampled_from(("a", " b c ", "ü", "x>y", "", "d|e", "''", '"q"'))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from opportune.catalog.checks import CHECKS
 from opportune.catalog.draft import Draft
-from opportune.catalog.fields import Conditions, Report
+from opportune.catalog.fields import Report
 from opportune.catalog.node import Node, from_python
 from opportune.catalog.types import Catalog
 from opportune.catalog.variants import Find, arms_of, at_hand, lay
@@ -31,8 +31,7 @@ def arms_can_be_laid(draft: Draft, catalog: Catalog) -> None:
 
 def _copy(draft: Draft) -> Draft:
     report = Report()
-    conditions = Conditions(report)
-    conditions.names = draft.conditions.names
+    conditions = draft.conditions.beside(report)
     return replace(draft, report=report, conditions=conditions, parts=dict(draft.parts), nodes=dict(draft.nodes))
 
 

@@ -59,6 +59,12 @@ class Conditions:
         self.names: dict[str, Kind] = {}
         self._known: dict[tuple[str, Kind, bool], Expression] = {}
 
+    def beside(self, report: Report) -> Conditions:
+        """Return the same for another report: what was parsed is known to both."""
+        other = Conditions(report)
+        other.names, other._known = self.names, self._known
+        return other
+
     def read(self, node: Node, want: Kind = Kind.BOOL, anything: bool = False) -> Expression | None:
         """Return the expression of a scalar, None after a mistake. `anything`: names need not be declared."""
         if isinstance(node.value, dict | list) or not node.text.strip():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from opportune.catalog.draft import Draft
 from opportune.catalog.node import Spot
@@ -79,7 +80,7 @@ class _Reach:
         conditions = list(conditions)
         names = {name for condition in conditions for name in condition.names}
         bounds = [bound for name in sorted(names) if (bound := self.bound(name)) is not None]
-        return contradiction([*conditions, *bounds])
+        return _contradiction((*conditions, *bounds))
 
     def bound(self, name: str) -> Expression | None:
         """Return what always holds of a name that is never NULL: a count, the hour, the weekday."""
@@ -107,6 +108,12 @@ class _Reach:
             return parse(text, self.draft.conditions.names)
         except BadCondition:
             return None
+
+
+@lru_cache(maxsize=65_536)
+def _contradiction(conditions: tuple[Expression, ...]) -> str | None:
+    """The same conditions are asked about again: for each arm of an experiment, and when a catalog goes live."""
+    return contradiction(conditions)
 
 
 _CLOCK = {"hour": "hour BETWEEN 0 AND 23", "weekday": "weekday BETWEEN 1 AND 7"}

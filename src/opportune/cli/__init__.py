@@ -46,7 +46,9 @@ def options(version: Annotated[bool, typer.Option("--version", help="Print the v
         raise typer.Exit
 
 
-for command in (*ATTRIBUTION, *DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *MESSAGES, *SERVER, *MEASURE, *ASKED, *RECOMMEND, *CONFIGURE):
+for command in (
+    *ATTRIBUTION, *DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *MESSAGES, *SERVER, *MEASURE, *ASKED, *RECOMMEND, *CONFIGURE
+):  # fmt: skip
     app.command(name=command.__name__.rstrip("_").replace("_", "-"), help=command.__doc__)(command)
 for name, group in {**GROUPS, **COUPONS, **ITEMS, **OUTBOUND, **OUTBOX, **DRAFTS, **RENTAL, **LAB}.items():
     app.add_typer(group, name=name)

@@ -39,7 +39,10 @@ def readable(found: dict[str, Any]) -> str:
     lines = [f"! {warning}" for warning in found["warnings"]] + [""] * bool(found["warnings"])
     lines.append(f"{found['paths']:,} different paths, {found['conversions']:,.6g} conversions, "
                  f"{found['nulls']:,.6g} journeys without one")  # fmt: skip
-    lines += [f"{name}: {one['reason']}" for name, one in found["models"].items() if one["reason"]]
+    if models:
+        lines += [f"{name}: {one['reason']}" for name, one in found["models"].items() if one["reason"]]
+    else:
+        lines += dict.fromkeys(one["reason"] for one in found["models"].values())
     if models:
         lines += ["", f"{'conversions':20} " + " ".join(f"{name:>12}" for name in models)]
     for channel in channels:

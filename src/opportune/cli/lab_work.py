@@ -249,6 +249,7 @@ def holdout_cost(
     periods: Annotated[int, typer.Option(help="Periods until it is looked at.")] = 1,
     correlation: Annotated[float, typer.Option(help="Of what a customer brings in two periods.")] = 0.5,
     share: Annotated[float | None, typer.Option(help="Only this share.")] = None,
+    dir: Dir = None,
     json: Json = False,
 ) -> None:
     """Tell what holding customers out costs against what it tells, for shares to choose from.
@@ -257,6 +258,7 @@ def holdout_cost(
     """
     from opportune.measure.holdout_cost import SHARES, Program, holdout_costs
 
+    del dir  # everything that it takes is said
     program = Program(customers, variance, effect, periods, correlation)
     rows = holdout_costs(program, SHARES if share is None else (share,))
     lines = [f"{'share':>7} {'held out':>10} {'costs':>14} {'finds from':>12} {'power':>7}"]

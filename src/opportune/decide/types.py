@@ -49,9 +49,9 @@ class Request(msgspec.Struct, frozen=True):
     """One question of a channel: what, if anything, should we do for this customer here and now?
 
     `customer` is the stable key of the person, used to assign arms. `seed` decides every draw. `limit` is the number
-    of actions wanted per placement, one for all or one for each. `excluded` are (action, number of the placement, rank): the action found no room
-    there and is out from then on, while what was drawn before stands; `missing` says of what else than contact limits
-    it found too little;
+    of actions wanted per placement, one for all or one for each. `excluded` are (action, number of the placement,
+    rank): the action found no room there and is out from then on, while what was drawn before stands; `missing` says of
+    what else than contact limits it found too little;
     without `probabilities` the selection probabilities are left out (NaN).
     """
 

@@ -191,7 +191,7 @@ class CampaignStage(Fact, frozen=True, tag="campaign"):
 class Exposed(Fact, frozen=True, tag="exposed"):
     """A customer came, for the first time, to where the arms of an experiment differ.
 
-    `decision_id` is the decision that would have been another one under another arm, "" where a trigger heard something.
+    `decision_id` is the decision that would have been another one under another arm, "" where a trigger heard an event.
     """
 
     subject: str

@@ -31,7 +31,7 @@ def thoughts(shop: Shop, ask: Ask) -> Answer:
             begins = f"Decision {decision}, as the ledger has it."
         except (Forgotten, Stale):
             raise NotFound("This decision cannot be read any more.") from None
-        if session.user and found.customer_id != session.user:
+        if found.customer_id not in (session.user, session.visitor):
             raise NotFound("This decision is not yours.")
     else:
         purpose = {"purpose": "gift" if session.gift else "self"}

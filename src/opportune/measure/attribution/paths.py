@@ -18,7 +18,9 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Paths:
-    """Paths, and how often each was gone; that one stands twice changes nothing. Path i meets the channels `steps[starts[i]:starts[i + 1]]`, by number, first first.
+    """Paths, and how often each was gone; that one stands twice changes nothing.
+
+    Path i meets the channels `steps[starts[i]:starts[i + 1]]`, by number, first first.
 
     `conversions` and `value` are how often it ended in one and what these were worth, `nulls` how often in none. Making
     them raises `BadInput` for value where nothing converted, which no model could share out.
