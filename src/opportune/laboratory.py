@@ -6,7 +6,6 @@ Everything that changes is a fact of the ledger (`TrialChanged`), with who and w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,13 +15,14 @@ from msgspec.structs import replace
 from opportune.catalog.fields import nearest
 from opportune.catalog.lab_types import Change, Experiment, Hypothesis, Metric
 from opportune.clock import DAY, HOUR
+from opportune.counted import count
 from opportune.errors import BadRequest, Forgotten, NotFound
 from opportune.events import codec
-from opportune.events.types import Outcome, TrialChanged
+from opportune.events.types import TrialChanged
 from opportune.hub import Hub
 from opportune.lab import register
 from opportune.lab.book import Belief, Book, Run, plan_hash
-from opportune.lab.counting import Counted, Counting
+from opportune.lab.counting import Counted
 from opportune.lab.gate import Candidate, Lack, Passed, Refused, pass_or_refuse
 from opportune.lab.look import Look, look_at, measured_by, shown
 from opportune.lab.past import Near
@@ -166,7 +166,7 @@ class Laboratory:
             exposures = [e for e in hub.exposed(name) if e.at >= run.started]
             before, at = self.book.look(run), hub.clock.now()
         hypothesis = self.hypothesis(experiment)
-        counted = self._count(list(metrics.values()), exposures, run.events, run.facts)
+        counted = count(hub, list(metrics.values()), exposures, run.events, run.facts)
         matters = hypothesis.smallest if hypothesis else 0.0
         return look_at(experiment, metrics, counted, matters, run.started, at, before, trial.stopped)
 
@@ -347,7 +347,7 @@ class Laboratory:
         """Return what customers did by some metrics from an instant on, were they exposed then. Writes nothing."""
         with self._hub.reading():
             after = self._hub.events.before(since, self._received) if any(m.event for m in metrics) else 0
-        return self._count(metrics, exposures, after, 0)
+        return count(self._hub, metrics, exposures, after)
 
     def told(self) -> Sequence[Told]:
         """Return every run with the last look at it, in order of time."""
@@ -373,25 +373,6 @@ class Laboratory:
         return {name: known[name] for name in measured_by(experiment)}
 
     # --- parts
-
-    def _count(self, metrics: Sequence[Metric], exposures: Sequence[Exposure], events: int, facts: int) -> Counted:
-        """Count what customers did since some numbers of the logs; others are held up item by item."""
-        hub = self._hub
-        with hub.reading():
-            roots = {node: e.subject for e in exposures for node in hub.people.identities.nodes(e.subject)}
-        counting = Counting(metrics, exposures, lambda node: roots.get(node, node))
-        if counting.since is None:
-            return counting.counted()
-        for _, node, payload in hub.events.read(events):
-            if payload and node in roots:
-                with hub.reading(), suppress(Forgotten):
-                    counting.event(node, codec.decode_event(hub.vault.open(node, payload)))
-        if counting.hears_answers:
-            for _, fact in hub.ledger.read(facts):
-                if isinstance(fact, Outcome):
-                    with hub.reading():
-                        counting.answer(hub.ledger.episodes(fact.decision_id).subject, fact)
-        return counting.counted()
 
     def _as_it_was(self, metric: Metric) -> Counted:
         """Return what a metric was among customers over a span until now."""

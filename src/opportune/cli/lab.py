@@ -96,6 +96,8 @@ def power(
     alpha: Annotated[float, typer.Option(help="The chance to see an effect where there is none.")] = 0.05,
     chance: Annotated[float, typer.Option(help="The chance to find the effect.")] = 0.8,
     per_day: Annotated[float | None, typer.Option(help="New customers a day, for the duration.")] = None,
+    dir: Dir = None,
+    store: StoreUrl = None,
     json: Json = False,
 ) -> None:
     """Tell how many customers a test takes, or what it could find with those that there are.
@@ -104,6 +106,7 @@ def power(
     """
     from opportune.lab.plan import planned
 
+    del dir, store  # nothing but what was given counts
     found = planned(
         value=value, effect=effect, customers=customers, kind=kind, variance=variance, shares=shares,
         inference=inference, alpha=alpha, chance=chance, per_day=per_day,

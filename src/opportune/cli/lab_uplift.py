@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from opportune.cli.options import Json, say
+from opportune.cli.options import Dir, Json, StoreUrl, say
 
 
 def uplift(
     spec: Annotated[Path, typer.Argument(help="An uplift spec in YAML.")],
+    dir: Dir = None,
+    store: StoreUrl = None,
     json: Json = False,
 ) -> None:
     """Race rules, a response model and uplift learners for who gains most from a contact.
@@ -21,6 +23,7 @@ def uplift(
     from opportune.lab.uplift import load_uplift
     from opportune.lab.uplift import uplift as run
 
+    del dir, store  # a race has data of its own
     found = run(load_uplift(spec))
     say(json, found, readable(found))
 
