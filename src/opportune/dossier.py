@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from opportune.clock import format_instant
+from opportune.configure.book import ConfigurationBook
 from opportune.deliver.outbox import Row
 from opportune.errors import NotFound
 from opportune.events.segment import to_segment
@@ -18,6 +19,7 @@ from opportune.offers.coupons import FOREVER
 from opportune.profiles.consent_records import ConsentRecord, records
 from opportune.profiles.people import View
 from opportune.recommend.feedback import KINDS
+from opportune.rental.journal import Journal
 from opportune.wire import Export, Profile
 
 MOST_ENTRIES = 100_000
@@ -40,7 +42,7 @@ def export(hub: Hub, profile: Profile) -> Export:
         waiting = [_message(row) for node in view.nodes for row in hub.outbox.of(node)]
         owned: dict[str, Any] = {
             "coupons": _coupons(hub, view), "points": _points(hub, view), "items": _items(hub, view),
-            "waiting": _timers(hub, view),
+            "waiting": _timers(hub, view), "configurations": _configurations(hub, view), "rentals": _rentals(hub, view),
         }  # fmt: skip
     numbered = sorted(_numbered(hub, profile.nodes), key=lambda one: one[1].received_at)
     for decision_id, rows in hub.ledger.joined():
@@ -99,6 +101,22 @@ def _coupons(hub: Hub, view: View) -> list[dict[str, Any]]:
          "ends": None if one.expires >= FOREVER else format_instant(one.expires)}
         for one in codes
     ]  # fmt: skip
+
+
+def _configurations(hub: Hub, view: View) -> list[dict[str, Any]]:
+    book = ConfigurationBook(hub.store, hub.vault)
+    return [_plainly(fact) for node in view.nodes for fact in book.facts(node)]
+
+
+def _rentals(hub: Hub, view: View) -> list[dict[str, Any]]:
+    journal = Journal(hub.store, hub.vault)
+    return [_plainly(fact) for node in view.nodes for _, fact in journal.of(node)]
+
+
+def _plainly(fact: msgspec.Struct) -> dict[str, Any]:
+    tag = fact.__struct_config__.tag
+    told = msgspec.to_builtins(msgspec.structs.asdict(fact))
+    return {**({"fact": tag} if tag else {}), **told, "at": format_instant(told["at"])}
 
 
 def _points(hub: Hub, view: View) -> dict[str, Any] | None:

@@ -276,7 +276,8 @@ class Export(msgspec.Struct, frozen=True, rename="camel"):
     `ids` are all that clients know them by, `traits` also those that the catalog does not declare, `decisions` with
     what became of them, `rejected` the events that were set aside, `consents` the records of consent, `messages` those
     that wait or could not be sent, `coupons` the codes made for them, `points` their account (None: the catalog has
-    none), `items` what they had to do with items and what was recommended to them, `waiting` the triggers that wait.
+    none), `items` what they had to do with items and what was recommended to them, `waiting` the triggers that wait,
+    `configurations` what became of the products that they configured, `rentals` of their lists and of what they rented.
     """
 
     profile: Profile
@@ -291,6 +292,8 @@ class Export(msgspec.Struct, frozen=True, rename="camel"):
     points: dict[str, Any] | None = None
     items: dict[str, Any] = {}
     waiting: list[dict[str, Any]] = []
+    configurations: list[dict[str, Any]] = []
+    rentals: list[dict[str, Any]] = []
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -253,3 +253,14 @@ def test_the_example_of_the_docs_runs() -> None:
     found = doctest.testfile(str(Path(__file__).parents[2] / "docs" / "rental.md"), module_relative=False)
     assert found.attempted >= 10
     assert not found.failed
+
+
+def test_an_export_says_what_was_wished_and_rented(hub: Hub, client: Client) -> None:
+    hub.ingest({"type": "identify", "userId": "maya", "messageId": "m1", "timestamp": "2026-01-01T00:00:00Z"})
+    assert client.export("maya").rentals == []
+    client.subscribe_rental("maya", "dresses", "small")
+    client.change_rental_list("maya", "dresses", add=["d1"])
+    told = client.export("maya").rentals
+    assert [one["fact"] for one in told] == ["subscribed", "wished"]
+    assert told[1]["items"] == ["d1"]
+    assert told[1]["at"].endswith("Z")
