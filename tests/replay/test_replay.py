@@ -300,7 +300,8 @@ def test_examples_run(name: str, data_folder: Path, monkeypatch: pytest.MonkeyPa
 
 def test_no_example_looks_at_what_is_known_later(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPPORTUNE_DATA", str(data_folder))
-    specs = {path.stem: load_spec(path) for path in EXAMPLES.glob("*.yaml")}
+    replays = [path for path in EXAMPLES.glob("*.yaml") if "\naction: " in path.read_text()]
+    specs = {path.stem: load_spec(path) for path in replays}
     assert len(specs) >= 5
     assert "duration" not in specs["bank_calls"].predictors
     assert "customerID" not in specs["telco_churn"].predictors

@@ -17,6 +17,9 @@ SHARED = 6
 FAR = 7.0
 """Robust standard deviations from the median, on the scale of logarithms, beyond which an amount is an outlier."""
 
+NARROWEST = 0.3
+"""The least standard deviation taken for logarithms of amounts: where most are one price, others are no outliers yet."""
+
 ALWAYS = 0.9
 """The share of a stage's contacts with an amount, or without, from which on the others contradict it."""
 
@@ -25,6 +28,9 @@ PLACEHOLDERS = ("test", "test test", "tester", "asdf", "asdfgh", "qwerty", "xxx"
 
 INSTANTS = ("created", "updated", "closed", "birth", "consent_at", "unsubscribed_at")
 TEXTS = ("id", "email", "phone", "name", "stage", "consent", "consent_proof")
+
+FORMATS = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y %H:%M", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M", "%Y%m%d")
+"""How dates are written besides ISO 8601; the first that fits counts."""
 
 _ATOM = r"[^\s@\"(),:;<>\[\]\\.]+"
 _LABEL = r"[\pL\pN]([\pL\pN-]*[\pL\pN])?"
@@ -79,8 +85,7 @@ def checks(now: int) -> tuple[Check, ...]:
         Check("outlier_amount", "validity", ("amount",), "amount > 0 AND abs(ln(amount) - middle) > far",
               f"more than {FAR:g} robust standard deviations from the median of the logarithms"),
         Check("stage_without_amount", "consistency", ("stage", "amount"),
-              f"coalesce(amount, 0) = 0 AND amount_text IS NOT DISTINCT FROM CAST(amount_text AS VARCHAR) "
-              f"AND (amount_text IS NULL OR amount = 0) AND valued >= {ALWAYS}",
+              f"(amount_text IS NULL OR amount = 0) AND valued >= {ALWAYS}",
               "no amount, which others of this stage have"),
         Check("stage_with_amount", "consistency", ("stage", "amount"), f"amount > 0 AND valued <= 1 - {ALWAYS}",
               "an amount, which others of this stage do not have"),
@@ -104,16 +109,14 @@ def typed(roles: Mapping[str, str], columns: list[str]) -> str:
                 r"'[\s().\-/\x{a0}]|^tel:', '', 'g') AS phone")  # fmt: skip
     for role in (*INSTANTS, "amount"):
         text = _text(roles.get(role))
-        kind = "DOUBLE" if role == "amount" else "TIMESTAMP"
-        read += [f"TRY_CAST({text} AS {kind}) AS {role}", f"{text} AS {role}_text"]
-    free = [quoted(c) for c in columns if c not in {roles.get(r) for r in ("id", "created", "updated")}]
-    whole = f"hash({', '.join(free)})" if len(free) > 1 else "row"
+        parsed = f"TRY_CAST({text} AS DOUBLE)" if role == "amount" else _instant(text)
+        read += [f"{parsed} AS {role}", f"{text} AS {role}_text"]
     return f"""
 CREATE TABLE numbered AS SELECT row_number() OVER () AS row, * FROM given;
-CREATE TABLE read AS SELECT row, {whole} AS content, {", ".join(read)} FROM numbered;
+CREATE TABLE read AS SELECT row, {_content(roles, columns)} AS content, {", ".join(read)} FROM numbered;
 CREATE TABLE stages AS SELECT stage, avg(CAST(coalesce(amount, 0) > 0 AS INT)) AS valued
     FROM read WHERE stage IS NOT NULL GROUP BY stage HAVING count(*) >= 20;
-CREATE TABLE spread AS SELECT middle, {FAR} * greatest(1.4826 * median(abs(ln(amount) - middle)), 0.1) AS far FROM read,
+CREATE TABLE spread AS SELECT middle, {FAR} * greatest(1.4826 * median(abs(ln(amount) - middle)), {NARROWEST}) AS far FROM read,
     (SELECT median(ln(amount)) AS middle FROM read WHERE amount > 0) WHERE amount > 0 GROUP BY middle;
 CREATE TABLE contacts AS SELECT read.*, valued, middle, far,
     {_earlier("content", "row")} > 1 AS copy,
@@ -127,6 +130,23 @@ CREATE TABLE contacts AS SELECT read.*, valued, middle, far,
 def _earlier(key: str, order: str = "created NULLS LAST, row") -> str:
     """Return SQL of the place of a row among those with the same key, which is 1 for the one that was there first."""
     return f"CASE WHEN {key} IS NOT NULL THEN row_number() OVER (PARTITION BY {key} ORDER BY {order}) END"
+
+
+def _content(roles: Mapping[str, str], columns: list[str]) -> str:
+    """Return SQL of what two rows have in common that are one contact entered twice; NULL for a row that names nobody.
+
+    Where nothing but an id says who a contact is, the whole row counts, and without one rows may be the same by chance.
+    """
+    who = [_text(roles[role]) for role in ("email", "phone") if role in roles]
+    aside = {roles.get(role) for role in ("id", "created", "updated")} if who else set()
+    free = ", ".join(f"numbered.{quoted(column)}" for column in columns if column not in aside)
+    if who:
+        return f"CASE WHEN coalesce({', '.join(who)}) IS NOT NULL THEN hash({free}) END"
+    return f"hash({free})" if "id" in roles else "NULL"
+
+
+def _instant(text: str) -> str:
+    return f"coalesce(TRY_CAST({text} AS TIMESTAMP), try_strptime({text}, [{', '.join(map(literal, FORMATS))}]))"
 
 
 def _text(column: str | None) -> str:
