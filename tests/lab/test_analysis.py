@@ -510,3 +510,52 @@ def test_day_tables_of_outcomes_say_the_same(tmp_path: Path) -> None:
                 WHERE o.at::DATE = '{day}' GROUP BY ALL) TO '{tmp_path}/days/{day}.parquet'"""
             )
     same(raw, answer_of(tmp_path, "exposures.parquet", spec.replace("outcomes.parquet", "days")))
+
+
+def test_ids_of_unlike_number_types_are_the_same_ids(tmp_path: Path) -> None:
+    duckdb.execute(f"""
+        COPY (SELECT i AS c, CASE WHEN i % 2 = 0 THEN 'old' ELSE 'new' END AS arm, TIMESTAMP '2026-01-01' AS at
+              FROM range(400) AS rows(i)) TO '{tmp_path / 'shown.parquet'}';
+        COPY (SELECT CAST(i * 3 AS DOUBLE) AS c, TIMESTAMP '2026-01-02' AS at FROM range(100) AS rows(i))
+              TO '{tmp_path / 'done.parquet'}'""")
+    spec = ("data: shown.parquet\nunit: c\narm: arm\nat: at\ncontrol: old\n"
+            "outcomes: {data: done.parquet, unit: c, at: at}\nmetrics: [{name: n, kind: count}]\n")  # fmt: skip
+    [found] = asked(tmp_path, spec)["metrics"]
+    assert (found["control_value"], found["value"]) == (0.25, 0.25)
+
+
+def test_ids_that_match_nobody_are_told(tmp_path: Path) -> None:
+    (tmp_path / "shown.csv").write_text("c,arm,at\n" + "".join(f"{i},{'ab'[i % 2]},2026-01-01\n" for i in range(100)))
+    (tmp_path / "done.csv").write_text("c,at\n" + "".join(f"u{i},2026-01-02\n" for i in range(100)))
+    spec = ("data: shown.csv\nunit: c\narm: arm\nat: at\ncontrol: a\noutcomes: {data: done.csv, unit: c, at: at}\n"
+            "metrics: [{name: n, kind: proportion}]\n")  # fmt: skip
+    [warning] = asked(tmp_path, spec)["warnings"]
+    assert "the same ids" in warning
+
+
+@pytest.mark.parametrize("kind", ["count", "mean"])
+def test_an_arm_of_zeros_is_no_accident(tmp_path: Path, kind: str) -> None:
+    size = 1 / 3 if kind == "mean" else 1
+    rows = "".join(f"{'ab'[i % 2]},{(i % 7) * (i % 2) * size}\n" for i in range(1000))
+    (tmp_path / "data.csv").write_text("arm,x\n" + rows)
+    spec = f"data: data.csv\narm: arm\ncontrol: a\nmetrics: [{{name: x, kind: {kind}, column: x}}]\n"
+    [found] = asked(tmp_path, spec)["metrics"]
+    assert found["control_value"] == 0
+    assert found["verdict"] == "better"
+
+
+def test_a_plan_without_a_split_is_that_of_equal_arms(tmp_path: Path) -> None:
+    rows = "".join(f"{'abc'[i % 3]},{int(i % 10 == 0)}\n" for i in range(6000))
+    (tmp_path / "data.csv").write_text("arm,x\n" + rows)
+    spec = "data: data.csv\narm: arm\ncontrol: a\nplanned: 6000\nmetrics: [{name: x, column: x}]\n"
+    one, other = asked(tmp_path, spec), asked(tmp_path, spec + "split: {a: 1, b: 1, c: 1}\n")
+    assert one["metrics"] == other["metrics"]
+
+
+def test_a_segment_that_reads_like_none_is_another_one(tmp_path: Path) -> None:
+    rows = "".join(f"{'ab'[i % 2]},{int(i % 10 == 0)},{('(missing)', '', 'x')[i % 3]}\n" for i in range(3000))
+    (tmp_path / "data.csv").write_text("arm,x,s\n" + rows)
+    spec = "data: data.csv\narm: arm\ncontrol: a\nsegments: [s]\nmetrics: [{name: x, column: x}]\n"
+    [metric] = asked(tmp_path, spec)["metrics"]
+    assert '"(missing)"' in json.dumps(metric, ensure_ascii=False).replace('\\"', '"')
+    assert "(missing)" in json.dumps(metric)

@@ -21,9 +21,10 @@ from opportune.lab.holding import groups, since, sum_of_wins, whole
 from opportune.lab.look import Finding, Look, look_at
 from opportune.lab.parts import Made, parts
 from opportune.lab.proposal import proposal, template
-from opportune.lab.register import Told, entries, following, tried
+from opportune.lab.register import Flow, Told, entries, estimates_of, following, tried
 from opportune.ledger.exposures import Exposure
 from opportune.measure.effect import Effect, Interval, NotEnoughData
+from opportune.measure.pooling import Estimate
 from opportune.measure.sample_ratio import SampleRatio
 from opportune.store.memory import MemoryStore
 from opportune.testing import tiny_catalog
@@ -243,3 +244,18 @@ def test_the_table_of_freedoms_is_in_the_docs() -> None:
     said = (Path(__file__).parents[2] / "docs" / "lab.md").read_text("utf-8")
     for row in FREEDOMS:
         assert "| " + " | ".join(row) + " |" in said
+
+
+def test_arms_that_share_a_control_are_one_piece_of_evidence() -> None:
+    draw = np.random.default_rng(3)
+    control = draw.normal(0, 0.03, 4000)
+    arms = draw.normal(0, 0.03, (4000, 8)) - control[:, None]
+    error = 0.03 * 2**0.5
+    pooled = []
+    for row in arms:
+        told = [Estimate(float(x), error) for x in row]
+        [one] = estimates_of([Flow("e", f"a{k}", 1, "over", "", "", x, (2000, 2000)) for k, x in enumerate(told)])
+        pooled.append((one.log_ratio, one.error))
+    values, errors = np.array(pooled).T
+    assert np.std(values) == pytest.approx(errors[0], rel=0.05)
+    assert errors[0] == pytest.approx(0.03 * (1 + 1 / 8) ** 0.5)

@@ -172,3 +172,12 @@ def test_the_log_of_a_small_count_is_without_bias() -> None:
     ]
     assert abs(np.mean([log for log in logs if log is not None])) < 3 * 0.33 / sqrt(400)
     assert effect((0, 1000), (0, 1000)).log_error is not None
+
+
+def test_an_arm_that_can_expect_no_hit_tells_nothing() -> None:
+    for n0, k0, n1 in ((2000, 3, 1), (20_000, 20, 5)):
+        found = proportion(Sums.of_hits(k0, n0), Sums.of_hits(0, n1), Fixed(0.05))
+        assert isinstance(found, NotEnoughData)
+        assert found.more
+        missed = proportion(Sums.of_hits(n0 - k0, n0), Sums.of_hits(n1, n1), Fixed(0.05))
+        assert isinstance(missed, NotEnoughData)

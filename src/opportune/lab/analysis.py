@@ -71,7 +71,7 @@ def _sample_ratio(spec: AnalysisSpec, found: Tally) -> SampleRatio:
 
 
 def _row(spec: AnalysisSpec, metric: Measured, arm: str, found: Tally) -> dict[str, Any]:
-    reading = _reading(spec, arm)
+    reading = _reading(spec, arm, len(found.arms))
     sums = found.metrics[metric.name]
     effect = compare(metric.kind, sums[spec.control], sums[arm], reading)
     told: dict[str, Any] = {"name": metric.name, "arm": arm, **_figures(effect)}
@@ -93,14 +93,15 @@ def _row(spec: AnalysisSpec, metric: Measured, arm: str, found: Tally) -> dict[s
     }
 
 
-def _reading(spec: AnalysisSpec, arm: str) -> Reading:
+def _reading(spec: AnalysisSpec, arm: str, arms: int) -> Reading:
     """Return how the comparison of an arm is read; its plan is the part of the whole that the two arms have."""
     if spec.inference == "fixed":
         return Fixed(spec.alpha)
     planned = None if spec.planned is None else float(spec.planned)
     if planned is not None and spec.split:
-        share = (spec.split[spec.control] + spec.split.get(arm, 0.0)) / sum(spec.split.values())
-        planned *= share
+        planned *= (spec.split[spec.control] + spec.split.get(arm, 0.0)) / sum(spec.split.values())
+    elif planned is not None:
+        planned *= 2 / arms
     return Sequential(spec.alpha, planned)
 
 
@@ -189,6 +190,11 @@ def _warnings(spec: AnalysisSpec, found: Tally, ratio: SampleRatio, rows: list[d
         told.append(
             f"The arms did not get the customers that they should: {counts} (p {ratio.p:.2g}). Something chose who is "
             "counted, so no figure below is to be trusted until that is found."
+        )
+    if found.strangers and spec.outcomes is not None:
+        told.append(
+            f"No outcome in {spec.outcomes.data} is of a customer in {spec.data} within the window: are `{spec.unit}` "
+            f"and `{spec.outcomes.unit}` the same ids, written in the same way?"
         )
     for row in rows:
         if row["guardrail"] and row["verdict"] == "worse":

@@ -18,15 +18,17 @@ Known = dict[str, str]
 class Customers:
     """Makes the table `customers`: arm (its place in `arms`), a column s0 for each segment, and x, d, c of each metric.
 
-    `arms` begins with control; `counted` has their customers, `left_out` who takes no part and why.
+    `arms` begins with control; `counted` has their customers, `left_out` who takes no part and why. `strangers`: no
+    outcome is of any of them.
     """
 
     def __init__(self, columns: Columns) -> None:
         self.columns, spec = columns, columns.spec
         table, done = columns.table, columns.done
-        self._as_text = spec.outcomes is not None and table.types[spec.unit] != done.types[spec.outcomes.unit]
+        self._as_text = spec.outcomes is not None and not done.alike(spec.outcomes.unit, table, spec.unit)
         self._unit = table.key(spec.unit, self._as_text) if spec.unit else "1"
         self.left_out: dict[str, int] = {}
+        self.strangers = False
         self.arms = self._find_arms()
         codes = " ".join(f"WHEN {literal(name)} THEN {i}" for i, name in enumerate(self.arms))
         self._arm = f"CAST(CASE {table.text(spec.arm)} {codes} END AS UTINYINT)"
@@ -101,6 +103,7 @@ class Customers:
         told += "".join(f", coalesce(c{i}, 0.0) AS c{i}" for i, m in enumerate(spec.metrics) if m.before is not None)
         columns.create("customers", f"SELECT arm{told} FROM exposed LEFT JOIN did USING (unit) WHERE NOT crossed")
         crossed = int(columns.connection.execute("SELECT count(*) FROM exposed WHERE crossed").fetchall()[0][0])
+        self.strangers = not columns.connection.execute("SELECT 1 FROM did LIMIT 1").fetchall()
         columns.connection.execute("DROP TABLE did; DROP TABLE exposed")
         return crossed
 

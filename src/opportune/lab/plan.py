@@ -37,8 +37,8 @@ def planned(
         raise BadInput("nothing is asked: give --effect for how many customers it takes, or --customers for what they "
                        "find")  # fmt: skip
     for what, number in (("customers", customers), ("customers a day", per_day)):
-        if number is not None and not number > 0:
-            raise BadInput(f"{number:g} {what}; a number above 0 is needed")
+        if number is not None and not 0 < number < 1e15:
+            raise BadInput(f"{number:g} {what}; a number above 0 is needed, and not beyond all people")
     try:
         parts = tuple(float(part) for part in shares.split(","))
     except ValueError:

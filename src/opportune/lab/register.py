@@ -31,7 +31,10 @@ Told = tuple[Run, Look | None]
 
 
 class Flow(msgspec.Struct, frozen=True):
-    """An experiment and one of its arms: an estimate for or against its hypothesis, once it is over."""
+    """An experiment and one of its arms: an estimate for or against its hypothesis, once it is over.
+
+    `units` are the customers of control and of the arm that the estimate comes from.
+    """
 
     experiment: str
     arm: str
@@ -40,6 +43,7 @@ class Flow(msgspec.Struct, frozen=True):
     sentence: str
     reason: str = ""
     estimate: Estimate | None = None
+    units: tuple[int, int] = (0, 0)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -69,7 +73,7 @@ def entries(
     found = []
     for name, depth in lineage(known.values()):
         hypothesis = known[name]
-        estimates = [flow.estimate for flow in flows[name] if flow.estimate is not None]
+        estimates = estimates_of(flows[name])
         stands = standing(hypothesis, estimates, direction(hypothesis, runs, good))
         learned = [f"{f.experiment}: {f.reason}" for f in flows[name] if f.reason and f.outcome != "running"]
         children = tuple(sorted(h.name for h in known.values() if h.parent == name))
@@ -89,11 +93,34 @@ def flows_of(hypothesis: str, runs: Sequence[Told]) -> list[Flow]:
         for arm in run.arms[1:]:
             finding = look.of(run.metric, arm) if look else None
             effect = finding.effect if finding else None
-            estimate = None
+            estimate, units = None, effect.units if effect else (0, 0)
             if run.over and effect is not None and effect.log_ratio is not None and effect.log_error:
                 estimate = Estimate(effect.log_ratio, effect.log_error, f"{run.experiment}, {arm}", run.started)
             told = shown(finding) if finding else "nobody has looked at it yet"
-            found.append(Flow(run.experiment, arm, run.started, run.outcome, told, run.reason, estimate))
+            found.append(Flow(run.experiment, arm, run.started, run.outcome, told, run.reason, estimate, units))
+    return found
+
+
+def estimates_of(flows: Iterable[Flow]) -> list[Estimate]:
+    """Return one estimate for each run that told: its arms share a control, so they are not independent evidence.
+
+    Of an arm's variance the part n1 / (n0 + n1) is its control's, and common to all arms; they are averaged by what is
+    their own, and the common part is added.
+    """
+    runs: dict[tuple[str, int], list[tuple[Estimate, float]]] = {}
+    for flow in flows:
+        if flow.estimate is not None:
+            n0, n1 = flow.units
+            runs.setdefault((flow.experiment, flow.started), []).append((flow.estimate, n1 / max(n0 + n1, 1)))
+    found = []
+    for (experiment, started), arms in runs.items():
+        if len(arms) == 1:
+            found.append(arms[0][0])
+            continue
+        weights = [1 / (one.error**2 * max(1 - shared, 1e-9)) for one, shared in arms]
+        mean = sum(w * one.log_ratio for w, (one, _) in zip(weights, arms)) / sum(weights)
+        common = sum(w * one.error**2 * shared for w, (one, shared) in zip(weights, arms)) / sum(weights)
+        found.append(Estimate(mean, (common + 1 / sum(weights)) ** 0.5, f"{experiment}, {len(arms)} arms", started))
     return found
 
 
@@ -121,7 +148,7 @@ def lineage(hypotheses: Iterable[Hypothesis]) -> Iterator[tuple[str, int]]:
 def tried(hypothesis: Hypothesis, hypotheses: Iterable[Hypothesis], runs: Sequence[Told]) -> list[Near]:
     """Return the past tests most like a hypothesis that is about to be tested, failed ones too."""
     past = [
-        Past(known, tuple(f.estimate for f in flows_of(name, runs) if f.estimate is not None))
+        Past(known, tuple(estimates_of(flows_of(name, runs))))
         for name, known in _known(hypotheses, runs).items()
     ]
     return nearest(hypothesis, [one for one in past if one.estimates])
@@ -137,7 +164,7 @@ def following(
     """
     known = _known(hypotheses, runs)
     flows = {name: flows_of(name, runs) for name in known}
-    estimates = {name: [f.estimate for f in flows[name] if f.estimate is not None] for name in known}
+    estimates = {name: estimates_of(flows[name]) for name in known}
     errors = [e.error for of in estimates.values() for e in of]
     met = [float(sum(look.customers.values())) for _, look in runs if look and look.customers]
     spread = usual_spread(estimates.values())

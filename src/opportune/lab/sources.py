@@ -36,7 +36,7 @@ def opened() -> Iterator[Any]:
         connection = duckdb.connect(config={"autoinstall_known_extensions": False})
         try:
             connection.execute(f"SET memory_limit = '{MEMORY}'; SET temp_directory = {literal(folder)}")
-            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET enable_progress_bar = false")
             yield connection
         finally:
             connection.close()
@@ -76,6 +76,10 @@ class Table:
     def key(self, column: str, as_text: bool) -> str:
         """Return the SQL of a column that identifies customers."""
         return self.text(column) if as_text or self.kinds[column] is not Kind.NUMBER else quoted(column)
+
+    def alike(self, column: str, other: Table, named: str) -> bool:
+        """Return whether ids of a column can be compared with those of another table as they are: 12 with 12.0, too."""
+        return self.types[column] == other.types[named] or self.kinds[column] is other.kinds[named] is Kind.NUMBER
 
     def instant(self, column: str) -> str:
         """Return the SQL of a column of times as microseconds; of whole numbers they are that already."""

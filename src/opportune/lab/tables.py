@@ -19,6 +19,9 @@ from opportune.lab.spec import AnalysisSpec, Measured
 from opportune.measure.quantile import Ranks, levels
 from opportune.measure.sums import SECOND, THIRD, VARIABLES, Sums
 
+MISSING_PART = "(missing)"
+"""The part of the customers for whom a segment has no value."""
+
 MOST_PARTS = 50
 """Values that the column of a segment may have."""
 
@@ -31,6 +34,7 @@ class Tally:
     """An experiment in sums: customers by arm, who was left out and why, and each metric by arm.
 
     `parts` has the sums by metric, column of a segment, its value and arm; `missing` the customers without a value.
+    `strangers`: there is a table of outcomes, and none of them is of a customer.
     """
 
     arms: dict[str, int]
@@ -38,6 +42,7 @@ class Tally:
     metrics: dict[str, dict[str, Sums | Ranks]] = field(default_factory=dict)
     parts: dict[str, dict[str, dict[str, dict[str, Sums]]]] = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)
+    strangers: bool = False
 
 
 def tally(spec: AnalysisSpec) -> Tally:
@@ -59,7 +64,7 @@ class _Summing:
         self.known: dict[tuple[str, int], Any] = {}
 
     def tally(self) -> Tally:
-        found = Tally(dict(self.customers.counted), dict(self.customers.left_out))
+        found = Tally(dict(self.customers.counted), dict(self.customers.left_out), strangers=self.customers.strangers)
         self.look(found)
         self.sum(found)
         self.rank(found)
@@ -131,7 +136,7 @@ class _Summing:
                 else:
                     column, value = self.spec.segments[part], rest[part]
                     values = found.parts[metric_name][column]
-                    values.setdefault("(missing)" if value is None else str(value), {})[name] = sums
+                    values.setdefault(_part(value), {})[name] = sums
                     if len(values) > MOST_PARTS:
                         what = f"`{column}` has more than {MOST_PARTS} values"
                         self.columns.wrong(("segments", part), what, "segments are few; choose a coarser column")
@@ -161,9 +166,14 @@ class _Summing:
         return f"{value} - {shift!r}" if shift else value
 
     def shift(self, i: int) -> dict[str, float]:
-        """Return about what x, d and c are on average; hits are counted as they are."""
-        exact = self.spec.metrics[i].kind == "proportion"
+        """Return about what x, d and c are on average; hits and counts are summed as they are."""
+        exact = self.spec.metrics[i].kind in ("proportion", "count")
         return {
             v: 0.0 if exact and v == "x" else float(self.known[f"mean {v}", i] or 0.0)
             for v in self.columns.variables(i)
         }
+
+
+def _part(value: object) -> str:
+    """Return a value of a segment as it is told; a text that reads like the word for none is told in quotes."""
+    return MISSING_PART if value is None else f'"{value}"' if value == MISSING_PART else str(value)

@@ -57,7 +57,7 @@ def compared(control: Level, arm: Level, reading: Reading) -> Effect | NotEnough
     theta = cuped.slope(control.sums, arm.sums, control.score, arm.score)
     line = _Line.between(control, arm, theta)
     variance = line.variance(1.0)
-    if variance <= 0:
+    if variance <= 0 or _left(control, arm, theta) <= 0:
         return NotEnoughData("every customer of an arm has the same value: there is no spread to judge by")
     k1, k3, skew = _cumulants(control, arm, theta)
     if abs(skew) > MOST_SKEW:
@@ -159,6 +159,14 @@ class _Line:
             return None, None
         noise0, noise1 = self.control_variance / self.control**2, self.arm_variance / self.arm**2
         return log(self.arm / self.control) + (noise1 - noise0) / 2, sqrt(noise0 + noise1)
+
+
+def _left(control: Level, arm: Level, theta: float) -> float:
+    """Return what the covariate leaves of the squares of the score: rounding may leave less than nothing."""
+    lines = [(level.sums, cuped.plus(level.score, -theta, cuped.COVARIATE)) for level in (control, arm)]
+    whole = sum(level.sums.product(level.score, level.score) for level in (control, arm))
+    left = sum(sums.product(line, line) for sums, line in lines)
+    return left if left > 1e-12 * whole else 0.0
 
 
 def _cumulants(control: Level, arm: Level, theta: float) -> tuple[float, float, float]:

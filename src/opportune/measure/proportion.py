@@ -9,12 +9,15 @@ one 2.5 and 2.5.
 
 from __future__ import annotations
 
-from math import acos, copysign, cos, exp, inf, log, pi, sqrt
+from math import acos, ceil, copysign, cos, exp, inf, log, pi, sqrt
 
 from opportune.measure.effect import Effect, Interval, NotEnoughData, Reading
 from opportune.measure.inversion import interval
 from opportune.measure.skewness import wilson_hilferty
 from opportune.measure.sums import Sums
+
+LEAST_EXPECTED = 0.2
+"""Hits, or misses, that the smaller arm must expect: the skewness of fewer cannot be taken out of the score."""
 
 _LONGEST = 700.0  # exp of more is no number any more
 
@@ -24,13 +27,18 @@ def proportion(control: Sums, arm: Sums, reading: Reading) -> Effect | NotEnough
 
     Without a hit in control there is no `relative`. `error`, `log_ratio` and `log_error` count half a hit and half a
     miss more in each arm, which takes the bias out of the log of a small count (Haldane 1956, Walter 1975) and leaves a
-    standard error where nothing was hit. Raise `ValueError` for hits that are not a count of the customers.
+    standard error where nothing was hit. `NotEnoughData` where the smaller arm may expect less than a fifth of a hit,
+    or of a miss. Raise `ValueError` for hits that are not a count of the customers.
     """
     counts = _counts(control), _counts(arm)
     (k0, n0), (k1, n1) = counts
     if not (n0 and n1):
         return NotEnoughData(f"{n0} customers in control and {n1} in the arm: both need some", 1)
     p0, p1, units = k0 / n0, k1 / n1, n0 + n1
+    rare = min(k0 + k1, units - k0 - k1) / units
+    if 0 < min(n0, n1) * rare < LEAST_EXPECTED:
+        reason = f"{rare:.2%} were hit or missed: {min(n0, n1)} customers of the smaller arm are too few to tell"
+        return NotEnoughData(reason, ceil((LEAST_EXPECTED / rare - min(n0, n1)) * units / min(n0, n1)))
     critical = reading.critical(units)
     h0, h1 = (k0 + 0.5) / (n0 + 1), (k1 + 0.5) / (n1 + 1)
     error = sqrt(h0 * (1 - h0) / n0 + h1 * (1 - h1) / n1)

@@ -30,6 +30,9 @@ THIRD = tuple("".join(three) for three in combinations_with_replacement(VARIABLE
 Form = tuple[float, float, float]
 """The weights of x, d and c in a sum of the three."""
 
+ROUNDING = 1e-12
+"""The share of what it was computed from that rounding may leave."""
+
 _PAIRS = tuple(combinations_with_replacement(range(3), 2))
 _TRIPLES = tuple(combinations_with_replacement(range(3), 3))
 _WAYS = tuple(float(len(set(permutations(three)))) for three in THIRD)
@@ -114,9 +117,10 @@ class Sums(msgspec.Struct, frozen=True):
             + 2 * n * u[i] * u[j] * u[k]
             for term, (i, j, k) in zip(THIRD, _TRIPLES)
         ]
-        for v in range(3):  # what rounding left below 0 is 0
-            second[_AT[v, v]] = max(second[_AT[v, v]], 0.0)
-        mean = tuple(u[v] + (shift or {}).get(name, 0.0) for v, name in enumerate(VARIABLES))
+        for v in range(3):  # what rounding left is 0: customers who all have the same value
+            square = _AT[v, v]
+            second[square] = second[square] if second[square] > ROUNDING * raw[square] else 0.0
+        mean = tuple(_summed((shift or {}).get(name, 0.0), u[v]) for v, name in enumerate(VARIABLES))
         return cls(n, mean, tuple(second), tuple(third))
 
     def __add__(self, other: Sums) -> Sums:
@@ -148,3 +152,9 @@ class Sums(msgspec.Struct, frozen=True):
     def cube(self, form: Form) -> float:
         """Return the sum over customers of the third power of a form of x, d and c about its mean."""
         return sum(ways * s * form[i] * form[j] * form[k] for ways, s, (i, j, k) in zip(_WAYS, self.third, _TRIPLES))
+
+
+def _summed(shift: float, more: float) -> float:
+    """Return a mean from its shift; what rounding left of two that cancel is 0."""
+    mean = shift + more
+    return mean if abs(mean) > ROUNDING * abs(shift) else 0.0
