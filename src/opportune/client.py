@@ -294,6 +294,10 @@ class Client:
         """Return a saved configuration as everybody may see it, and what it costs now."""
         return self._call("GET", f"/v1/configurations/{_q(id)}", Configuration)
 
+    def remove_configuration(self, id: str, customer: str) -> None:
+        """Take a saved configuration back for its designer: nobody sees or orders it any more. Raises `NotFound`."""
+        self._call("DELETE", f"/v1/configurations/{_q(id)}", dict, query={"userId": customer})
+
     def order_configuration(
         self, id: str, order_id: str, customer: str, choices: Mapping[str, Chosen] | None = None
     ) -> OrderedConfiguration:

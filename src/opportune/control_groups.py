@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from opportune.catalog.lab_types import Holdout
 from opportune.clock import DAY
@@ -63,7 +63,8 @@ class ControlGroups:
             began = since(holdout, now, BEFORE)
             group = self._group(holdout, customers, now)
             exposures = [Exposure(s, arm, began) for s, arm in group.items() if arm in (HELD, REST)]
-            metrics = [metric for metric in catalog.metrics if metric.event]
+            # a holdout has its period for a window: `within` is told from an exposure, and nobody is exposed to it
+            metrics = [replace(metric, within=None) for metric in catalog.metrics if metric.event]
             counted = self._lab.count(metrics, exposures, began) if metrics and exposures else None
             counts = [(channel, what, many) for (name, channel, what), many in leaks.items() if name == holdout.name]
             found.append(

@@ -15,7 +15,8 @@ from opportune.decide.differences import differ
 from opportune.decide.pipeline import decide
 from opportune.decide.plan import Plan
 from opportune.decide.stages.assign import standing_of
-from opportune.decide.trials import Place, told, underway
+from opportune.decide.stages.withhold import is_withheld
+from opportune.decide.trials import Place, bond_of, told, underway
 from opportune.decide.types import Decision, Limit, Request, Snapshot, hash64
 from opportune.deliver.outbox import Outbox
 from opportune.deliver.types import Flow, Lane, Send
@@ -77,10 +78,11 @@ class Deciding:
         arms = dict(told(places))
         for place in places if begins else ():
             if place.counts and not place.exposed:
-                ways = {repr(_named(plan, timed)) for plan in self._plans(place, arms)}
-                if len(ways) > 1:
+                plans = self._plans(place, arms)
+                ways = {repr(_named(plan, timed)) for plan in plans}
+                if len(ways) > 1 and any(_reaches(plan, _named(plan, timed), view.customer, now) for plan in plans):
                     self.expose(view, place, now, "")
-        return _named(self.plan.under(sorted(arms.items())), timed)
+        return _named(self.plan.under(arms.items()), timed)
 
     def clear(self) -> None:
         """Forget what a transaction that was rolled back may have left in memory."""
@@ -104,7 +106,7 @@ class Deciding:
             if isinstance(full, Full):
                 codes = self._goods.codes(snapshot.plan, decision, None, now)
                 return answered(snapshot.plan, decision, None, who, full.carried, codes), decision, snapshot
-            excluded, missing[full.action] = excluded + full.excluded, full.why
+            excluded, missing = excluded + full.excluded, missing | full.reasons
 
     def commit(
         self, view: View, placements: Sequence[str], now: int, context: Mapping[str, Value], limit: Limit,
@@ -118,17 +120,23 @@ class Deciding:
         seed = peeking(view.customer, placements, shown.day) if shown else hash64(decision_id)
         excluded: Excluded = ()
         missing: dict[str, str] = {}
-        met: Sequence[Place] | None = None if self.snapshots.underway else ()
+        yet, met = [p for p in self.snapshots.places(view, now) if p.counts and not p.exposed], list[Place]()
         brain = self._learner.brain if model is None else self._learner.frozen(model)
         model, asking = self._ledger.last() if model is None else model, self._asking(view, placements, now)
         while True:
             snapshot, request = self.snapshots.of(view, brain, placements, now, seed, context, limit, excluded)
             decision = decide(replace(request, missing=dict(missing)) if missing else request, snapshot)
-            if met is None:
-                met = self._met(view, brain, decision, snapshot)
+            if yet:  # the arms agreed so far, so what was taken back is out under each of them
+                here = self._met(view, brain, decision, snapshot, yet)
+                yet, met = [place for place in yet if place not in here], met + here
             full = self._filled(view, decision, context, missing, snapshot.plan)
             if isinstance(full, Missing):
-                excluded, missing[full.action] = excluded + full.excluded, full.why
+                plan = snapshot.plan
+                no_room = self._reserve(view, decision, plan, decision_id, now, keep=False) if full.held_out else ()
+                if no_room:
+                    excluded += no_room
+                else:
+                    excluded, missing = excluded + full.excluded, missing | full.reasons
                 continue
             if shown and not _holds(shown, decision, full.carried):
                 raise Stale("what was shown no longer holds: something changed since; decide again without the token")
@@ -155,41 +163,67 @@ class Deciding:
             elif action.campaign not in self._live_campaigns:
                 self.reach(episode.action, "live", now)
                 self._live_campaigns.add(action.campaign)
-        for place in met or ():
+        for place in met:
             self.expose(view, place, now, decision_id)
+        if len(view.nodes) > 1:
+            self._cross(view, now)
         codes = self._goods.codes(snapshot.plan, decision, decision_id, now)
         return answered(snapshot.plan, decision, decision_id, view.customer, full.carried, codes)
 
     def expose(self, view: View, place: Place, now: int, decision_id: str) -> None:
-        """Note that a customer comes, for the first time, to where the arms of an experiment differ."""
-        experiment = place.underway.experiment.name
+        """Note that a customer comes, for the first time in its run, to where the arms of an experiment differ."""
+        experiment, bond = place.underway.experiment.name, bond_of(place.underway.experiment)
         mine = self._ledger.relationship(view.subject)
-        mine.expose(now, experiment, place.arm)
+        mine.expose(now, place.underway.trial.key, place.arm)
+        if bond and all(seen.experiment != bond for seen in mine.exposed):
+            mine.expose(now, bond, place.arm)
         self._ledger.put_relationship(view.subject, mine)
-        self._exposures.put(experiment, view.subject, place.arm, now, decision_id)
+        for node in {view.subject, *view.nodes}:  # a row of an earlier run would count as theirs otherwise
+            self._exposures.put(experiment, node, place.arm, now, decision_id)
         self._learner.append([Exposed(now, view.subject, experiment, place.arm, decision_id)])
         self.snapshots.drop(view.subject)
 
-    def _met(self, view: View, brain: Brain, decision: Decision, snapshot: Snapshot) -> list[Place]:
-        """Return the experiments that this decision exposes a customer to."""
-        request, places = decision.request, self.snapshots.places(view, decision.request.at)
-        new, arms = [place for place in places if place.counts and not place.exposed], dict(told(places))
+    def _cross(self, view: View, now: int) -> None:
+        """Mark who met two arms of a hypothesis, under two identities, in every experiment on it that they were in."""
+        for place in self.snapshots.places(view, now):
+            bond, key = bond_of(place.underway.experiment), place.underway.trial.key
+            if not bond or not place.counts:
+                continue
+            seen = {node: self._ledger.relationship(node).exposed for node in view.nodes}
+            arms = {one.arm for found in seen.values() for one in found if one.experiment == bond}
+            known = {one.arm for found in seen.values() for one in found if one.experiment == key}
+            free = [node for node, found in seen.items() if all(one.experiment != key for one in found)]
+            if len(arms) > 1 and len(known) == 1 and free:
+                other, mine = min(arms - known), self._ledger.relationship(free[0])
+                # later than any exposure of theirs, so that it changes no arm
+                mine.expose(now + 1, key, other)
+                self._ledger.put_relationship(free[0], mine)
+                self._exposures.put(place.underway.experiment.name, free[0], other, now + 1, "")
+                self.snapshots.drop(view.subject)
+
+    def _met(
+        self, view: View, brain: Brain, decision: Decision, snapshot: Snapshot, yet: Sequence[Place]
+    ) -> list[Place]:
+        """Return those experiments that this decision exposes a customer to, without what was taken back so far."""
+        request, arms = decision.request, dict(told(self.snapshots.places(view, decision.request.at)))
 
         def ask(plan: Plan) -> tuple[Snapshot, Request]:
-            return self.snapshots.of(
-                view, brain, request.placements, request.at, request.seed, request.context, request.limit, (), plan
-            )
+            other, asked = self.snapshots.of(
+                view, brain, request.placements, request.at, request.seed, request.context, request.limit,
+                request.excluded, plan,
+            )  # fmt: skip
+            return other, replace(asked, missing=request.missing)
 
         def differs(place: Place) -> bool:
             touched = self.plan.touched(place.underway.experiment.name)
             return differ(self._plans(place, arms), touched, ask, request.placements, (snapshot.plan, decision))
 
-        return [place for place in new if differs(place)]
+        return [place for place in yet if differs(place)]
 
     def _plans(self, place: Place, arms: Mapping[str, str]) -> list[Plan]:
         """Return the plans of a customer under each arm of one experiment."""
         experiment = place.underway.experiment.name
-        return [self.plan.under(sorted({**arms, experiment: arm}.items())) for arm in place.underway.arms]
+        return [self.plan.under({**arms, experiment: arm}.items()) for arm in place.underway.arms]
 
     def replayed(self, decision_id: str) -> tuple[Decision, Snapshot, Record]:
         """Return a decision of the ledger, decided again as it was, with all it looked at and its record."""
@@ -245,15 +279,18 @@ class Deciding:
         return self._goods.fill(view, decision, context, missing, plan) if plan.carries else CARRIES_NOTHING
 
     def _reserve(
-        self, view: View, decision: Decision, plan: Plan, decision_id: str, now: int
+        self, view: View, decision: Decision, plan: Plan, decision_id: str, now: int, keep: bool = True
     ) -> tuple[tuple[str, int, int], ...]:
-        """Keep room for every contact of a decision; or keep none, and return what is out and from which rank on."""
+        """Keep room for every contact of a decision; or keep none, and return what is out and from which rank on.
+
+        Unless `keep`, it is only looked whether there is room.
+        """
         placements = decision.request.placements
         wanted = [(plan.action(c.action), plan.channels[c.channel]) for c in decision.chosen]
         withheld = [a.ghost for a in decision.answers if a.ghost and a.ghost.reason == "holdout"]
         ghosts = [(plan.action(g.action), plan.channels[g.channel]) for g in withheld]
         terms = self.snapshots.terms(view, now)
-        full = reserve(self._ledger, plan.contact, view.nodes, decision_id, wanted, ghosts, now, terms)
+        full = reserve(self._ledger, plan.contact, view.nodes, decision_id, wanted, ghosts, now, terms, keep)
         self.snapshots.drop(view.subject)
         if full is None:
             return ()
@@ -270,6 +307,13 @@ def _named(plan: Plan, timed: Timed) -> Timed:
     """Return a trigger or a run as a plan has it."""
     known = plan.catalog.triggers if isinstance(timed, Trigger) else plan.catalog.outbound
     return next((one for one in known if one.name == timed.name), timed)
+
+
+def _reaches(plan: Plan, timed: Timed, customer: str, now: int) -> bool:
+    """Return whether a trigger or a run can say anything to a customer: something that is not withheld from them."""
+    place, (arm, out) = plan.places[timed.placement], standing_of(plan.catalog, customer, now)
+    there = (i for i, treatment in enumerate(place.treatment.tolist()) if treatment >= 0)
+    return any(not is_withheld(plan, i, place.channel.name, arm, out) for i in there)
 
 
 def _holds(shown: Shown, decision: Decision, carried: Carried | None) -> bool:

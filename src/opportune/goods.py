@@ -6,12 +6,14 @@ drawn anew without it, and the record says why. Codes are made and items noted i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
 from opportune.catalog.shelf_types import ItemsWanted
+from opportune.catalog.types import Treatment
 from opportune.clock import to_datetime
 from opportune.decide.plan import Plan
+from opportune.decide.stages.assign import HOLDOUT, standing_of
 from opportune.decide.types import Chosen, Decision, hash01, hash64
 from opportune.ledger.record import Carried
 from opportune.offers.coupon_book import CouponBook
@@ -55,11 +57,20 @@ class Full(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """An action of a decision that finds nothing to carry, and why."""
+    """Actions that find nothing to carry, and why.
 
-    action: str
+    `held_out`: they would, but the customer is held out of recommendations. It counts once it is known that the contact
+    limits have room for them, as they need it of everybody else.
+    """
+
     excluded: Excluded
     why: str
+    held_out: bool = False
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why, by action."""
+        return {action: self.why for action, _, _ in self.excluded}
 
 
 class Goods:
@@ -119,33 +130,43 @@ class Goods:
         self._current = not more and self._plan is not None and self._plan.carries
         return more
 
+    def hear_first(self, view: View, most: int = AT_ONCE) -> None:
+        """Let the shelf hear the first events of a customer that it has not heard yet, before those of others."""
+        self.shelf.hear_first(self._log, view.nodes, most)
+
     # --- choosing
 
     def fill(
         self, view: View, decision: Decision, context: Mapping[str, Value], missing: Mapping[str, str], plan: Plan
     ) -> Full | Missing:
-        """Return what the actions of a decision carry, or the first of them that finds nothing. Changes nothing.
+        """Return what the actions of a decision carry, or the first that finds nothing, with all that want the same.
 
-        `missing` says why actions are out already. The same request on the same shelf gets the same items.
+        Changes nothing. `missing` says why actions are out already. The same request on the same shelf gets the same
+        items. Where customers who are held out get none, those are looked for nevertheless, so that both count alike.
         """
         purpose, likes = purpose_in(context), likes_in(context)
         items: dict[str, tuple[tuple[str, str], ...]] = {}
         used, explored = set[str](), list[str]()
-        at, places = decision.request.at, decision.request.placements
+        at = decision.request.at
+        held, none = self.held_out(view), plan.catalog.shelf.instead == "none"
+        withheld: Chosen | None = None
         for c in decision.chosen:
             treatment = plan.treatment(c.action, c.treatment)
             if treatment.coupon and (why := self._refused(treatment.coupon, view, at)):
-                return _missing(c, places, why)
+                return Missing(_out(plan, decision, c, _gives(treatment.coupon)), why)
             if treatment.items:
-                if self.held_out(view) and plan.catalog.shelf.instead == "none":
-                    return _missing(c, places, HELD_OUT)
+                wish, personal = treatment.items, none or not held
                 seed = hash64("items", str(decision.request.seed), c.placement, c.action)
-                found = self.recommend(view, at, treatment.items.n, purpose, likes, treatment.items, used, seed)
+                found = self.recommend(view, at, wish.n, purpose, likes, wish, used, seed, personal)
                 if not found:
-                    return _missing(c, places, NOTHING_FITS)
+                    return Missing(_out(plan, decision, c, _wants(wish)), NOTHING_FITS)
+                if held and none:
+                    withheld = withheld or c
                 items[c.action] = tuple((one.id, one.reason) for one in found)
                 used.update(one.id for one in found)
                 explored += [one.id for one in found if one.explored]
+        if withheld:
+            return Missing(_out(plan, decision, withheld, _wants(None)), HELD_OUT, held_out=True)
         if not items and not missing:
             return Full(None)
         taste = self.shelf.tastes.merged(view.nodes) if items and purpose is None and view.nodes else None
@@ -154,19 +175,20 @@ class Goods:
 
     def recommend(
         self, view: View | None, now: int, n: int, purpose: Purpose | None = None, likes: Sequence[str] = (),
-        wanted: ItemsWanted | None = None, without: Set[str] = frozenset(), seed: int = 0,
+        wanted: ItemsWanted | None = None, without: Set[str] = frozenset(), seed: int = 0, personal: bool = True,
     ) -> list[Recommended]:  # fmt: skip
-        """Return items for a customer: of those who are held out, what everybody likes, or none."""
-        held = view is not None and self.held_out(view)
-        if held and self._live.catalog.shelf.instead == "none":
-            return []
+        """Return items for a customer; unless `personal`, what everybody likes. Changes nothing."""
         customer = self.customer(view, now)
-        return self.shelf.recommend(customer, now, n, purpose, likes, wanted, without, seed, personal=not held)
+        return self.shelf.recommend(customer, now, n, purpose, likes, wanted, without, seed, personal)
 
     def held_out(self, view: View) -> bool:
         """Return whether a customer is held out of recommendations: by a hash of their id, independent of all arms."""
         share = self._plan.catalog.shelf.holdout if self._plan else 0.0
         return share > 0 and hash01("opportune.shelf", view.customer) < share
+
+    def control(self, view: View, now: int) -> bool:
+        """Return whether a customer is held out of all marketing at an instant."""
+        return self._plan is not None and standing_of(self._plan.catalog, view.customer, now)[0] == HOLDOUT
 
     def customer(self, view: View | None, now: int) -> Customer:
         """Return for whom a recommendation is: their identities, what conditions read of them, topics they allowed."""
@@ -308,8 +330,31 @@ def likes_in(context: Mapping[str, Value]) -> list[str]:
     return [word for word in words if word][:MOST_LIKES]
 
 
-def _missing(c: Chosen, places: Sequence[str], why: str) -> Missing:
-    return Missing(c.action, ((c.action, places.index(c.placement), c.rank - 1),), why)
+def _out(plan: Plan, decision: Decision, c: Chosen, same: Callable[[Treatment], bool]) -> Excluded:
+    """Return an action that is out from its rank on, and all whose treatments from there on are the `same` in this.
+
+    Those that are out there already are left out, and keep their reason.
+    """
+    places, rank = decision.request.placements, c.rank - 1
+    number, out = places.index(c.placement), {c.action}
+    rest = [plan.places[place].treatment for place in places[number:]]
+    for position, action in enumerate(plan.actions):
+        alike = [same(treatment) for treatment in action.treatments]
+        if any(alike):
+            mine = [alike[place[position]] for place in rest if place[position] >= 0]
+            if mine and all(mine):
+                out.add(action.name)
+    out -= {name for name, *since in decision.request.excluded if since <= [number, rank]}
+    return tuple((name, number, rank) for name in sorted(out))
+
+
+def _gives(coupon: str) -> Callable[[Treatment], bool]:
+    return lambda treatment: treatment.coupon == coupon
+
+
+def _wants(wish: ItemsWanted | None) -> Callable[[Treatment], bool]:
+    """Return whether a treatment wants items of the same kind as a wish; of any kind without one."""
+    return lambda treatment: treatment.items is not None and (wish is None or treatment.items.of == wish.of)
 
 
 def _shown(code: str, terms: Coupon, ends: int) -> CarriedCoupon:

@@ -283,8 +283,8 @@ class Hub:
                     )
                 answer = self._told(self.deciding.again(known), explain)
             elif peek:
-                self._hear()
                 view = self.people.resolve(customer, anonymous)
+                self._hear(view)
                 answer, decision, snapshot = self.deciding.peek(view, who, places, context, limit)
                 answer = replace(answer, explanation=explained(decision, snapshot)) if explain else answer
             else:
@@ -292,10 +292,10 @@ class Hub:
                     self._close_windows(now)
                     self.triggers.fire(now, FIRED_BETWEEN, self._triggered)
                     self._keep_up(now)
-                    self._hear()
                     view = self.people.resolve(customer, anonymous, create=True)
                     if view is None:
                         raise BadRequest(f"{who!r} names nobody; give the id of a customer", "userId")
+                    self._hear(view)
                     made = self._commit(view, places, now, context or {}, limit, request, shown, flow)
                     answer = self._told(made, explain)
             contents = self.contents(answer, customer, anonymous) if personal else None
@@ -574,10 +574,10 @@ class Hub:
         (`group`) may go on.
         """
         with self._lock, self._all_or_nothing():
-            self._hear()
             view = self.people.view(subject)
             if view is None:
                 return None
+            self._hear(view)
             places = self.wanted(placement, (), None, limit)
             return self._commit(view, places, self.clock.now(), context or {}, limit, None, None, flow, model)
 
@@ -748,11 +748,15 @@ class Hub:
         if holdout := kept_from(catalog, view.customer, event.at, channel):
             self.leaked(view.subject, holdout, channel, event.event or "")
 
-    def _hear(self) -> None:
-        """Let the shelf hear what it has not, if decisions carry items: they know of the event before them."""
+    def _hear(self, view: View | None = None) -> None:
+        """Let the shelf hear what it has not, if decisions carry items: they know of the event before them.
+
+        Where that is much, it goes on with the next calls, and hears the customer who asks first.
+        """
         if self.goods.behind():
             with self._all_or_nothing():
-                self.goods.catch_up()
+                if self.goods.catch_up() and view is not None:
+                    self.goods.hear_first(view)
 
     def _stir(self, view: View, now: int, cause: str) -> None:
         """Record the situations that the customer entered or left, with the cause."""

@@ -101,10 +101,18 @@ class Laboratory:
     def start(self, name: str, by: str, reason: str = "", share: float | None = None) -> Started:
         """Start an experiment with a share of the customers (None: all that it may have), or let a paused one go on.
 
-        Raises `NotFound`, and `BadRequest` where it cannot begin: it is under way, over, or its layer has no room.
+        An arm that was stopped for harm stays stopped in every later run of the same definition. Raises `NotFound`, and
+        `BadRequest` where it cannot begin: it is under way, over, rolled out, does harm, or its layer has no room.
         """
         hub, experiment, by = self._hub, self.experiment(name), _who(by)
+        self.pass_time()
         now, known = hub.clock.now(), hub.trials.get(name)
+        if known is not None and known.winner:
+            raise BadRequest(f"{known.winner!r} of experiment {name!r} is rolled out: stop it first, or test it again "
+                             "under another name")  # fmt: skip
+        if experiment.metric in experiment.guardrails:
+            raise BadRequest(f"experiment {name!r} has its own metric {experiment.metric!r} for a guardrail, which "
+                             "guards nothing: name another one")  # fmt: skip
         if experiment.ends is not None and experiment.ends <= now:
             raise BadRequest(f"experiment {name!r} ended by its `until`; give it a later one, or a new name")
         if experiment.inference == "fixed" and experiment.planned is None:
@@ -114,7 +122,7 @@ class Laboratory:
                 trial = self._share(experiment, replace(known, status="running"), share)
                 self._change(trial, "resumed", by, reason, outcome="running")
             else:
-                trial = hub.trials.begin(experiment, now, share)
+                trial = self._without_harm(hub.trials.begin(experiment, now, share), experiment)
                 self.book.put(self._laid_down(experiment, trial, by))
                 hub.run_trial(trial, "started", by, reason)
         hypothesis = self.hypothesis(experiment)
@@ -156,28 +164,32 @@ class Laboratory:
     # --- looking
 
     def measure(self, name: str) -> Look:
-        """Return what a look at an experiment shows now. Writes nothing. Raises `NotFound`, `BadRequest`."""
+        """Return what a look at an experiment shows now, or as it was at its end. Writes nothing.
+
+        Raises `NotFound`, `BadRequest`.
+        """
         hub, experiment, run = self._hub, self.experiment(name), self.book.run(name)
         trial = self._trial(name)
         if run is None:
             raise BadRequest(f"nothing was laid down when {name!r} began: start it with `opportune lab start`")
         with hub.reading():
-            metrics = self.metrics(experiment)
-            exposures = [e for e in hub.exposed(name) if e.at >= run.started]
-            before, at = self.book.look(run), hub.clock.now()
-        hypothesis = self.hypothesis(experiment)
-        counted = count(hub, list(metrics.values()), exposures, run.events, run.facts)
+            metrics, hypothesis, at = self.metrics(experiment), self.hypothesis(experiment), hub.clock.now()
+            until = at if run.ended is None else run.ended
+            exposures = [e for e in hub.exposed(name) if run.started <= e.at <= until]
+            plan = plan_hash(experiment, metrics, hypothesis)
+            before = self._before(run, plan, trial.stopped)
+        counted = count(hub, list(metrics.values()), exposures, run.events, run.facts, until)
         matters = hypothesis.smallest if hypothesis else 0.0
-        return look_at(experiment, metrics, counted, matters, run.started, at, before, trial.stopped)
+        return look_at(experiment, metrics, counted, matters, run.started, at, before, trial.stopped, plan)
 
     def note(self, look: Look, by: str = BY_ITSELF) -> list[str]:
         """Keep a look, stop what does harm, and pause what drifts; return what was done, in words.
 
         An arm that is surely worse by more than the experiment's `harm` is stopped; all of it is, where the arms did
-        not get the customers that they should.
+        not get the customers that they should. A look at a run that is over is not kept: what it showed at its end is.
         """
-        hub, run, done = self._hub, self.book.run(look.experiment), list[str]()
-        if run is None or run.started != look.started:
+        hub, run, done, by = self._hub, self.book.run(look.experiment), list[str](), _who(by)
+        if run is None or run.started != look.started or run.over:
             return []
         with hub.group():
             self.book.add(look)
@@ -193,9 +205,9 @@ class Laboratory:
                 done.append(f"{look.experiment} was stopped: {why}")
             elif harmed:
                 why = ", ".join(f"{arm} is surely worse on {metric}" for arm, metric in sorted(harmed.items()))
-                self._stop_arms(trial, tuple(harmed), BY_ITSELF, why)
+                self._stop_arms(trial, tuple(harmed), BY_ITSELF, why, harm=True)
                 done.append(f"{look.experiment}: {why}; its customers get what control gets")
-            elif trial.status == "running" and (arm := look.drifted(run.metric)):
+            elif trial.status == "running" and (arm := look.drifted(run.metric, trial.stopped)):
                 why = f"the effect of {arm} is surely not what it was at first"
                 self._change(replace(trial, status="paused"), "paused", BY_ITSELF, why, outcome="paused")
                 done.append(f"{look.experiment} was paused: {why}")
@@ -275,7 +287,9 @@ class Laboratory:
         candidate = Candidate(
             experiment, arm, by, run.plan if run else "", plan_hash(experiment, self.metrics(experiment), hypothesis),
             run.started if run else None, look.since if look else None,
-            hypothesis.expected if hypothesis else None, self._owner(experiment),
+            hypothesis.expected if hypothesis else None, run.owner if run else self._owner(experiment),
+            run.belief.owner if run and run.belief else "",
+            "" if trial is None or trial.live or run is None else run.outcome,
         )  # fmt: skip
         answer = pass_or_refuse(candidate, look, hub.clock.now())
         if trial is not None and arm in trial.stopped:
@@ -403,7 +417,28 @@ class Laboratory:
             hypothesis=experiment.hypothesis,
             belief=Belief.of(hypothesis) if hypothesis else None,
             owner=self._owner(experiment),
+            catalog=hub.published,
+            definition=trial.definition,
+            harmed=trial.stopped,
         )
+
+    def _without_harm(self, trial: Trial, experiment: Experiment) -> Trial:
+        """Return a trial that begins without the arms that did harm in an earlier run of the same definition."""
+        earlier = (run for run in self.book.runs() if run.experiment == trial.experiment)
+        harmed = {arm for run in earlier if run.definition == trial.definition for arm in run.harmed}
+        if harmed and harmed >= {arm.name for arm in experiment.arms[1:]}:
+            raise BadRequest(f"every arm of experiment {trial.experiment!r} was stopped for harm: change them first")
+        return replace(trial, stopped=tuple(sorted(harmed)))
+
+    def _before(self, run: Run, plan: str, stopped: Sequence[str]) -> Look | None:
+        """Return the last look at a run by the same plan; arms that were stopped are in it as they were seen last."""
+        last = self.book.look(run)
+        if last is None or last.plan == plan:
+            return last
+        same = self.book.look(run, plan)
+        kept = [f for f in last.findings if f.arm in stopped]
+        kept += [f for f in same.findings if f.arm not in stopped] if same else []
+        return replace(last, findings=tuple(kept), plan=plan)
 
     def _change(self, trial: Trial, what: str, by: str, reason: str, **run: object) -> Run | None:
         """Let an experiment be run otherwise, as a fact of the ledger and in the book."""
@@ -417,12 +452,15 @@ class Laboratory:
                 self.book.put(known)
         return known
 
-    def _stop_arms(self, trial: Trial, arms: tuple[str, ...], by: str, why: str) -> Trial:
+    def _stop_arms(self, trial: Trial, arms: tuple[str, ...], by: str, why: str, harm: bool = False) -> Trial:
         run = self.book.run(trial.experiment)
         stopped = tuple(sorted({*trial.stopped, *arms}))
         rest = [arm for arm in (run.arms[1:] if run else ()) if arm not in stopped]
         trial = replace(trial, stopped=stopped, status=trial.status if rest else "stopped")
         told: dict[str, object] = {} if rest else {"outcome": "stopped"}
+        if run is not None:
+            told["stops"] = run.stops | dict.fromkeys(arms, self._hub.clock.now())
+            told["harmed"] = tuple(sorted({*run.harmed, *(arms if harm else ())}))
         self._change(trial, "stopped " + ", ".join(sorted(arms)), by, why, **told)
         return trial
 
@@ -456,7 +494,7 @@ class Laboratory:
 
     def _standing(self, hypothesis: Hypothesis) -> Standing:
         runs = self.told()
-        estimates = [f.estimate for f in register.flows_of(hypothesis.name, runs) if f.estimate is not None]
+        estimates = register.estimates_of(register.flows_of(hypothesis.name, runs))
         return standing(hypothesis, estimates, register.direction(hypothesis, runs, self._good()))
 
     def _underway(self, trial: Trial, experiment: Experiment | None) -> Underway:

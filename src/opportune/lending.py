@@ -16,7 +16,7 @@ from opportune.rental.book import Batch, Inside, Rental, RentalBook, Turn
 from opportune.rental.facts import AnyMemberFact
 from opportune.rental.rows import Member, Wishes
 from opportune.rental.rules import WhyNot
-from opportune.shelves import MOST_WITHOUT, recommend
+from opportune.shelves import recommend
 
 AT_ONCE = 500
 """Reminders that are told in one go, which others wait for."""
@@ -39,7 +39,8 @@ class Lending:
         if not hub.published:
             raise BadRequest("no catalog is live: publish one first")
         catalog = hub.plan.catalog
-        return RentalBook(hub.store, hub.vault, catalog.rentals, hub.goods.shelf.items.get, catalog.time_zone)
+        return RentalBook(hub.store, hub.vault, catalog.rentals, hub.goods.shelf.items.get, catalog.time_zone,
+                          self._age)  # fmt: skip
 
     # --- subscriptions
 
@@ -85,7 +86,9 @@ class Lending:
     def wishes(self, user_id: str, plan: str) -> Wishes:
         """Return the list of a customer, in their order."""
         with self._hub.group():
-            return self.book.wishes(self._subject(user_id), plan)
+            book = self.book
+            book.terms(plan)
+            return book.wishes(self._subject(user_id), plan)
 
     def wish(
         self, user_id: str, plan: str, add: Sequence[str] = (), remove: Sequence[str] = (),
@@ -96,7 +99,9 @@ class Lending:
         Return the items that are new on it and those that are gone.
         """
         with self._hub.group():
-            book, view = self.book, self._made(user_id)
+            book = self.book
+            book.terms(plan)
+            view = self._made(user_id)
             before = {wish.item for wish in book.wishes(view.subject, plan)}
             if put is not None:
                 book.replace(view.subject, plan, put, self._now)
@@ -115,24 +120,26 @@ class Lending:
         """Return items of the plan that the customer may like and has not wished; let the shelf hear events before."""
         with self._hub.group():
             book, subject = self.book, self._subject(user_id)
-            if plan not in book.plans:
-                raise NotFound(f"the catalog that is live has no rental plan {plan!r}")
-            terms, member = book.plans[plan], book.member(subject, plan)
-            tier, known = terms.tier(member.tier), [wish.item for wish in book.wishes(subject, plan)]
+            terms, member = book.terms(plan), book.member(subject, plan)
+            tier, known = terms.tier(member.tier), {out.item for out in member.out}
             of = [terms.items.canonical] if terms.items else []
             if tier is not None and tier.most_value is not None:
                 of.append(f"price <= {tier.most_value:f}")
-            known += [out.item for out in member.out]
+            known.update(wish.item for wish in book.wishes(subject, plan))
             condition = " AND ".join(f"({one})" for one in of)
-            without = {*known[:MOST_WITHOUT]}
-            return recommend(self._hub, user_id, None, n, of=condition, without=without, peek=True)[1]
+            found = recommend(
+                self._hub, user_id, None, n, of=condition, without=known, peek=True, most_without=len(known)
+            )
+            return found[1]
 
     # --- sending
 
     def next(self, user_id: str, plan: str) -> Turn:
         """Return what would be sent to a customer now, or why nothing."""
         with self._hub.group():
-            return self.book.next(self._subject(user_id), plan, self._now)
+            book = self.book
+            book.terms(plan)
+            return book.next(self._subject(user_id), plan, self._now)
 
     def send(self, user_id: str, plan: str, id: str) -> Rental | Turn:
         """Send the next item to a customer; the same id sends once."""
@@ -197,9 +204,12 @@ class Lending:
             return book.inside(item, self._now)
 
     def inside(self, item: str) -> Inside:
-        """Return how many copies of an item there are and where."""
+        """Return how many copies of an item there are and where. Raises `NotFound` for what was never on the shelf."""
         with self._hub.group():
-            return self.book.inside(item, self._now)
+            found = self.book.inside(item, self._now)
+            if self.item(item) is None and not (found.copies or found.waiting):
+                raise NotFound(f"there is no item {item[:60]!r} on the shelf, and no copy of it; check its id")
+            return found
 
     def retire(self, copy: str) -> bool | WhyNot:
         """Take a copy that is in away for good."""
@@ -263,6 +273,11 @@ class Lending:
     def _of(self, one: Rental) -> View | None:
         subject = one.row.member.partition("/")[0]
         return self._hub.people.view(subject) if subject else None
+
+    def _age(self, subject: str) -> float:
+        view = self._hub.people.view(subject)
+        age = view.look("age", self._now) if view else None
+        return age if isinstance(age, int | float) and not isinstance(age, bool) else 0.0
 
     def _view(self, user_id: str) -> View | None:
         return self._hub.people.resolve(named(user_id, "userId"), None)

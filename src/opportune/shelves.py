@@ -45,11 +45,13 @@ def hear(hub: Hub) -> bool:
 def recommend(
     hub: Hub, user: str | None, anonymous: str | None = None, n: int = 10, purpose: Purpose | None = None,
     likes: Sequence[str] = (), of: str = "", without: Set[str] = frozenset(), peek: bool = False,
+    most_without: int = MOST_WITHOUT,
 ) -> tuple[View | None, list[Recommended]]:  # fmt: skip
     """Return the customer and the items recommended to them now. Call it in `Hub.group`, after `hear` said no more.
 
     Unless it is a `peek`, it is noted what was recommended and what of it was drawn among the new. The answer to a peek
-    stays the same for a day where nothing changes. Raises `BadRequest`.
+    stays the same for a day where nothing changes. Customers who are held out of recommendations, or of all marketing,
+    get what everybody likes, or none, as `instead` says; the latter do not count. Raises `BadRequest`.
     """
     if user is None and anonymous is None:
         raise BadRequest("name a customer: userId or anonymousId", "userId")
@@ -59,18 +61,23 @@ def recommend(
     if len(likes) > MOST_LIKES or any(len(one) > LONGEST_LIKE for one in likes):
         most = f"at most {MOST_LIKES}, of {LONGEST_LIKE} characters each"
         raise BadRequest(f"likes has {len(likes)} words; give {most}", "likes")
-    if len(without) > MOST_WITHOUT:
-        raise BadRequest(f"without has {len(without)} ids; give at most {MOST_WITHOUT}", "without")
+    if len(without) > most_without:
+        raise BadRequest(f"without has {len(without)} ids; give at most {most_without}", "without")
     goods, now = hub.goods, hub.clock.now()
     wanted = ItemsWanted(n, _condition(of)) if of else None
     view = hub.people.resolve(user, anonymous, create=not peek)
     seed = hash64("shelf", who, str(now // DAY)) if peek else hash64(hub.clock.new_id())
-    found = goods.recommend(view, now, n, purpose, likes, wanted, without, seed)
-    if not peek:
-        goods.shelf.shown([one.id for one in found if one.explored])
-        if view is not None:
+    control = view is not None and goods.control(view, now)
+    held = control or (view is not None and goods.held_out(view))
+    none = held and hub.plan.catalog.shelf.instead == "none"
+    # what would have been recommended says whether who gets none counts, too
+    found = goods.recommend(view, now, n, purpose, likes, wanted, without, seed, personal=none or not held)
+    if found and not peek:
+        if not none:
+            goods.shelf.shown([one.id for one in found if one.explored])
+        if view is not None and not control:
             goods.recommended(view, [one.id for one in found], now)
-    return view, found
+    return view, [] if none else found
 
 
 def _condition(text: str) -> Expression:

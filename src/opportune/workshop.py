@@ -36,6 +36,9 @@ KEPT = 16
 FRESH = MINUTE
 """How long what others chose is taken for what they choose."""
 
+BROWSERS = 20
+"""Questions of browsers that may wait for an answer."""
+
 CONFIGURING = 30 * MINUTE
 """How long the same customer is at the same product, as far as events tell."""
 
@@ -45,9 +48,10 @@ SOURCE = "hub/workshop"
 
 @dataclass(slots=True)
 class _Kept:
-    """What a hub keeps of its workshop: the bench, and what others chose with the instant at which it was read."""
+    """What a hub keeps of its workshop: the benches, and what others chose with the instant at which it was read."""
 
     bench: Bench
+    browsers: Bench
     others: dict[str, tuple[int, int, list[dict[str, Chosen]]]]
 
 
@@ -59,13 +63,18 @@ class Workshop:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._kept = _KEPT.setdefault(hub, _Kept(Bench(), {}))
+        self._kept = _KEPT.setdefault(hub, _Kept(Bench(), Bench(BROWSERS), {}))
         self._book = ConfigurationBook(hub.store, hub.vault)
 
     @property
     def bench(self) -> Bench:
         """What answers questions, in any thread."""
         return self._kept.bench
+
+    @property
+    def browsers(self) -> Bench:
+        """What answers those who ask with a public key: however many they are, no server waits for them."""
+        return self._kept.browsers
 
     def products(self) -> list[ProductInfo]:
         """Return the products that can be configured now."""
@@ -86,7 +95,8 @@ class Workshop:
     ) -> Question:  # fmt: skip
         """Return a question about a choice, with what the hub knows for it. Raises `BadRequest`, `NotFound`.
 
-        The choices of a saved `configuration` come before `choices`; its personal ones only for its designer.
+        The choices of a saved `configuration` come before `choices`. What is personal of it, or has become so since it
+        was saved, is only for its designer.
         """
         spec, now = self._product(product), self._hub.clock.now()
         named_ = user is not None or anonymous is not None
@@ -95,8 +105,11 @@ class Workshop:
             design = self._design(configuration)
             if design.product != product:
                 raise BadRequest(f"this configuration is of {design.product!r}, not of {product!r}", "configuration")
-            personal = self._book.personal(configuration, view.nodes) if view else {}
-            choices = {**_there(spec, {**design.choices, **personal}), **choices}
+            if view is not None and design.designer in view.nodes:
+                saved = {**design.choices, **self._book.personal(configuration, view.nodes)}
+            else:
+                saved, _ = _parted(spec, design.choices)
+            choices = {**_there(spec, saved), **choices}
         currency = self._hub.plan.catalog.currency
         question = Question(
             spec, dict(choices), currency, smallest(currency), self._closed(spec, now), tuple(keep)
@@ -115,24 +128,26 @@ class Workshop:
             raise BadRequest("name the customer of whom to tell: userId or anonymousId", "userId")
         who_is = {"userId": user} if user is not None else {"anonymousId": anonymous}
         name = user or anonymous
-        message = f"Product Configured-{answer.product}-{name}-{hub.clock.now() // CONFIGURING}"
+        message = self._message("Product Configured", *who_is, name, answer.product, hub.clock.now() // CONFIGURING)
         properties = {**self._said(self._product(answer.product), answer), "complete": answer.complete}
-        self._tell([{"type": "track", "event": "Product Configured", **who_is, "messageId": message[:512],
+        self._tell([{"type": "track", "event": "Product Configured", **who_is, "messageId": message,
                      "properties": properties}])  # fmt: skip
 
     # --- configurations
 
-    def save(self, answer: Configured, user_id: str) -> str:
-        """Keep what was asked about as a configuration of a customer; return its id. `BadRequest` if it cannot be."""
-        spec = self._product(answer.product)
+    def save(self, question: Question, answer: Configured, user_id: str) -> str:
+        """Keep what was asked about as a configuration of a customer; return its id.
+
+        Raises `BadRequest` if it cannot be, `Stale` where the product has changed since the question.
+        """
         if why_not := _why_not(answer):
             raise BadRequest(why_not, "choices")
         with self._hub.group():
-            view = self._made(user_id)
+            spec, view = self._still(question), self._made(user_id)
             open_, personal = _parted(spec, answer.choices)
             now = self._hub.clock.now()
             id = self._book.save(view.subject, spec.name, open_, personal, now)
-            self._tell(_event(view, "Configuration Saved", f"{id}-{now}", {
+            self._tell(self._event(view, "Configuration Saved", f"{id}-{now}", {
                 **self._said(spec, answer), "configuration_id": id,
             }))  # fmt: skip
         return id
@@ -155,33 +170,37 @@ class Workshop:
         """Return the question whether a customer can order a configuration; or what came of it where they have.
 
         `choices` are of options that are personal, that the configuration left open, or whose value is no longer there.
-        Raises `BadRequest`.
+        Raises `BadRequest`, and `Stale` where the order is of another configuration or another customer.
         """
-        design, spec = self._design(id), self._product(self._design(id).product)
         named(order, "orderId")
-        if (done := self._done(id, order)) is not None:
+        if (done := self._done(id, order, self._hub.people.resolve(named(user_id, "userId"), None))) is not None:
             return done
+        design, spec = self._design(id), self._product(self._design(id).product)
         fixed, _ = _parted(spec, _there(spec, design.choices))
         for option in choices:
             if option in fixed:
                 what = f"{option!r} is a part of this design; save a configuration of your own to change it"
                 raise BadRequest(what, f"choices.{option}"[:100])
-        return self.question(spec.name, choices, named(user_id, "userId"), configuration=id)
+        return self.question(spec.name, choices, user_id, configuration=id)
 
-    def order(self, id: str, order: str, user_id: str, answer: Configured) -> OrderedConfiguration:
+    def order(
+        self, id: str, order: str, user_id: str, question: Question, answer: Configured
+    ) -> OrderedConfiguration:
         """Take an order of a configuration; its designer is credited if it is another customer. `Stale` where it fails.
 
-        `answer` is that of `ordering`. The same order is taken once.
+        `question` is that of `ordering`, and `answer` the answer to it. Where the product has changed since, so that it
+        need not hold, that is `Stale`, too. The same order is taken once.
         """
-        spec, hub = self._product(answer.product), self._hub
+        hub = self._hub
         if answer.missing:
             raise BadRequest(f"not everything is chosen; give {', '.join(answer.missing)} as `choices`", "choices")
         if why_not := _why_not(answer):
             raise Stale(why_not)
         with hub.group():
-            if (done := self._done(id, order)) is not None:
+            view = self._made(user_id)
+            if (done := self._done(id, order, view)) is not None:
                 return done
-            now, view, design = hub.clock.now(), self._made(user_id), self._design(id)
+            now, spec, design = hub.clock.now(), self._still(question), self._design(id)
             designer = hub.people.view(design.designer) if design.designer else None
             theirs = designer is None or designer.subject == view.subject
             points = 0 if theirs or hub.plan.catalog.loyalty is None else spec.designer_points
@@ -189,18 +208,26 @@ class Workshop:
             price = answer.price.now
             self._book.order(order, id, view.subject, open_, personal, price, None if theirs else points, now)
             said = {**self._said(spec, answer), "configuration_id": id, "order_id": order}
-            news = _event(view, "Configuration Ordered", f"{order}", {**said, "own_design": theirs})
+            news = self._event(view, "Configuration Ordered", order, {**said, "own_design": theirs})
             if designer is not None and not theirs:
                 credit = {"product_id": spec.name, "configuration_id": id, "points": points}
-                news += _event(designer, "Design Ordered", f"{order}", credit)
+                news += self._event(designer, "Design Ordered", order, credit)
                 if points:
                     hub.standings.book.earn(design.designer, points, now, f"design/{order}", now)
             self._tell(news)
             if points:
                 hub.ingest(hub.standings.news([design.designer], now), source=STANDING)
-        done = self._done(id, order)
+        done = self._done(id, order, view)
         assert done is not None
         return replace(done, again=False)
+
+    def remove(self, id: str, user_id: str) -> None:
+        """Take a configuration back for its designer: nobody sees or orders it any more. Raises `NotFound`."""
+        with self._hub.group():
+            design, view = self._design(id), self._hub.people.resolve(named(user_id, "userId"), None)
+            if view is None or design.designer not in view.nodes:
+                raise NotFound("there is no such configuration of this customer; only its designer can take it back")
+            self._book.remove(id, self._hub.clock.now())
 
     def designs(self, customer: str) -> list[DesignInfo]:
         """Return the configurations that a customer saved, the newest first. Raises `NotFound`."""
@@ -232,17 +259,31 @@ class Workshop:
             raise NotFound("there is no such configuration")
         return design
 
-    def _done(self, id: str, order: str) -> OrderedConfiguration | None:
+    def _done(self, id: str, order: str, view: View | None) -> OrderedConfiguration | None:
+        """Return what came of an order of a customer. Raises `Stale` where it is another's, or of something else."""
         known = self._book.ordered(order)
         if known is None:
             return None
         if known.id != id:
             raise Stale(f"order {order!r} is of another configuration; give each order an id of its own")
+        if known.node and (view is None or known.node not in view.nodes):
+            raise Stale(f"order {order!r} is of another customer; give each order an id of its own")
         choices = self._book.choices_of(known)
         return OrderedConfiguration(
-            id, order, self._design(id).product, choices, known.price, self._hub.plan.catalog.currency, known.credited,
+            id, order, known.product, choices, known.price, self._hub.plan.catalog.currency, known.credited,
             known.points, True,
         )  # fmt: skip
+
+    def _still(self, question: Question) -> Product:
+        """Return the product of a question; `Stale` where an answer to it need not hold any more."""
+        product, currency = self._product(question.product.name), self._hub.plan.catalog.currency
+        was = {(option, place) for option, place, _ in question.closed}
+        closed = self._closed(product, self._hub.clock.now())
+        if (product, currency) != (question.product, question.currency):
+            raise Stale(f"product {product.name!r} has changed in the meantime; ask again for what it costs now")
+        if news := [because for option, place, because in closed if (option, place) not in was]:
+            raise Stale(f"product {product.name!r} has changed in the meantime: {'; '.join(news)}; ask again")
+        return product
 
     def _closed(self, product: Product, now: int) -> tuple[tuple[str, int, str], ...]:
         items = self._hub.goods.shelf.items
@@ -291,6 +332,17 @@ class Workshop:
             "price": answer.price.now, "currency": answer.price.currency,
         }  # fmt: skip
 
+    def _event(self, view: View, event: str, key: str, properties: Mapping[str, Any]) -> list[dict[str, Any]]:
+        named_ = who(view)
+        if named_ is None:
+            return []
+        message = self._message(event, view.subject, key)
+        return [{"type": "track", "event": event, **named_, "messageId": message, "properties": properties}]
+
+    def _message(self, event: str, *parts: object) -> str:
+        """Return the id of a message, the same for the same parts; ids of customers and orders may be of any length."""
+        return f"{event}-{self._book.hash(repr(parts))}"
+
     def _tell(self, news: list[dict[str, Any]]) -> None:
         if news:
             self._hub.ingest(news, source=SOURCE)
@@ -323,10 +375,3 @@ def _why_not(answer: Configured) -> str:
         raise TooBusy("it was not known in time whether this choice is possible; try again in a moment")
     reasons = "; ".join(conflict.because for conflict in answer.conflicts)
     return "" if answer.possible else f"this choice is not possible: {reasons}"
-
-
-def _event(view: View, event: str, key: str, properties: Mapping[str, Any]) -> list[dict[str, Any]]:
-    named_ = who(view)
-    if named_ is None:
-        return []
-    return [{"type": "track", "event": event, **named_, "messageId": f"{event}-{key}"[:512], "properties": properties}]

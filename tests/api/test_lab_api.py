@@ -135,7 +135,8 @@ def test_a_harmful_arm_is_stopped_by_itself(server: Server) -> None:
         assert "surely worse on orders" in one.reason
         titles = {a.content["title"] for k in range(60) for a in hub.decide(f"web{k}", placement="web.home").actions}
         assert titles == {"howdy"}
-        assert hub.start_experiment("bold_web", "ana", "again").past == []
+        with pytest.raises(BadRequest, match="was stopped for harm"):
+            hub.start_experiment("bold_web", "ana", "again")
 
 
 def test_what_makes_no_sense_is_told(server: Server) -> None:

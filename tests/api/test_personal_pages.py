@@ -119,6 +119,21 @@ def test_what_is_known_of_a_visit_matters(house: House, query: dict[str, str], a
     assert house.hero(**query) == action
 
 
+def test_a_page_says_what_the_request_does_not() -> None:
+    home, *rest = CATALOG["pages"]
+    says = {**home, "context": {"page_path": "/books/all", "utm_campaign": "halloween", "shelf": "front"}}
+    hub = Hub.of(from_data({**CATALOG, "pages": [says, *rest]}))
+    with beside(hub, listen("127.0.0.1", 0)) as (address, secret), Client(address, secret) as client:
+
+        def hero(url: str = "", context: dict[str, Any] | None = None) -> str:
+            return client.page("home", "ana", url=url, context=context or {}).slots["hero"][0].action
+
+        assert hero() == "halloween"
+        assert hero("https://shop.example/music") == "welcome", "the request's own address counts more"
+        assert hero("https://shop.example/music", {"page_path": "/books/x"}) == "halloween"
+    hub.close()
+
+
 def test_history_matters_at_once(house: House) -> None:
     visitor = house.visitor()
     house.client.ingest({"type": "page", "anonymousId": visitor, "name": "horror"})
@@ -148,9 +163,9 @@ def test_a_browser_gets_what_to_show_and_nothing_of_what_the_hub_thinks(house: H
 
 
 def test_a_browser_tells_its_device_language_and_that_it_opts_out_by_headers(house: House) -> None:
-    def hero(**headers: str) -> str:
+    def hero(context: str = "{}", **headers: str) -> str:
         asked = house.http.get(
-            "/v1/pages/home", params={"anonymousId": house.visitor(), "writeKey": house.write},
+            "/v1/pages/home", params={"anonymousId": house.visitor(), "writeKey": house.write, "context": context},
             headers={"Origin": SHOP, **{name.replace("_", "-"): value for name, value in headers.items()}},
         )  # fmt: skip
         return str(asked.json()["slots"]["hero"][0]["action"])
@@ -158,6 +173,8 @@ def test_a_browser_tells_its_device_language_and_that_it_opts_out_by_headers(hou
     assert hero(User_Agent="Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Mobile/15E148") == "pocket"
     assert hero(User_Agent="Mozilla/5.0 (X11; Linux x86_64) Chrome/140") == "welcome"
     assert hero(Sec_GPC="1") == "private"
+    for context in ('{"gpc": false}', '{"gpc": true}'):
+        assert hero(Sec_GPC="1", context=context) == "private", "nothing that a page says opts a browser in"
     told = visit(PageRequest(), {"user-agent": "python-httpx", "accept-language": "de"}, browser=False)
     assert told == {}, "a server has the browser of nobody"
     assert visit(PageRequest(), {"accept-language": "pt-BR,en;q=0.5"}, browser=True) == {"language": "pt"}

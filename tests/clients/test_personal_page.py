@@ -259,6 +259,40 @@ def answers(site: Site) -> list[dict[str, Any]]:
     return [{**one, **what} for asked, told in both for one, what in zip(asked, told)]
 
 
+MANY = """(() => {
+  window.sent = [];
+  const offer = (n) => ({ action: `a${n}`, treatment: "t", rank: 1, content: {}, items: [], outcomes: [] });
+  const answer = { decisionId: "d", slots: { nowhere: [...Array(%d).keys()].map(offer) } };
+  window.fetch = async (url, { body, keepalive }) => {
+    if (String(url).includes("/outcomes?")) sent.push([JSON.parse(body).map((one) => one.action), !!keepalive]);
+    return Response.json(String(url).includes("/pages/") ? answer : []);
+  };
+  opportune.page();
+})()"""
+"""Answers to a page with so many offers for a slot that is not there, and notes what is told of them."""
+
+
+@pytest.mark.parametrize(("count", "leave", "parts", "outlives"), [
+    (650, "opportune.page()", [100] * 6 + [50], False),
+    (650, "dispatchEvent(new Event('pagehide'))", [100] * 6 + [50], True),
+    (100, "opportune.page()", [100], True),
+])  # fmt: skip
+def test_many_outcomes_are_told_in_parts(
+    site: Site, browser: Chromium, count: int, leave: str, parts: list[int], outlives: bool
+) -> None:
+    browser.open(site.again(PATIENT))
+    assert settled(browser) == "filled"
+    browser.value(MANY % count)
+    until(lambda: browser.value("document.querySelector('[data-opportune=hero]').innerText") == "The default hero")
+    time.sleep(0.1)
+    browser.value(f"sent.length = 0, {leave}")
+    until(lambda: sum(len(told) for told, _ in browser.value("sent")) >= count)
+    sent = browser.value("sent")
+    assert [len(told) for told, _ in sent] == parts, "the hub takes up to 500 at once"
+    assert [action for told, _ in sent for action in told] == [f"a{n}" for n in range(count)]
+    assert {keepalive for _, keepalive in sent} == {outlives}
+
+
 def test_a_page_that_changes_itself_is_filled_again(site: Site, browser: Chromium) -> None:
     browser.open(site.again(PATIENT))
     assert settled(browser, "tiles") == "filled"

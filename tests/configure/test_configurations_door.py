@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,14 @@ import pytest
 import yaml
 from shop import documented
 
+from opportune.api.beside import beside
+from opportune.api.serving import listen
+from opportune.catalog import from_data
 from opportune.client import Client
+from opportune.configure.bench import THREADS
 from opportune.errors import BadRequest, NotFound, Stale
+from opportune.hub import Hub
+from opportune.workshop import BROWSERS, Workshop
 from serving import Server
 
 MORE = {
@@ -94,6 +103,68 @@ def test_a_browser_asks_for_itself_alone(server: Server, key: str) -> None:
     assert post(server, server.key("write"), ask, {}).status_code == 403, "without the scope"
 
 
+def test_a_design_is_taken_back_by_its_designer_alone(server: Server, key: str) -> None:
+    browser = server.key("write", scopes=["decide:anonymous"])
+
+    def delete(with_: str, id: str, **query: str) -> tuple[int, str]:
+        path = f"{server.address}/v1/configurations/{id}"
+        answer = httpx.delete(path, params=query, auth=(with_, ""), timeout=20, trust_env=False)
+        return answer.status_code, answer.json().get("code", "")
+
+    with Client(server.address, key) as client:
+        mine, other = (client.save_configuration("shoe", {"color": color}, "olga").id for color in ("red", "white"))
+        with pytest.raises(NotFound, match="only its designer"):
+            client.remove_configuration(mine, "pia")
+        assert delete(key, mine) == (400, "bad-request")
+        assert delete(browser, mine, userId="olga") == (403, "user-token-needed")
+        token, pias = client.user_token("olga").user_token, client.user_token("pia").user_token
+        assert delete(browser, mine, userToken=pias) == (404, "not-found")
+        assert delete(browser, mine, userToken=pias, userId="olga") == (403, "wrong-user")
+        assert delete(browser, mine, userToken=token) == (200, "")
+        client.remove_configuration(other, "olga")
+        assert client.configurations_of("olga") == []
+        for gone in (mine, other):
+            with pytest.raises(NotFound, match="no such configuration"):
+                client.configuration(gone)
+
+
+def test_browsers_that_ask_without_end_hold_up_no_order() -> None:
+    hub, blocked = Hub.of(from_data(MORE)), threading.Event()
+    workshop = Workshop(hub)
+    with (
+        beside(hub, listen("127.0.0.1", 0)) as (address, secret),
+        Client(address, secret) as client,
+        ThreadPoolExecutor(60) as browsers,
+    ):
+        made = client.new_key("write", scopes=["decide:anonymous"], rate=0)
+        key, body = str(made.key), {"choices": {"screen": 13}}
+
+        def check() -> httpx.Response:
+            path = f"{address}/v1/products/computer/check"
+            return httpx.post(path, json=body, auth=(key, ""), timeout=60, trust_env=False)
+
+        held = [workshop.browsers.threads.submit(blocked.wait, 60) for _ in range(THREADS)]
+        try:
+            answers = [browsers.submit(check) for _ in range(60)]
+            end = time.monotonic() + 30
+            while sum(answer.done() for answer in answers) < 60 - BROWSERS and time.monotonic() < end:
+                time.sleep(0.02)
+            refused = [answer.result() for answer in answers if answer.done()]
+            assert [answer.status_code for answer in refused] == [429] * (60 - BROWSERS)
+            assert refused[0].headers["retry-after"] == "1"
+            id = client.save_configuration("computer", {"screen": 13}, "ana").id
+            whole = client.configure("computer", {"screen": 13, "keyboard": "de"}, complete=True).choices
+            rest = {name: value for name, value in whole.items() if name != "screen"}
+            assert client.order_configuration(id, "o1", "ben", rest).choices == whole
+            with pytest.raises(NotFound):
+                client.configuration("nope")
+        finally:
+            blocked.set()
+        assert [answer.result().status_code for answer in answers if answer.result() not in refused] == [200] * BROWSERS
+        assert all(one.result() for one in held)
+    hub.close()
+
+
 @pytest.mark.parametrize(("path", "body", "status", "field"), [
     ("/v1/products/car/check", {}, 404, ""),
     ("/v1/products/shoe/check", {"choices": {"colr": "red"}}, 400, "choices.colr"),
@@ -128,7 +199,10 @@ def test_the_command_line_puts_products_together(server: Server) -> None:
     assert "Long service" in text
     found = json.loads(run("computer", "screen=16", "--complete", "--json").stdout)
     assert found["choices"]["battery"] == "large"
-    for words in (("computer", "screen"), ("computer", "screen=17")):
+    with Client(server.address, server.admin) as client:
+        made = client.save_configuration("shoe", {"color": "red"}, "quinn")
+    assert "is taken back" in run("--remove", made.id, "--customer", "quinn").stdout
+    for words in (("computer", "screen"), ("computer", "screen=17"), ("--remove", made.id)):
         wrong = run(*words)
         assert wrong.returncode == 2
         assert wrong.stderr.strip()

@@ -111,14 +111,15 @@ def test_stock_and_days_close_values(hub: Hub, workshop: Workshop, clock: FakeCl
 
 
 def saved(workshop: Workshop, user: str, choices: dict[str, Any], product: str = "shoe") -> str:
-    return workshop.save(ask(workshop, product, choices), user)
+    question = workshop.question(product, choices)
+    return workshop.save(question, answered(workshop, question), user)
 
 
 def ordered(workshop: Workshop, id: str, order: str, user: str, choices: dict[str, Any]) -> OrderedConfiguration:
     question = workshop.ordering(id, order, user, choices)
     if isinstance(question, OrderedConfiguration):
         return question
-    return workshop.order(id, order, user, answered(workshop, question))
+    return workshop.order(id, order, user, question, answered(workshop, question))
 
 
 def test_a_shared_design_shows_nothing_personal_and_credits_its_designer(hub: Hub, workshop: Workshop) -> None:
@@ -235,6 +236,132 @@ def test_a_forgotten_designer_leaves_a_design_that_is_nobodys(hub: Hub, workshop
     assert (done.credited, done.points) == (False, 0)
     for name in ("designs", "design_rows", "design_orders"):
         assert all(nodes[0].encode() not in row for _, row in hub.store.table(name).scan())
+
+
+def test_an_order_stays_when_its_customer_is_forgotten_and_says_nothing_of_them(hub: Hub, workshop: Workshop) -> None:
+    id = saved(workshop, "dora", RUNNER)
+    ordered(workshop, id, "o1", "eli", {"foot": 280, "size": 45})
+    ordered(workshop, id, "o2", "fay", {"foot": 255, "size": 41})
+    [eli] = hub.nodes("eli")
+    hub.forget("eli")
+    for name in ("designs", "design_rows", "design_orders", "design_slots"):
+        for key, row in hub.store.table(name).scan():
+            assert eli not in key, name
+            assert eli.encode() not in row, name
+    with pytest.raises(Forgotten):
+        workshop.ordering(id, "o1", "eli", {})
+    assert ordered(workshop, id, "o2", "fay", {}).again
+    assert workshop.designs("dora")[0].orders == 2
+
+
+def test_what_became_personal_is_for_its_designer_alone(hub: Hub, workshop: Workshop) -> None:
+    def with_color(**more: Any) -> Any:
+        products = documented()
+        next(option for option in products[2]["options"] if option["name"] == "color").update(more)
+        return shop(products=products)
+
+    id = saved(workshop, "dora", {**RUNNER, **MINE})
+    hub.publish(with_color(personal=True))
+    others = {name: value for name, value in RUNNER.items() if name != "color"}
+    shown = workshop.shown(id, answered(workshop, workshop.about(id)))
+    assert (shown.choices, shown.missing) == (others, ["foot", "size", "color"])
+    assert ask(workshop, "shoe", configuration=id, user="eli").choices == others
+    assert ask(workshop, "shoe", configuration=id, user="dora").choices == {**RUNNER, **MINE}
+    with pytest.raises(BadRequest, match="give color"):
+        ordered(workshop, id, "o1", "eli", {"foot": 280, "size": 45})
+    assert ordered(workshop, id, "o1", "eli", {"foot": 280, "size": 45, "color": "black"}).choices["color"] == "black"
+    assert ordered(workshop, id, "o2", "dora", {}).choices["color"] == "red"
+
+
+def test_an_order_is_answered_to_its_own_customer_alone(hub: Hub, workshop: Workshop) -> None:
+    id = saved(workshop, "dora", {**RUNNER, **MINE})
+    theirs = {"foot": 280, "size": 45}
+    question = workshop.ordering(id, "o1", "fay", theirs)
+    assert not isinstance(question, OrderedConfiguration)
+    ordered(workshop, id, "o1", "eli", theirs)
+    for other in ("fay", "dora", "nobody-yet"):
+        with pytest.raises(Stale, match="order 'o1' is of another customer") as error:
+            workshop.ordering(id, "o1", other, {})
+        assert "280" not in str(error.value)
+    with pytest.raises(Stale, match="of another customer"):
+        workshop.order(id, "o1", "fay", question, answered(workshop, question))
+    assert hub.nodes("fay") == (), "a refusal leaves nothing behind"
+    hub.ingest({"type": "identify", "userId": "eli", "anonymousId": "phone"})
+    assert ordered(workshop, id, "o1", "eli", {}).again
+
+
+def test_nothing_is_taken_on_an_answer_from_before_a_change(hub: Hub, workshop: Workshop, clock: FakeClock) -> None:
+    def base(price: float) -> Any:
+        products = documented()
+        products[2]["base"] = price
+        return shop(products=products)
+
+    id = saved(workshop, "dora", RUNNER)
+    question = workshop.ordering(id, "o1", "eli", {"foot": 280, "size": 45})
+    assert not isinstance(question, OrderedConfiguration)
+    answer = answered(workshop, question)
+    hub.publish(base(500))
+    with pytest.raises(Stale, match="'shoe' has changed in the meantime; ask again"):
+        workshop.order(id, "o1", "eli", question, answer)
+    with pytest.raises(Stale, match="changed in the meantime"):
+        workshop.save(question, answer, "eli")
+    assert hub.nodes("eli") == ()
+    assert ordered(workshop, id, "o1", "eli", {"foot": 280, "size": 45}).price == 538
+
+    hub.goods.shelf.put([{"id": "graphics-card", "stock": 1}], clock.now())
+    question = workshop.question("computer", {"screen": 16.0, "graphics": "own"})
+    answer = answered(workshop, question)
+    hub.publish(base(80))
+    assert workshop.save(question, answer, "fay"), "a catalog of the same product changes nothing"
+    hub.goods.shelf.put([{"id": "graphics-card", "stock": 0}], clock.now())
+    with pytest.raises(Stale, match="own is out of stock"):
+        workshop.save(question, answer, "gil")
+    hub.goods.shelf.put([{"id": "graphics-card", "stock": 9}], clock.now())
+    assert workshop.save(question, answer, "gil")
+
+
+def test_ids_of_any_length_are_told_apart(hub: Hub, workshop: Workshop, clock: FakeClock) -> None:
+    id, long = saved(workshop, "dora", RUNNER), "x" * 511
+    for order in (f"{long}a", f"{long}b"):
+        ordered(workshop, id, order, "eli", {"foot": 280, "size": 45})
+    assert [e["order_id"][-1] for e in heard(hub, "eli", "Configuration Ordered")] == ["a", "b"]
+    assert len(heard(hub, "dora", "Design Ordered")) == 2
+    answer = ask(workshop, "shoe", RUNNER)
+    for name in (long, f"{long}y"):
+        for _ in range(2):
+            workshop.tell(answer, name, None)
+        clock.advance(31 * MINUTE)
+        workshop.tell(answer, name, None)
+        assert len(heard(hub, name, "Product Configured")) == 2
+    workshop.tell(answer, None, "ann")
+    workshop.tell(answer, "ann", None)
+    assert len(heard(hub, "ann", "Product Configured")) == 1, "a user and a visitor may have the same id"
+    visitor = hub.people.resolve(None, "ann")
+    assert visitor is not None
+    assert [e.event for _, e in hub.events_of(visitor.subject)] == ["Product Configured"]
+
+
+def test_a_design_is_taken_back_by_its_designer(
+    hub: Hub, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "MOST_OF_ONE", 1)
+    id = saved(workshop, "dora", {**RUNNER, **MINE})
+    done = ordered(workshop, id, "o1", "eli", {"foot": 280, "size": 45})
+    with pytest.raises(BadRequest, match="take one back: DELETE /v1/configurations/"):
+        saved(workshop, "dora", {"color": "white"})
+    for other in ("eli", "nobody-yet"):
+        with pytest.raises(NotFound, match="only its designer"):
+            workshop.remove(id, other)
+    workshop.remove(id, "dora")
+    for work in (lambda: workshop.about(id), lambda: workshop.remove(id, "dora"),
+                 lambda: workshop.ordering(id, "o2", "eli", {}), lambda: ask(workshop, "shoe", configuration=id)):
+        with pytest.raises(NotFound, match="no such configuration"):
+            work()
+    again = ordered(workshop, id, "o1", "eli", {})
+    assert (again.again, again.price, again.product) == (True, done.price, "shoe"), "what was ordered stays so"
+    assert workshop.designs("dora") == []
+    assert "size" not in ask(workshop, "shoe", {}, user="dora", completes=True).choices
+    assert saved(workshop, "dora", {"color": "white"}) != id
 
 
 def test_only_the_last_designs_of_the_last_customers_count(

@@ -207,12 +207,17 @@ def test_a_fixed_test_is_read_once(clock: FakeClock) -> None:
     lab = Laboratory(hub)
     lab.start("bold", "ana")
     live(hub, clock, {"hello": 0.3, "Bold": 0.5}, customers=160)
+    clock.advance(7 * DAY)
     early = lab.measure("bold")
     lab.note(early)
     found = early.of("orders", "bold")
     assert found is not None
     assert (found.effect, found.more) == (None, 40)
     live(hub, clock, {"hello": 0.3, "Bold": 0.5}, customers=220)
+    young = lab.measure("bold").of("orders", "bold")
+    assert young is not None
+    assert (young.effect, young.more) == (None, 40)
+    clock.advance(7 * DAY)
     ended = lab.measure("bold").of("orders", "bold")
     assert ended is not None
     assert ended.effect is not None

@@ -189,6 +189,36 @@ def test_forgetting_ends_open_codes_and_leaves_used_ones_used() -> None:
     assert not list(shop.store.table("coupon_mine").scan())
 
 
+def test_a_personal_code_opens_for_nobody_when_the_order_of_a_forgotten_customer_comes_back() -> None:
+    shop = Shop(Coupon("spring", value=10, budget=30, valid=30 * DAY))
+    used = shop.issue()
+    shop.redeem(used)
+    shop.vault.destroy(shop.ana)
+    shop.book.forget([shop.ana], shop.now)
+    done = shop.book.release(used, "o1", shop.now)
+    assert isinstance(done, Done)
+    assert done.returned
+    assert shop.redeem(used, "o2", 100.0, shop.bob) == "expired"
+    totals = shop.totals()
+    assert (totals.held, totals.reserved, totals.spent, totals.redeemed, totals.returned) == (0, 0, 0, 0, 1)
+    shop.now += 31 * DAY
+    assert shop.totals().held == 0
+
+
+@pytest.mark.parametrize(
+    ("amount", "items"),
+    [(None, [Item(1e9, 1_000_000)]), (None, [Item(2e8, 3), Item(5e8)]), (10.0, [Item(1e9, 2)]), (1e300, [])],
+)
+def test_an_order_beyond_a_billion_is_refused(amount: float | None, items: list[Item]) -> None:
+    shop = Shop(Coupon("all", kind="shared", code="SUM-26", percent=10, at_most=5_000))
+    assert shop.redeem("SUM-26", "o1", amount, shop.ana, items=items) == "amount"
+    assert shop.redeem("SUM-26", "o1", None, shop.ana, items=[Item(5e8, 2)]).amount == 10**15
+    refused = shop.book.release("SUM-26", "o1", shop.now, amount, items)
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "amount"
+    assert shop.totals("all").redeemed == 1
+
+
 def test_many_codes_are_printed_within_the_budget() -> None:
     shop = Shop(Coupon("spring", value=10, budget=100_000, at_most=6_000, per_customer=1))
     printed = shop.book.print("spring", 5_000, shop.now)

@@ -55,6 +55,15 @@ def post(server: Server, key: str, path: str, body: Any) -> httpx.Response:
     return httpx.post(server.address + path, json=body, auth=(key, ""), timeout=20, trust_env=False)
 
 
+def test_items_that_come_to_more_than_any_order_are_refused(server: Server, key: str) -> None:
+    line = {"price": 1e9, "quantity": 1_000_000, "properties": {"category": "books"}}
+    for path in ("redeem", "release"):
+        asked = {"code": "READ-MORE", "orderId": "huge", "items": [line]}
+        answer = post(server, key, f"/v1/coupons/{path}", asked)
+        assert answer.status_code == 400
+        assert "1e+15" in answer.json()["detail"]
+
+
 def test_a_shop_redeems_and_releases_and_hears_why_not(server: Server, key: str) -> None:
     with Client(server.address, key) as client:
         code = client.issue_coupon("spring", "maya", "complaint-7").code

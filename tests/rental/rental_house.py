@@ -41,7 +41,10 @@ class House:
     def __init__(self, store: Store | None = None, plans: Sequence[RentalPlan] = PLANS) -> None:
         self.store = store or open_store("memory:")
         self.vault = Vault(self.store)
-        self.book = RentalBook(self.store, self.vault, plans, ITEMS.get, "Europe/Berlin")
+        self.ages: dict[str, float] = {}
+        self.book = RentalBook(
+            self.store, self.vault, plans, ITEMS.get, "Europe/Berlin", lambda subject: self.ages.get(subject, 0.0)
+        )
         self.at = START
 
     def who(self, name: str) -> str:
@@ -113,7 +116,7 @@ class Steps:
             case "subscribe":
                 done = book.subscribe(who, plan.name, dice.choice(plan.tiers).name, now)
             case "pause":
-                done = book.pause(who, plan.name, now, now + dice.randrange(3 * DAY))
+                done = book.pause(who, plan.name, now, now + 1 + dice.randrange(3 * DAY))
             case "resume":
                 done = book.resume(who, plan.name, now)
             case "cancel":

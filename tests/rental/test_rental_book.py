@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from rental_house import House, Steps, audit
+from rental_house import ITEMS, House, Steps, audit
 
 from opportune.clock import DAY, HOUR
-from opportune.errors import Forgotten, NotFound
+from opportune.errors import BadRequest, Forgotten, NotFound
+from opportune.recommend.item import Item
 from opportune.rental.book import Rental
 from opportune.rental.journal import forget
 from opportune.rental.rules import WhyNot
@@ -236,3 +237,44 @@ def test_what_fails_leaves_nothing(house: House, monkeypatch: pytest.MonkeyPatch
     assert list(house.book.rows()) == before
     assert house.ships() == {f"{house.who('ana')}/films": ["f1"]}
     assert audit(house.book) == 1
+
+
+def test_a_pause_that_is_over_already_is_refused(house: House) -> None:
+    house.joins("ana")
+    house.do("pause", house.who("ana"), "films")
+    for until in (house.at, house.at - DAY):
+        with pytest.raises(BadRequest, match="resume"):
+            house.do("pause", house.who("ana"), "films", until=until)
+    assert why(house, "ana")[0] == "paused", "nothing was changed"
+
+
+def test_a_copy_rests_whoever_had_it_and_whatever_became_of_the_plan() -> None:
+    house = House()
+    for name in ("ana", "bob"):
+        house.joins(name, "large", "dresses")
+    for name, item in (("ana", "d1"), ("bob", "d2")):
+        house.stocks(item, 1)
+        house.wishes(name, item, plan="dresses")
+    house.ships()
+    first, second = (house.book.member(house.who(name), "dresses").out[0].rental for name in ("ana", "bob"))
+    with house.store.transaction():
+        forget(house.store, house.vault, [house.who("ana")])
+    house.do("back", first)
+    house.book.plans.clear()
+    house.do("back", second)
+    assert [house.book.inside(item, house.at + DAY - 1).free for item in ("d1", "d2")] == [0, 0]
+    assert [house.book.inside(item, house.at + DAY).free for item in ("d1", "d2")] == [1, 1]
+
+
+def test_what_is_for_older_people_is_sent_to_those_who_are_known_to_be(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ITEMS, "f1", Item("f1", min_age=18))
+    house.stocks("f1", 1)
+    for name, age in (("nobody knows", 0.0), ("kid", 17.9), ("ana", 18.0)):
+        house.joins(name)
+        house.wishes(name, "f1")
+        house.ages[house.who(name)] = age
+    turn = house.book.next(house.who("kid"), "films", house.at)
+    assert [no.reason for _, no in turn.passed] == ["age"]
+    assert house.ships() == {f"{house.who('ana')}/films": ["f1"]}

@@ -15,7 +15,7 @@ from opportune.api.local import Local
 from opportune.catalog.build import from_data, to_data
 from opportune.cli import app
 from opportune.client import Client
-from opportune.clock import DAY
+from opportune.clock import DAY, to_datetime
 from opportune.errors import BadCatalog, BadRequest, NotFound, Stale
 from opportune.hub import Hub
 from opportune.lending import Lending
@@ -264,3 +264,68 @@ def test_an_export_says_what_was_wished_and_rented(hub: Hub, client: Client) -> 
     assert [one["fact"] for one in told] == ["subscribed", "wished"]
     assert told[1]["items"] == ["d1"]
     assert told[1]["at"].endswith("Z")
+
+
+def test_nothing_is_suggested_that_is_on_a_long_list_or_at_home(hub: Hub, clock: FakeClock) -> None:
+    desk, many = Lending(hub), [f"m{n:04}" for n in range(1_100)]
+    with hub.group():
+        hub.goods.shelf.put([{"id": item, "price": 5} for item in many], clock.now())
+    desk.subscribe("maya", "anything", "one")
+    desk.copies("d1", count=1)
+    desk.wish("maya", "anything", ["d1", *many])
+    desk.ship("b", 1)
+    with hub.group():
+        while hear(hub):
+            pass
+    suggested = {one.id for one in desk.suggest("maya", "anything", 100)}
+    assert suggested == {"d0", "d2", "d3", "d4", "d5", "d6", "tent"}
+
+
+def test_a_plan_or_an_item_that_there_is_not_is_named_so(client: Client, hub: Hub) -> None:
+    for call in (client.rental_list, client.next_rental, client.suggest_rentals):
+        with pytest.raises(NotFound, match="no rental plan 'nosuch'; it has anything, dresses"):
+            call("maya", "nosuch")
+    with pytest.raises(NotFound, match="no rental plan"):
+        client.change_rental_list("newcomer", "nosuch", remove=["d1"])
+    assert not hub.nodes("newcomer")
+    with pytest.raises(NotFound, match="no item 'nosuch'"):
+        client.copies("nosuch")
+    assert client.copies("d1").copies == 0
+
+
+def test_a_pause_that_is_over_is_a_bad_request_and_tells_nothing(
+    client: Client, hub: Hub, clock: FakeClock
+) -> None:
+    client.subscribe_rental("maya", "dresses", "small")
+    client.pause_rental("maya", "dresses")
+    with pytest.raises(BadRequest, match="resume"):
+        client.pause_rental("maya", "dresses", until=to_datetime(clock.now() - DAY))
+    assert heard(hub, "maya") == ["Rental Subscribed", "Rental Paused"]
+
+
+def test_what_is_on_a_list_is_what_was_added_and_neither_removed_nor_sent(hub: Hub) -> None:
+    desk = Lending(hub)
+    desk.subscribe("maya", "dresses", "large")
+    desk.wish("maya", "dresses", ["d1", "d2", "d3"])
+    desk.wish("maya", "dresses", remove=["d3"])
+    desk.copies("d1", count=1)
+    [one] = desk.ship("b", 1).rentals
+    desk.back(one.number)
+    desk.wish("maya", "dresses", ["d1"])
+    [node] = hub.nodes("maya")
+    on = {"Product Added to Wishlist": 1, "Product Removed from Wishlist": -1, "Rental Sent": -1}
+    told = [e for _, e in hub.events_of(node) if e.event in on and e.properties["wishlist_id"] == "dresses"]
+    assert sum(on[e.event or ""] for e in told) == len(desk.wishes("maya", "dresses")) == 2
+
+
+def test_the_age_is_that_of_the_profile(hub: Hub, clock: FakeClock) -> None:
+    desk = Lending(hub)
+    with hub.group():
+        hub.goods.shelf.put([{"id": "gown", "price": 5, "min_age": 18}], clock.now())
+    desk.copies("gown", count=2)
+    for name, age in (("kid", 12), ("ana", 30)):
+        hub.ingest({"type": "identify", "userId": name, "traits": {"age": age}})
+        desk.subscribe(name, "anything", "one")
+        desk.wish(name, "anything", ["gown"])
+    assert [no.reason for _, no in desk.next("kid", "anything").passed] == ["age"]
+    assert desk.next("ana", "anything").item == "gown"

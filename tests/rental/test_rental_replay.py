@@ -35,7 +35,7 @@ def test_what_one_customer_is_shown_is_what_they_get_when_everybody_is_sent_to()
         steps.run(60)
         book, now = house.book, house.at
         book.journal.begin()
-        words = house.store, book.journal.tables, book.plans, ITEMS.get, book.month(now), now
+        words = house.store, book.journal.tables, book.plans, ITEMS.get, lambda subject: 0.0, book.month(now), now
         everybody = Market(*words).everybody()
         for who in steps.customers:
             for plan in book.plans:

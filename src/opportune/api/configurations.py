@@ -6,13 +6,16 @@ What the solver works on, it works on beside the event loop, so that decisions n
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from opportune.api.door import Door
-from opportune.api.endpoint import Call, Endpoint
+from opportune.api.endpoint import Call, Endpoint, Parameter
+from opportune.api.problems import Refused
 from opportune.api.who import BrowserCustomer, browser_customer, text_id
 from opportune.api.writer import Busy
-from opportune.configure.bench import Question
+from opportune.configure.bench import Bench, Question
 from opportune.configure.solver import TooBusy
 from opportune.configured import (
     Configuration,
@@ -29,9 +32,6 @@ from opportune.workshop import Workshop
 
 T = TypeVar("T")
 
-MOST_WAITING = 50
-"""Answers that may wait for the solver; more are refused at once."""
-
 
 async def products(door: Door, call: Call) -> list[ProductInfo]:
     """Return the products that can be configured now."""
@@ -41,7 +41,7 @@ async def products(door: Door, call: Call) -> list[ProductInfo]:
 async def product(door: Door, call: Call) -> Configured:
     """Return a product with all of its options and nothing chosen."""
     name = call.parameters["name"]
-    return await _thought(door, await door.writer.do(lambda: Workshop(door.hub).question(name, {})))
+    return await _thought(door, call, lambda: Workshop(door.hub).question(name, {}))
 
 
 async def check(door: Door, call: Call) -> Configured:
@@ -58,26 +58,35 @@ async def save(door: Door, call: Call) -> Configuration:
     """Keep a choice of a customer; its id can be given to others, and cannot be guessed."""
     asked: SaveRequest = call.body
     user = _user(asked.user_id)
-    answer = await _thought(door, await door.writer.do(
-        lambda: Workshop(door.hub).question(asked.product, dict(asked.choices))))  # fmt: skip
-    id = await _in_time(door.writer.do(lambda: Workshop(door.hub).save(answer, user)))
-    return await _shown(door, id)
+    with _place(door, call) as bench:
+        question = await door.writer.do(lambda: Workshop(door.hub).question(asked.product, dict(asked.choices)))
+        answer = await _answer(bench, question)
+    id = await _in_time(door.writer.do(lambda: Workshop(door.hub).save(question, answer, user)))
+    return await _shown(door, call, id)
 
 
 async def shared(door: Door, call: Call) -> Configuration:
     """Return a saved configuration as everybody may see it, and what it costs now."""
-    return await _shown(door, call.parameters["id"])
+    return await _shown(door, call, call.parameters["id"])
 
 
 async def order(door: Door, call: Call) -> OrderedConfiguration:
     """Order a configuration for a customer; its designer is credited where that is somebody else."""
     asked: OrderRequest = call.body
     id, user = call.parameters["id"], _user(asked.user_id)
-    question = await door.writer.do(lambda: Workshop(door.hub).ordering(id, asked.order_id, user, asked.choices))
-    if isinstance(question, OrderedConfiguration):
-        return question
-    answer = await _thought(door, question)
-    return await _in_time(door.writer.do(lambda: Workshop(door.hub).order(id, asked.order_id, user, answer)))
+    with _place(door, call) as bench:
+        question = await door.writer.do(lambda: Workshop(door.hub).ordering(id, asked.order_id, user, asked.choices))
+        if isinstance(question, OrderedConfiguration):
+            return question
+        answer = await _answer(bench, question)
+    return await _in_time(door.writer.do(lambda: Workshop(door.hub).order(id, asked.order_id, user, question, answer)))
+
+
+async def remove(door: Door, call: Call) -> dict[str, bool]:
+    """Take a configuration back for its designer: nobody sees or orders it any more. What was ordered stays so."""
+    id, designer = call.parameters["id"], _designer(door, call)
+    await door.writer.do(lambda: Workshop(door.hub).remove(id, designer))
+    return {"removed": True}
 
 
 async def of_customer(door: Door, call: Call) -> list[DesignInfo]:
@@ -98,7 +107,7 @@ async def _asked(door: Door, call: Call, completes: bool) -> Configured:
             name, asked.choices, user, anonymous, asked.configuration, asked.keep, completes
         )
 
-    answer = await _thought(door, await door.writer.do(work, size=len(call.raw)))
+    answer = await _thought(door, call, work)
     if asked.tell:
         await door.writer.do(lambda: Workshop(door.hub).tell(answer, user, anonymous))
     return answer
@@ -113,20 +122,48 @@ def _who(door: Door, call: Call, asked: ConfigureRequest) -> BrowserCustomer:
     return BrowserCustomer(user, None if user is not None else anonymous)
 
 
-async def _shown(door: Door, id: str) -> Configuration:
-    answer = await _thought(door, await door.writer.do(lambda: Workshop(door.hub).about(id)))
+def _designer(door: Door, call: Call) -> str:
+    """Return for whom a configuration is taken back; a browser speaks for the user of its token alone."""
+    token = call.query.get("userToken")
+    if call.key is not None and call.key.kind == "write":
+        if not token:
+            raise Refused(403, "user-token-needed", "a write key takes back what is of its `userToken`", "userToken")
+        user = browser_customer(door, text_id(call.query.get("userId"), "userId"), None, token).user
+        assert user is not None
+        return user
+    return _user(call.query.get("userId", ""))
+
+
+async def _shown(door: Door, call: Call, id: str) -> Configuration:
+    answer = await _thought(door, call, lambda: Workshop(door.hub).about(id))
     return await door.writer.do(lambda: Workshop(door.hub).shown(id, answer))
 
 
-async def _thought(door: Door, question: Question) -> Configured:
-    bench = Workshop(door.hub).bench
-    if bench.waiting >= MOST_WAITING:
+async def _thought(door: Door, call: Call, work: Callable[[], Question]) -> Configured:
+    """Return the answer to the question that some work for the hub asks."""
+    with _place(door, call) as bench:
+        return await _answer(bench, await door.writer.do(work, size=len(call.raw)))
+
+
+@contextmanager
+def _place(door: Door, call: Call) -> Iterator[Bench]:
+    """Hold a place at the bench for the key of a call; raise `Busy` before any work where there is none.
+
+    A write key is public, and whoever has it can ask without end: servers, who save and order, have their own bench.
+    """
+    workshop = Workshop(door.hub)
+    bench = workshop.browsers if call.key is not None and call.key.kind == "write" else workshop.bench
+    if bench.waiting >= bench.most:
         raise Busy(1)
     bench.waiting += 1
     try:
-        return await _in_time(asyncio.get_running_loop().run_in_executor(bench.threads, bench.answer, question))
+        yield bench
     finally:
         bench.waiting -= 1
+
+
+async def _answer(bench: Bench, question: Question) -> Configured:
+    return await _in_time(asyncio.get_running_loop().run_in_executor(bench.threads, bench.answer, question))
 
 
 async def _in_time(answer: asyncio.Future[T]) -> T:
@@ -160,6 +197,10 @@ ENDPOINTS = (
              problems=_PROBLEMS),
     Endpoint("GET", "/v1/configurations/{id}", "browser", shared, "A configuration that was shared", None,
              Configuration, problems=_READ),
+    Endpoint("DELETE", "/v1/configurations/{id}", "browser", remove, "Take a configuration back", None, dict[str, bool],
+             query=(Parameter("userId", str, "The designer, with a server key"),
+                    Parameter("userToken", str, "With a write key: the token of the designer")),
+             problems=_READ),
     Endpoint("POST", "/v1/configurations/{id}/order", "server", order, "Order a configuration", OrderRequest,
              OrderedConfiguration, problems=(*_PROBLEMS, 410)),
     Endpoint("GET", "/v1/customers/{id}/configurations", "server", of_customer, "What a customer saved", None,

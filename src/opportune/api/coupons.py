@@ -10,7 +10,7 @@ from opportune.api.who import text_id
 from opportune.clock import to_datetime
 from opportune.errors import BadRequest, NotFound
 from opportune.offers.coupon_rows import Done, Shown
-from opportune.offers.coupons import FOREVER, Item, Refusal, finite
+from opportune.offers.coupons import FOREVER, Item, Refusal, finite, sum_of
 from opportune.till import Till, Wanted
 from opportune.wire import (
     CodeInfo,
@@ -151,7 +151,10 @@ def _items(items: list[OrderItem], amount: float | None) -> list[Item]:
     for item in items:
         if not finite(item.price) or not 0 <= item.quantity <= 1_000_000:
             raise BadRequest("an item has a price that is no amount of money, or an odd quantity", "items")
-    return [Item(item.price, item.quantity, item.properties) for item in items]
+    found = [Item(item.price, item.quantity, item.properties) for item in items]
+    if not finite(sum_of(found)):
+        raise BadRequest(f"the items come to {sum_of(found):.4g} together; an order has a billion at most", "items")
+    return found
 
 
 def _refused(refusal: Refusal) -> Reply:

@@ -47,8 +47,11 @@ class LabAtWork:
     async def _look(self, name: str) -> None:
         try:
             look = await asyncio.to_thread(self._lab.measure, name)
+            for done in await self._door.writer.do(lambda: self._lab.note(look)):
+                log.warning("an experiment changed by itself", what=done)
+        except Busy:
+            raise
         except OpportuneError as error:  # the others are looked at all the same
             log.warning("an experiment was not looked at", experiment=name, why=str(error))
-            return
-        for done in await self._door.writer.do(lambda: self._lab.note(look)):
-            log.warning("an experiment changed by itself", what=done)
+        except Exception as error:
+            log.warning("an experiment was not looked at", experiment=name, **trace(error))

@@ -8,7 +8,7 @@
   const hub = script.src.split("/opportune.js")[0];
   const budget = Number(patience) || 150;
   const reports = "events" in script.dataset, peeks = "peek" in script.dataset;
-  const STORED = "opportune_anonymous_id", SEEN = 1000;
+  const STORED = "opportune_anonymous_id", SEEN = 1000, PART = 100;
 
   // ---- whom the page speaks for: nothing is stored before consent
 
@@ -55,24 +55,26 @@
   const tell = (made, offer, outcome) => {
     if (!made.id) return; // a peek
     told.push({ decisionId: made.id, action: offer.action, outcome, ...made.by });
-    flushing ||= setTimeout(flush);
+    flushing ||= setTimeout(() => flush());
   };
-  const flush = () => {
+  const flush = (leaving) => {
     clearTimeout(flushing);
     flushing = 0;
-    if (told.length) outcomes(told.splice(0)).catch(() => {});
+    // what outlives the page is 64 KB at most: of a single part, it may always
+    const outlives = leaving || told.length <= PART;
+    while (told.length) outcomes(told.splice(0, PART), outlives).catch(() => {});
   };
-  const outcomes = async (all) => {
-    const answers = await (await post("outcomes", all, true)).json();
+  const outcomes = async (all, outlives) => {
+    const answers = await (await post("outcomes", all, outlives)).json();
     // what was shown to the visitor whom a sign-in has made known since
     const again = all.filter((one, i) => token && !one.userToken && answers[i]?.problem?.code === "user-token-needed");
-    if (again.length) await post("outcomes", again.map((one) => ({ ...one, userToken: token })), true);
+    if (again.length) await post("outcomes", again.map((one) => ({ ...one, userToken: token })), outlives);
   };
 
   // ---- a page: ask once, fill in time or not at all
 
   const defaults = new WeakMap();
-  let turn = 0, name, reported = 0, end = () => flush(), observer;
+  let turn = 0, name, reported = 0, end = flush, observer;
 
   const fill = async (asked, context = {}) => {
     if (!asked) return;
@@ -106,12 +108,12 @@
       over = true;
       for (const slot of started) if (slot.dataset.opportuneState === "waiting") answer ? put(slot) : restore(slot);
     };
-    end = () => {
+    end = (leaving) => {
       close();
       observer?.disconnect();
       if (answer) release(answer);
       answer = null;
-      flush();
+      flush(leaving);
     };
     const release = ({ slots }) => {
       for (const slot in slots) if (!used.has(slot)) for (const offer of slots[slot]) tell(made, offer, "released");
@@ -280,7 +282,7 @@
   const page = (asked, context) => fill(asked || name || start, context);
   const api = { page: safe(page), identify: safe(identify), consent: safe(consent) };
   window.opportune = api;
-  addEventListener("pagehide", safe(() => end()));
+  addEventListener("pagehide", safe(() => end(true)));
   if (given) api.consent(given === "granted");
   if (known) api.identify(known, signed);
   if (Array.isArray(early)) early.forEach(safe(([what, ...all]) => api[what](...all)));

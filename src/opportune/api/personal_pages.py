@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from opportune.api.decisions import decided
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Reply
-from opportune.api.visit import language_of, visit
+from opportune.api.visit import language_of, opted_out, visit
 from opportune.api.who import browser_customer, text_id
 from opportune.catalog.fields import nearest
 from opportune.catalog.page_types import VISIT_NAMES, Page
@@ -52,7 +52,9 @@ async def page(door: Door, call: Call) -> Reply:
     arguments = {
         "placements": [slot.placement for slot in found.slots],
         "limit": tuple(slot.limit for slot in found.slots),
-        "context": {**visit(asked, call.headers, browser), **found.context, **asked.context},
+        "context": {
+            **found.context, **visit(asked, call.headers, browser), **asked.context, **opted_out(call.headers)
+        },
         "peek": asked.peek,
         "request_id": asked.request_id,
     }

@@ -33,9 +33,15 @@ def visit(asked: PageRequest, headers: Mapping[str, str], browser: bool) -> dict
         "language": language_of(asked, headers if browser else {}).partition("-")[0],
         **{name: parameters.get(name, "") for name in VISIT_NAMES if name.startswith("utm_")},
     }
-    known = {name: value[:LONGEST] for name, value in told.items() if isinstance(value, str) and value}
-    # only what opts out says something: a browser without the header may just not know it
-    return {**known, "gpc": True} if headers.get("sec-gpc") == "1" else dict(known)
+    return {name: value[:LONGEST] for name, value in told.items() if isinstance(value, str) and value}
+
+
+def opted_out(headers: Mapping[str, str]) -> dict[str, Value]:
+    """Return the context that a browser opts out of sale (`Sec-GPC: 1`), whatever else a request says of it; else none.
+
+    Only what opts out says something: a browser without the header may just not know it.
+    """
+    return {"gpc": True} if headers.get("sec-gpc") == "1" else {}
 
 
 def language_of(asked: PageRequest, headers: Mapping[str, str]) -> str:

@@ -69,7 +69,8 @@ def written(folder: Path, exposures: int) -> None:
     (folder / "analysis.yaml").write_text(SPEC)
     connection = duckdb.connect()
     try:
-        connection.execute(f"SET temp_directory = '{folder}'; SET memory_limit = '3GB'; SET enable_progress_bar = false")
+        connection.execute(f"SET temp_directory = '{folder}'; SET memory_limit = '3GB'")
+        connection.execute("SET enable_progress_bar = false")
         connection.execute(
             f"""COPY (
                 SELECT c AS customer, CASE WHEN hash(c, 'arm') % 2 = 0 THEN 'old' ELSE 'new' END AS arm,

@@ -14,7 +14,6 @@ from opportune.catalog.lab_types import Arm, Experiment
 from opportune.catalog.node import Node
 from opportune.catalog.types import Catalog
 from opportune.clock import format_instant, format_span
-from opportune.rules.contradiction import contradiction
 
 ROUNDING = 1e-9
 
@@ -150,11 +149,11 @@ def arms_do_not_meet(draft: Draft) -> None:
 
 
 def _may_meet(one: Experiment, other: Experiment) -> bool:
+    """Return whether their dates overlap; audiences keep nobody apart, since whoever was exposed to one stays in it."""
     for first, second in ((one, other), (other, one)):
         if first.ends is not None and second.starts is not None and first.ends <= second.starts:
             return False
-    audiences = [e.audience for e in (one, other) if e.audience is not None]
-    return len(audiences) < 2 or contradiction(audiences) is None
+    return True
 
 
 def _touch(a: Leaf, b: Leaf) -> bool:

@@ -82,6 +82,8 @@ Find = Callable[[str, str], Node | None]
 def variant(catalog: Catalog, arms: Mapping[str, str]) -> Catalog:
     """Return the catalog for customers in these arms (experiment -> arm); itself where they change nothing. Pure.
 
+    The arms are laid over it one after another: of two that change the same value the later one counts.
+
     Its `names` are those of the catalog, and its `hash` tells it from others. An experiment or arm that the catalog
     does not have raises `KeyError`; `BadCatalog` where arms that were right one by one do not fit together.
     """
@@ -100,11 +102,11 @@ def variant(catalog: Catalog, arms: Mapping[str, str]) -> Catalog:
 
 
 def changes_of(catalog: Catalog, arms: Mapping[str, str]) -> dict[str, Mapping[str, Any]]:
-    """Return what these arms change, by experiment in order of its name; those that change nothing are left out."""
+    """Return what these arms change, by experiment in the order given; those that change nothing are left out."""
     if not arms:
         return {}
     experiments = {e.name: {arm.name: arm.changes for arm in e.arms} for e in catalog.experiments}
-    return {name: laid for name in sorted(arms) if (laid := experiments[name][arms[name]])}
+    return {name: laid for name in arms if (laid := experiments[name][arms[name]])}
 
 
 def draft_of(catalog: Catalog, report: Report) -> Draft:

@@ -18,11 +18,13 @@ from opportune.cli.customers import COMMANDS as CUSTOMERS
 from opportune.cli.decisions import COMMANDS as DECISIONS
 from opportune.cli.demo import COMMANDS as DEMO
 from opportune.cli.drafts import GROUPS as DRAFTS
+from opportune.cli.foresight import COMMANDS as FORESIGHT
 from opportune.cli.lab import GROUPS as LAB
 from opportune.cli.measure import COMMANDS as MEASURE
 from opportune.cli.messages import COMMANDS as MESSAGES
 from opportune.cli.outbound import GROUPS as OUTBOUND
 from opportune.cli.outbox import GROUPS as OUTBOX
+from opportune.cli.quality import COMMANDS as QUALITY
 from opportune.cli.recommend import COMMANDS as RECOMMEND
 from opportune.cli.recommend import GROUPS as ITEMS
 from opportune.cli.rental import GROUPS as RENTAL
@@ -47,7 +49,8 @@ def options(version: Annotated[bool, typer.Option("--version", help="Print the v
 
 
 for command in (
-    *ATTRIBUTION, *DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *MESSAGES, *SERVER, *MEASURE, *ASKED, *RECOMMEND, *CONFIGURE
+    *ATTRIBUTION, *FORESIGHT, *DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *MESSAGES, *SERVER, *MEASURE, *ASKED, *RECOMMEND,
+    *CONFIGURE, *QUALITY,
 ):  # fmt: skip
     app.command(name=command.__name__.rstrip("_").replace("_", "-"), help=command.__doc__)(command)
 for name, group in {**GROUPS, **COUPONS, **ITEMS, **OUTBOUND, **OUTBOX, **DRAFTS, **RENTAL, **LAB}.items():

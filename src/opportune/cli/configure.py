@@ -19,6 +19,7 @@ def configure(
     customer: Annotated[str | None, typer.Option(help="For whom, by user id.")] = None,
     complete: Annotated[bool, typer.Option("--complete", help="Fill in what is open.")] = False,
     design: Annotated[str, typer.Option(help="Begin with a saved configuration, by its id.")] = "",
+    remove: Annotated[str, typer.Option(help="Take back a saved configuration of the customer, by its id.")] = "",
     dir: Dir = None,
     store: StoreUrl = None,
     json: Json = False,
@@ -28,6 +29,12 @@ def configure(
     Example: opportune configure computer screen=16 --complete --customer maya
     """
     with connect(dir, store) as hub:
+        if remove:
+            if customer is None:
+                raise BadInput("only its designer can take a configuration back; say who: --customer ID")
+            hub.remove_configuration(remove, customer)
+            say(json, {"removed": True}, f"Configuration {remove} is taken back: nobody sees or orders it any more.")
+            return
         if product is None:
             listed = hub.products()
             lines = [f"{one.name:20} {one.title}, {one.options} options" for one in listed]

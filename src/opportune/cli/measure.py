@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from opportune.bench import GROUPS
 from opportune.cli.options import Dir, Json, StoreUrl, progress, say
 
 
@@ -53,7 +54,7 @@ def readable(found: dict[str, Any]) -> str:
 
 
 def bench(
-    groups: Annotated[list[str] | None, typer.Argument(help="engine, learn (default: all).")] = None,
+    groups: Annotated[list[str] | None, typer.Argument(help=f"{', '.join(GROUPS)} (default: all).")] = None,
     json: Json = False,
 ) -> None:
     """Measure the hub beside its peers in the same run.

@@ -25,7 +25,10 @@ SECONDS = 2.0
 """The time of one answer."""
 
 THREADS = 2
-"""Answers that are made at once."""
+"""Answers of a bench that are made at once."""
+
+WAITING = 50
+"""Answers of a bench that may wait for the solver, if it is not said otherwise."""
 
 KEPT = 16
 """Products that are kept ready to be asked about."""
@@ -53,11 +56,14 @@ class Question:
 
 class Bench:
     """Products made ready for the solver. Good for any thread; `threads` are some for those
-    who must not wait, and `waiting` how many of these do."""
+    who must not wait, and `waiting` how many of these do, `most` of them at once.
 
-    def __init__(self) -> None:
+    Benches share nothing: whoever asks at one never waits for those who ask at another.
+    """
+
+    def __init__(self, most: int = WAITING) -> None:
         self.threads = ThreadPoolExecutor(THREADS, "opportune-workshop")
-        self.waiting = 0
+        self.waiting, self.most = 0, most
         self._lock = threading.Lock()
         self._machines: OrderedDict[Product, Machine] = OrderedDict()
         self._rows: dict[str, tuple[int, Product, npt.NDArray[np.int32]]] = {}

@@ -29,13 +29,13 @@ REMEMBERED = 20
 """Configurations of a customer that are looked at."""
 
 MOST_OF_ONE = 1_000
-"""Designs that an identity may save."""
+"""Designs that an identity may keep."""
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True):
-    """What happened to a configuration: `saved` or `ordered` by a customer, or `credited` to its designer."""
+    """What happened to a configuration: a customer `saved`, `ordered` or `removed` it, or was `credited` for it."""
 
-    kind: Literal["saved", "ordered", "credited"]
+    kind: Literal["saved", "ordered", "credited", "removed"]
     at: int
     id: str
     product: str
@@ -56,9 +56,13 @@ class Design(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Order(msgspec.Struct, frozen=True, array_like=True):
-    """An order that was taken: of which configuration, for whom, and what came of it; `choices` are sealed."""
+    """An order that was taken: of which configuration, for whom ("" once forgotten), and what came of it.
+
+    `choices` are sealed.
+    """
 
     id: str
+    product: str
     node: str
     at: int
     price: float
@@ -91,7 +95,8 @@ class ConfigurationBook:
             if (design.product, design.choices) == (product, dict(open)) and self._own(design) == dict(personal):
                 return id
         if len(known) >= MOST_OF_ONE:
-            raise BadRequest(f"there is no room: a customer keeps {MOST_OF_ONE:,} configurations at most")
+            cure = "take one back: DELETE /v1/configurations/ID?userId=..."
+            raise BadRequest(f"there is no room: a customer keeps {MOST_OF_ONE:,} configurations at most; {cure}")
         id = base64.urlsafe_b64encode(self._entropy(16)).rstrip(b"=").decode()
         sealed = self._vault.seal(node, _encode(dict(personal))) if personal else b""
         self._designs.put([(id, _encode(Design(product, dict(open), at, node, sealed)))])
@@ -119,21 +124,33 @@ class ConfigurationBook:
         assert design is not None
         credited = points is not None and bool(design.designer)
         choices = {**open, **personal}
-        order = Order(id, node, at, price, credited, points or 0, self._vault.seal(node, _encode(choices)))
-        self._orders.put([(self._hash(key), _encode(order))])
+        sealed = self._vault.seal(node, _encode(choices))
+        hash = self.hash(key)
+        self._orders.put([(hash, _encode(Order(id, design.product, node, at, price, credited, points or 0, sealed)))])
+        self._slots.put([(f"order/{node}/{hash}", b"")])
         self._designs.put([(id, _encode(msgspec.structs.replace(design, orders=design.orders + 1)))])
         self._tell(node, Fact("ordered", at, id, design.product, choices, price))
         if credited:
             self._tell(design.designer, Fact("credited", at, id, design.product, price=price, points=points or 0))
         self._count(node, design.product, open)
 
+    def remove(self, id: str, at: int) -> None:
+        """Let there be no design of that id any more; its orders stay."""
+        design = self.get(id)
+        assert design is not None
+        self._designs.delete([id])
+        self._slots.delete([f"of/{design.designer}/{id}"])
+        self._tell(design.designer, Fact("removed", at, id, design.product))
+
     def ordered(self, key: str) -> Order | None:
         """Return what came of an order; None if it is not known."""
-        row = self._orders.get(self._hash(key))
+        row = self._orders.get(self.hash(key))
         return None if row is None else _order(row)
 
     def choices_of(self, order: Order) -> dict[str, Chosen]:
         """Return what was ordered. Raises `Forgotten`."""
+        if not order.node:
+            raise Forgotten("this order was of a customer who asked to be forgotten")
         return _choices(self._vault.open(order.node, order.choices))
 
     def own(self, nodes: Iterable[str], product: str) -> list[Own]:
@@ -141,7 +158,11 @@ class ConfigurationBook:
         found: list[tuple[int, Own]] = []
         for node in nodes:
             last: deque[Fact] = deque(maxlen=REMEMBERED)
-            last.extend(f for f in self.facts(node) if f.product == product and f.kind != "credited")
+            for fact in self.facts(node):
+                if fact.kind == "removed":
+                    last = deque((one for one in last if (one.kind, one.id) != ("saved", fact.id)), REMEMBERED)
+                elif fact.product == product and fact.kind != "credited":
+                    last.append(fact)
             found += [(fact.at, Own(fact.choices, fact.kind == "ordered")) for fact in last]
         found.sort(key=lambda pair: pair[0])
         return [own for _, own in found[: -REMEMBERED - 1 : -1]]
@@ -165,6 +186,15 @@ class ConfigurationBook:
     def version(self, product: str) -> int:
         """Return the number that changes when what `others` gives does."""
         return int(self._marks.get(f"seen/{product}") or b"0")
+
+    def hash(self, text: str) -> str:
+        """Return what stands for a text, the same in this store at all times, and from which nobody can tell it."""
+        secret = self._marks.get("secret")
+        if secret is None:
+            with self._store.transaction():
+                secret = self._marks.get("secret") or self._entropy(32)
+                self._marks.put([("secret", secret)])
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=secret, digest_size=16).hexdigest()
 
     # --- parts
 
@@ -196,14 +226,6 @@ class ConfigurationBook:
         self._rows.put([(slot, _encode(_Row(node, dict(open))))])
         self._marks.put([(f"seen/{product}", str(seen).encode())])
 
-    def _hash(self, text: str) -> str:
-        secret = self._marks.get("secret")
-        if secret is None:
-            with self._store.transaction():
-                secret = self._marks.get("secret") or self._entropy(32)
-                self._marks.put([("secret", secret)])
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=secret, digest_size=16).hexdigest()
-
 
 class _Row(msgspec.Struct, frozen=True, array_like=True):
     node: str
@@ -213,15 +235,22 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
 def forget(store: Store, subjects: Iterable[str]) -> None:
     """Take some identities out of the configurations of a store.
 
-    Designs that they shared stay, as nobody's. What was personal cannot be read once their keys are destroyed.
+    Designs that they shared stay, as nobody's, and so do their orders. What was personal cannot be read once their keys
+    are destroyed.
     """
     designs, slots, rows = store.table("designs"), store.table("design_slots"), store.table("design_rows")
+    orders = store.table("design_orders")
     for subject in subjects:
         for key, _ in list(slots.scan(f"of/{subject}/")):
             row = designs.get(key.rpartition("/")[2])
             if row is not None:
                 nobodys = msgspec.structs.replace(_design(row), designer="", personal=b"")
                 designs.put([(key.rpartition("/")[2], _encode(nobodys))])
+            slots.delete([key])
+        for key, _ in list(slots.scan(f"order/{subject}/")):
+            hash = key.rpartition("/")[2]
+            if (row := orders.get(hash)) is not None:
+                orders.put([(hash, _encode(msgspec.structs.replace(_order(row), node="", choices=b"")))])
             slots.delete([key])
         for key, slot in list(slots.scan(f"slot/{subject}/")):
             row = rows.get(slot.decode())

@@ -1,7 +1,8 @@
 """Whether the arms of an experiment would give a customer different answers, here and now.
 
 The same comparisons are made whatever arm the customer is in: each arm decides with the same seed about the same
-customer, whom nothing has treated differently so far. So who is exposed does not depend on the arm.
+customer, whom nothing has treated differently so far, and without the same actions, which found no room or nothing to
+carry under any of them. So who is exposed does not depend on the arm.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from msgspec.structs import replace
 
 from opportune.decide.pipeline import decide
 from opportune.decide.plan import Plan, Touched
+from opportune.decide.stages.assign import HOLDOUT
+from opportune.decide.stages.withhold import kept_from
 from opportune.decide.types import Decision, Request, Snapshot, Stage
 
 SCORE = Stage.SCORE
@@ -30,18 +33,19 @@ def differ(
     `touched` are the actions that the arms change; None: more than actions (see `Plan.touched`).
 
     Compared are actions, treatments with their content, ranks, and silence; of contact rules that differ, whether more
-    than one contact is made at once. Where another tool decides for one of the arms nobody knows, so they differ.
-    `known` is a plan and what was decided by it, before any room was looked for.
+    than one contact is made at once; of several, those withheld too: they take room from each other.
+    Where another tool decides for one of the arms nobody knows, so they differ, but for those whom marketing does not
+    reach anyway. `known` is a plan and what was decided by it, before room was looked for.
     """
     plans = list({id(plan): plan for plan in plans}.values())
     if len(plans) < 2:
         return False
-    if any(plan.catalog.external for plan in plans):
+    if any(plan.catalog.external for plan in plans) and not _withheld(*known, placements):
         return True
     if touched is not None and _beside(touched, plans, placements, known[1]):
         return False
     decided = [known]
-    answers = set[str]()
+    answers, rooms, most = set[str](), set[str](), 0
     for plan in plans:
         decision = next((made for other, made in decided if _same_way(plan, other, placements)), None)
         if decision is None:
@@ -51,8 +55,11 @@ def differ(
         answers.add(repr(said(decision, plan, plans)))
         if len(answers) > 1:
             return True
+        contacts = _contacts(decision)
+        rooms.add(repr(contacts))
+        most = max(most, len(contacts))
     rules = {repr(plan.catalog.contact) for plan in plans}
-    return len(rules) > 1 and len(known[1].chosen) > 1
+    return most > 1 and (len(rules) > 1 or len(rooms) > 1)
 
 
 def said(decision: Decision, plan: Plan, plans: Iterable[Plan] = ()) -> list[Any]:
@@ -67,6 +74,21 @@ def said(decision: Decision, plan: Plan, plans: Iterable[Plan] = ()) -> list[Any
         text = repr((t.content, t.languages))
         found.append((c.placement, c.rank, c.action, t.name, text, t.items, t.coupon, _blocks(text, plan, plans)))
     return found
+
+
+def _withheld(plan: Plan, decision: Decision, placements: Sequence[str]) -> bool:
+    """Return whether no marketing reaches a customer in any of these placements, whoever decides about it."""
+    customer, at = decision.request.customer, decision.request.at
+    return all(kept_from(plan.catalog, customer, at, plan.places[name].channel.name) for name in placements)
+
+
+def _contacts(decision: Decision) -> list[tuple[str, str]]:
+    """Return what takes room of contact limits; where no marketing reaches the customer, only what is chosen counts."""
+    chosen = [(c.placement, c.action) for c in decision.chosen]
+    if decision.arm == HOLDOUT:
+        return chosen
+    ghosts = [answer.ghost for answer in decision.answers]
+    return chosen + [(g.placement, g.action) for g in ghosts if g and g.reason == "holdout"]
 
 
 def _blocks(text: str, plan: Plan, plans: Iterable[Plan]) -> list[Any]:

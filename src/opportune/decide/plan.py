@@ -38,8 +38,9 @@ SAID = ("treatments", "benefit", "proof", "approved", "cost")
 WORTH = ("value", "lever", "cost", "benefit", "proof", "approved")
 """The keys of an action on which it does not depend whether it is a candidate."""
 
-VARIANTS = 64
-"""Plans of arms that are kept beside a plan."""
+VARIANTS = 512
+"""Plans of arms that are kept beside a plan. With fewer than all those that a comparison of arms needs, each decision
+would compile them anew; they share what they have in common with it."""
 
 
 class Touched(NamedTuple):

@@ -16,7 +16,7 @@ from opportune.decide.types import hash01
 from opportune.ledger.trials import Trial, definition
 
 Arms = tuple[tuple[str, str], ...]
-"""(experiment, arm) pairs in order of names."""
+"""(experiment, arm) pairs in the order in which they are laid over the catalog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,10 @@ class Place:
 
 
 def underway(catalog: Catalog, trials: Collection[Trial]) -> tuple[Underway, ...]:
-    """Return what is run of a catalog's experiments, in order of names.
+    """Return what is run of a catalog's experiments, in the order in which their arms are laid over it.
 
-    A winner is only rolled out as what was decided about: an experiment that was changed since is not.
+    First come the winners that were rolled out, so that what runs now changes what everybody has; then names count. A
+    winner is only rolled out as what was decided about: an experiment that was changed since is not.
     """
     there, found = {e.name: e for e in catalog.experiments}, []
     for trial in trials:
@@ -63,30 +64,33 @@ def underway(catalog: Catalog, trials: Collection[Trial]) -> tuple[Underway, ...
             continue
         if trial.status == "running" or (trial.status == "decided" and trial.winner):
             found.append(Underway(experiment, trial))
-    return tuple(sorted(found, key=lambda one: one.experiment.name))
+    return tuple(sorted(found, key=lambda one: (one.trial.status != "decided", one.experiment.name)))
 
 
 def places(
     underway: Collection[Underway], customer: str, exposed: Mapping[str, str], held: Collection[str],
     values: Mapping[str, object], at: int,
 ) -> list[Place]:  # fmt: skip
-    """Return the arms that a customer is in at an instant. Pure.
+    """Return the arms that a customer is in at an instant. Pure. The dates of an experiment do not bind its winner.
 
-    `exposed` are the arms of their first exposures by experiment: there they stay, whatever their id or values are now.
+    `exposed` are the arms of their first exposures by run (`Trial.key`) and by hypothesis (`bond_of`): there they stay,
+    whatever their id or values are now; those to a hypothesis bind in all experiments on it that they take part in.
     `held` are the hypotheses that they are held out of; `values` what audiences read.
     """
     found = []
     for one in underway:
         experiment, trial = one.experiment, one.trial
-        known = exposed.get(experiment.name)
-        if not one.within(at) or (experiment.hypothesis and experiment.hypothesis in held):
+        known = exposed.get(trial.key)
+        if experiment.hypothesis and experiment.hypothesis in held:
+            continue
+        if trial.status != "decided" and not one.within(at):
             continue
         if known is None and not belongs(one, customer, values):
             continue
         if trial.status == "decided":
             found.append(Place(one, trial.winner, False, known is not None))
             continue
-        arm = known or arm_of(experiment, customer)
+        arm = known or exposed.get(bond_of(experiment)) or arm_of(experiment, customer)
         if arm in trial.stopped:
             found.append(Place(one, experiment.arms[0].name, False, known is not None))
         else:
@@ -128,6 +132,15 @@ def salt_of(experiment: Experiment) -> str:
     if not experiment.hypothesis:
         return f"experiment {experiment.name}"
     return "\x1e".join((f"hypothesis {experiment.hypothesis}", *(arm.name for arm in experiment.arms)))
+
+
+def bond_of(experiment: Experiment) -> str:
+    """Return the name by which an exposure binds a customer in other experiments on its hypothesis; "" without one.
+
+    They have the same arms of the same weights: others divide their customers otherwise.
+    """
+    weights = (f"{arm.weight!r}" for arm in experiment.arms)
+    return "\x1e".join((salt_of(experiment), *weights)) if experiment.hypothesis else ""
 
 
 def told(found: Collection[Place]) -> Arms:

@@ -49,7 +49,9 @@ class Run(msgspec.Struct, frozen=True):
     """One run of an experiment: what was laid down when it `started`, and what became of it.
 
     `plan` is the hash of all that must stay (`plan_hash`). `events` and `facts` are the last numbers of both logs when
-    it began. Once it is over `arm` is what was rolled out ("": nothing was), by whom and why, and until when.
+    it began, `catalog` that of the catalog in the ledger. `definition` is that of the trial, and `harmed` the arms that
+    were stopped by themselves for harm, in this run or in an earlier one of the same definition; `stops` says when arms
+    were stopped. Once it is over `arm` is what was rolled out ("": nothing was), by whom and why, and until when.
     """
 
     experiment: str
@@ -72,6 +74,10 @@ class Run(msgspec.Struct, frozen=True):
     evidence: str = ""
     expires: int | None = None
     retest: int | None = None
+    catalog: int = 0
+    definition: str = ""
+    harmed: tuple[str, ...] = ()
+    stops: dict[str, int] = {}
 
     @property
     def key(self) -> str:
@@ -84,13 +90,15 @@ class Run(msgspec.Struct, frozen=True):
 
 
 def plan_hash(experiment: Experiment, metrics: Mapping[str, Metric], hypothesis: Hypothesis | None) -> str:
-    """Return a hash of what must stay from before the first exposure on: arms, metrics, and how they are read."""
+    """Return a hash of what must stay from before the first exposure on: arms, metrics, how they are read and for how
+    long what they find is believed."""
     said = [
         [m.name, m.kind, m.event, m.outcome, m.where and m.where.canonical, m.of, m.per, m.within, m.winsorize,
          m.quantile, m.good]
         for m in (metrics[name] for name in measured_by(experiment))
     ]  # fmt: skip
-    read = [experiment.inference, experiment.alpha, experiment.planned, experiment.harm]
+    read = [experiment.inference, experiment.alpha, experiment.planned, experiment.harm,
+            experiment.expires]  # fmt: skip
     size = [hypothesis.expected, hypothesis.smallest] if hypothesis else []
     return hashlib.sha256(json.dumps([definition(experiment), said, read, size]).encode()).hexdigest()
 
@@ -123,10 +131,13 @@ class Book:
         self._looks.put([(f"{key}\x1f{look.at:016x}", row)])
         self._last.put([(key, row)])
 
-    def look(self, run: Run) -> Look | None:
-        """Return the last look at a run; None if there was none."""
+    def look(self, run: Run, plan: str | None = None) -> Look | None:
+        """Return the last look at a run, or the last by a plan; None if there was none."""
         row = self._last.get(run.key)
-        return None if row is None else _look(row)
+        last = None if row is None else _look(row)
+        if last is None or plan is None or last.plan == plan:
+            return last
+        return next((look for look in reversed(self.looks(run)) if look.plan == plan), None)
 
     def looks(self, run: Run) -> list[Look]:
         """Return every look at a run, in order of time."""

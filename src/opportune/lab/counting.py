@@ -24,8 +24,11 @@ from opportune.profiles import fields
 
 FloatArray = npt.NDArray[np.float64]
 
-Part = Literal["all", "first", "last"]
-"""All customers, or the half of them that was exposed first, or last."""
+Part = Literal["all", "first", "last", "over"]
+"""All customers, the half that was exposed first, or last, or those for whom the `within` of a metric is over."""
+
+HUGE = 1e60
+"""A value beyond this is none: it is left out, since products of three such values still have to be numbers."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Counted:
     """The customers of an experiment, in order of their exposure: the arm of each, and values by metric.
 
     `values` has for each metric x and, of a ratio, d; both of the shape of `arms`. `crossed` were left out, `since` is
-    the first exposure.
+    the first exposure. `over` says by metric for which customers its `within` is over, where it has one.
     """
 
     arms: tuple[str, ...]
@@ -41,6 +44,7 @@ class Counted:
     crossed: int = 0
     quantiles: Mapping[str, float] = field(default_factory=dict)
     since: int | None = None
+    over: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
     def customers(self) -> dict[str, int]:
         """Return how many customers each arm has."""
@@ -50,24 +54,34 @@ class Counted:
     def sums(self, metric: str, arm: str, part: Part = "all") -> Sums | Ranks:
         """Return what a comparison needs of an arm: `Ranks` of a quantile, `Sums` of every other kind."""
         half = len(self.arms) // 2
-        which = {"all": slice(None), "first": slice(None, half), "last": slice(half, None)}[part]
-        mine = np.asarray(self.arms[which], dtype=object) == arm
+        mine = np.asarray(self.arms, dtype=object) == arm
+        if part == "first":
+            mine[half:] = False
+        elif part == "last":
+            mine[:half] = False
+        elif part == "over" and metric in self.over:
+            mine &= self.over[metric]
         x, d = self.values[metric]
         if metric in self.quantiles:
-            return Ranks.of(x[which][mine], self.quantiles[metric])
-        return Sums.of(x[which][mine], None if d is None else d[which][mine])
+            return Ranks.of(x[mine], self.quantiles[metric])
+        return Sums.of(x[mine], None if d is None else d[mine])
+
+    def units(self, metric: str, arms: Sequence[str], part: Part = "all") -> int:
+        """Return how many customers some arms have together."""
+        return sum(sums.n for sums in (self.sums(metric, arm, part) for arm in arms))
 
 
 class Counting:
     """Counts an experiment: hand in its exposures, then what happened since the first of them, in any order."""
 
     def __init__(
-        self, metrics: Sequence[Metric], exposures: Iterable[Exposure], root: Callable[[str], str] = str
-    ) -> None:
-        """`root` gives the customer that an identity belongs to."""
+        self, metrics: Sequence[Metric], exposures: Iterable[Exposure], root: Callable[[str], str] = str,
+        until: int | None = None,
+    ) -> None:  # fmt: skip
+        """`root` gives the customer that an identity belongs to. What happened after `until` does not count."""
         found = sorted(exposures, key=lambda e: (e.at, e.subject))
         kept = [e for e in found if not e.crossed]
-        self._crossed, self._root = len(found) - len(kept), root
+        self._crossed, self._root, self._until = len(found) - len(kept), root, until
         self._arms, self._at = tuple(e.arm for e in kept), [e.at for e in kept]
         self._place = {e.subject: place for place, e in enumerate(kept)}
         self._metrics = tuple(metrics)
@@ -116,14 +130,24 @@ class Counting:
                 x = np.minimum(x, np.quantile(x, m.winsorize))
             values[m.name] = np.minimum(x, 1.0) if m.kind == "proportion" else x, self._d.get(m.name)
         quantiles = {m.name: m.quantile for m in self._metrics if m.kind == "quantile"}
-        return Counted(self._arms, values, self._crossed, quantiles, self.since)
+        at, until, over = np.asarray(self._at, dtype=np.int64), self._until, dict[str, npt.NDArray[np.bool_]]()
+        for m in self._metrics:
+            if m.within is not None and until is not None:
+                over[m.name] = at + m.within <= until
+        return Counted(self._arms, values, self._crossed, quantiles, self.since, over)
 
     def _counts(self, metric: Metric, place: int, at: int) -> bool:
         since = self._at[place]
+        if self._until is not None and at > self._until:
+            return False
         return since <= at and (metric.within is None or at < since + metric.within)
 
     def _add(self, metric: Metric, place: int, of: float, per: float) -> None:
-        self._x[metric.name][place] += 1.0 if metric.kind in ("proportion", "count") else of
+        if metric.kind in ("proportion", "count"):
+            of = per = 1.0
+        if not (abs(of) <= HUGE and abs(per) <= HUGE):  # neither does one that is not a number
+            return
+        self._x[metric.name][place] += of
         if metric.kind == "ratio":
             self._d[metric.name][place] += per
 

@@ -2,6 +2,7 @@
 
 A candidate passes where all of this holds; a refusal says everything that is missing, and what would change it:
 
+    under way    it runs or is paused: what ended, was decided or expired is tested again
     registered   metric, guardrails, arms and how they are read were laid down before the first exposure, unchanged
     sample       the arms got the customers that they should
     better       the metric is better, as the experiment is read: at some look of a sequential one (and still on that
@@ -10,7 +11,7 @@ A candidate passes where all of this holds; a refusal says everything that is mi
     drift        the last half of the customers does not contradict the first: its own estimate is on the wanted side,
                  and not below the first by more than 1.64 standard errors
     end          it expires, and is tested again
-    person       somebody approves by name who does not own it
+    person       somebody approves by name who owned neither it nor its hypothesis when it began
 
 A model is promoted on an off-policy bound (`promote_or_refuse`): both estimators' intervals above what the live policy
 earned, on choices that the log knows.
@@ -68,6 +69,7 @@ class Candidate:
 
     `registered` is the hash of what was laid down (`registered_at`), `current` that of what the catalog says now,
     `exposed` when the first customer was exposed. `expected` is the relative effect that is expected of the metric.
+    `owner` and `believer` own it and its hypothesis, `ended` is what became of it ("": it is under way).
     """
 
     experiment: Experiment
@@ -79,6 +81,8 @@ class Candidate:
     exposed: int | None = None
     expected: float | None = None
     owner: str = ""
+    believer: str = ""
+    ended: str = ""
 
 
 def pass_or_refuse(candidate: Candidate, evidence: Look | None, now: int) -> Passed | Refused:
@@ -121,6 +125,8 @@ def promote_or_refuse(policy: Worth, live: float, by: str, owner: str) -> Passed
 
 def _registered(candidate: Candidate) -> Iterator[Lack]:
     again = "start it anew under another name"
+    if candidate.ended:
+        yield Lack(f"it is over ({candidate.ended})", "test it again: what ended says nothing of today")
     if candidate.registered_at is None:
         yield Lack("nothing was laid down before it ran", "start it with `opportune lab start`")
     elif candidate.exposed is not None and candidate.exposed < candidate.registered_at:
@@ -128,7 +134,7 @@ def _registered(candidate: Candidate) -> Iterator[Lack]:
     elif candidate.registered != candidate.current:
         what = "metric, guardrails, arms or reading are others than were laid down"
         yield Lack(what, f"change them back, or {again}")
-    if not candidate.experiment.guardrails:
+    if not {*candidate.experiment.guardrails} - {candidate.experiment.metric}:
         yield Lack("it has no guardrail", "name in `guardrails` what must not get worse, and start it anew")
 
 
@@ -195,7 +201,7 @@ def _harmless(candidate: Candidate, finding: Finding) -> Iterator[Lack]:
             why = finding.reason or "control hardly has any, so no share can be told"
             cure = "let it run, or guard what happens more often"
             yield Lack(f"guardrail {finding.metric}: {why}", cure, finding.more)
-    elif finding.worst >= ceiling:
+    elif not finding.worst < ceiling:
         what = f"{finding.metric} may be worse by {100 * finding.worst:.1f} %, and {100 * ceiling:g} % is the ceiling"
         yield Lack(what, "let it run", _missing(candidate, finding, log1p(ceiling)))
 
@@ -215,13 +221,18 @@ def _steady(candidate: Candidate, finding: Finding) -> Iterator[Lack]:
 def _answered_for(candidate: Candidate) -> Iterator[Lack]:
     if candidate.experiment.expires is None:
         yield Lack("it has no end", "add `expires: 180d` to the experiment: how long what it found is believed")
-    yield from _named(candidate.by, candidate.owner)
+    yield from _named(candidate.by, candidate.owner, candidate.believer)
 
 
-def _named(by: str, owner: str) -> Iterator[Lack]:
-    if not owner:
+def _named(by: str, owner: str, believer: str = "") -> Iterator[Lack]:
+    if not (owner or believer):
         yield Lack("nobody owns it", "name the `owner` of the experiment or of its hypothesis")
-    if not by:
+    if not _name(by):
         yield Lack("nobody approves", "name who does: `--by NAME`")
-    elif by == owner:
+    elif _name(by) in (_name(owner), _name(believer)):
         yield Lack(f"{by} owns it", "let somebody else approve")
+
+
+def _name(who: str) -> str:
+    """Return a name as names are compared: `Ana ` is `ana`."""
+    return " ".join(who.split()).casefold()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from opportune.catalog.lab_types import Experiment, Metric
 from opportune.lab.analysis import answer
-from opportune.lab.counting import Counted
-from opportune.lab.look import measured_by
+from opportune.lab.counting import Counted, Part
+from opportune.lab.look import measured_by, unread
 from opportune.lab.spec import AnalysisSpec, Correction, Measured
 from opportune.lab.tables import Tally
+from opportune.measure.effect import NotEnoughData
+from opportune.measure.quantile import Ranks
+from opportune.measure.sums import Sums
 
 
 def registered(
@@ -44,14 +47,33 @@ def registered(
     )
 
 
-def ledger_answer(spec: AnalysisSpec, counted: Counted) -> dict[str, Any]:
+def ledger_answer(
+    spec: AnalysisSpec, counted: Counted, experiment: Experiment, stopped: Collection[str] = ()
+) -> dict[str, Any]:
     """Return the answer (`analysis.answer`) of a registered experiment from its customers.
 
     Customers are those whom the experiment made a difference to, from their first exposure on. Who met several arms is
-    left out and counted.
+    left out and counted. What a look does not show is not shown either: a test that is read once before its customers
+    are there (who count once the `within` of the metric is over), and arms that were `stopped` before the others.
     """
     arms = {arm: counted.customers().get(arm, 0) for arm in spec.split}
     found = Tally(arms | counted.customers(), {"in_several_arms": counted.crossed} if counted.crossed else {})
+    part: Part = "over" if experiment.inference == "fixed" else "all"
+    hidden = dict[tuple[str, str], NotEnoughData]()
     for metric in spec.metrics:
-        found.metrics[metric.name] = {arm: counted.sums(metric.name, arm) for arm in found.arms}
-    return answer(spec, found)
+        sums = {arm: counted.sums(metric.name, arm, part) for arm in found.arms}
+        for arm in found.arms:
+            units = counted.units(metric.name, (spec.control, arm), part)
+            why = unread(experiment, arm, units) if arm not in stopped else NotEnoughData(_STOPPED)
+            if arm != spec.control and why is not None:
+                hidden[metric.name, arm] = why
+                sums[arm] = Ranks.of([], metric.quantile) if metric.kind == "quantile" else Sums()
+        found.metrics[metric.name] = sums
+    told = answer(spec, found)
+    for row in told["metrics"]:
+        if why := hidden.get((row["name"], row["arm"])):
+            row |= {"reason": why.reason, "more": why.more}
+    return told
+
+
+_STOPPED = "it was stopped before the others: the last look at the experiment has what it showed"

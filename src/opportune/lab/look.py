@@ -1,13 +1,14 @@
 """One look at an experiment: what each arm does to its metric and guardrails, whether it harms, whether it drifts.
 
 Looks are kept one after the other: what a sequential test found once stays found (`best_p` is the smallest p so far on
-the side that is wanted), and a test that is read once is read at the first look that has its customers.
+the side that is wanted), and a test that is read once is read at the first look that has its customers, of whom those
+count for whom the `within` of the metric is over. An arm that was stopped stays as the last look before that saw it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import inf, sqrt
+from math import inf, isfinite, isnan, sqrt
 
 import msgspec
 
@@ -55,7 +56,7 @@ class Finding(msgspec.Struct, frozen=True):
 class Look(msgspec.Struct, frozen=True):
     """An experiment at an instant: customers by arm, how many met two (left out), the sample ratio, and findings.
 
-    `since` is the first exposure; None where there is none.
+    `since` is the first exposure; None where there is none. `plan` is the hash of how it was read (`book.plan_hash`).
     """
 
     experiment: str
@@ -66,6 +67,7 @@ class Look(msgspec.Struct, frozen=True):
     ratio: SampleRatio
     findings: tuple[Finding, ...]
     since: int | None = None
+    plan: str = ""
 
     def of(self, metric: str, arm: str) -> Finding | None:
         """Return the finding about a metric and an arm; None if there is none."""
@@ -75,21 +77,22 @@ class Look(msgspec.Struct, frozen=True):
         """Return the arms that do harm, and to which metric."""
         return {f.arm: f.metric for f in self.findings if f.harm}
 
-    def drifted(self, metric: str) -> str:
-        """Return an arm whose effect on the metric is surely not what it was at first; "" if there is none."""
-        turned = (f for f in self.findings if f.metric == metric and f.drift is not None and abs(f.drift) > DRIFTS)
-        return next((f.arm for f in turned), "")
+    def drifted(self, metric: str, stopped: Sequence[str] = ()) -> str:
+        """Return an arm, none of those `stopped`, whose effect on the metric is surely not what it was at first; "" if
+        there is none."""
+        mine = (f for f in self.findings if f.metric == metric and f.arm not in stopped)
+        return next((f.arm for f in mine if f.drift is not None and abs(f.drift) > DRIFTS), "")
 
 
 def look_at(
     experiment: Experiment, metrics: Mapping[str, Metric], counted: Counted, smallest: float,
-    started: int, at: int, before: Look | None = None, stopped: Sequence[str] = (),
+    started: int, at: int, before: Look | None = None, stopped: Sequence[str] = (), plan: str = "",
 ) -> Look:  # fmt: skip
     """Return the look at an experiment's customers. Pure.
 
     `metrics` are those of the catalog by name, `smallest` is the relative effect that would matter, `before` the look
-    before this one of the same run, and `stopped` the arms that were stopped: nobody comes into them any more, so the
-    sample ratio is that of the others.
+    before this one of the same run and `plan`, and `stopped` the arms that were stopped: nobody comes into them any
+    more, so the sample ratio is that of the others, and what they did is no longer seen.
     """
 
     def effect(metric: Metric, arm: str, part: Part, reading: Reading) -> Effect | NotEnoughData:
@@ -101,14 +104,17 @@ def look_at(
     ratio = SampleRatio(1.0, False)
     if len(open_) > 1 and any(customers[arm] for arm in open_):
         ratio = sample_ratio({arm: customers[arm] for arm in open_}, open_)
-    findings = [
-        finding(experiment, metrics[name], arm.name, customers[experiment.arms[0].name] + customers[arm.name],
-                effect, smallest, before.of(name, arm.name) if before else None)
-        for arm in experiment.arms[1:]
-        for name in measured_by(experiment)
-    ]  # fmt: skip
-    found = tuple(findings)
-    return Look(experiment.name, started, at, customers, counted.crossed, ratio, found, counted.since)
+    found = list[Finding]()
+    for arm in experiment.arms[1:]:
+        for name in measured_by(experiment):
+            known, metric = before.of(name, arm.name) if before else None, metrics[name]
+            if arm.name in stopped:
+                found.append(known or _unseen(experiment, metric, arm.name))
+            else:
+                part: Part = "over" if experiment.inference == "fixed" else "all"
+                units = counted.units(name, (experiment.arms[0].name, arm.name), part)
+                found.append(finding(experiment, metric, arm.name, units, effect, smallest, known))
+    return Look(experiment.name, started, at, customers, counted.crossed, ratio, tuple(found), counted.since, plan)
 
 
 def measured_by(experiment: Experiment) -> tuple[str, ...]:
@@ -130,11 +136,27 @@ def planned_for(experiment: Experiment, arm: str) -> float | None:
     return experiment.planned * (weights[experiment.arms[0].name] + weights[arm]) / sum(weights.values())
 
 
+def unread(experiment: Experiment, arm: str, units: int) -> NotEnoughData | None:
+    """Return why a test that is read once is not read yet, with so many customers of control and an arm for whom the
+    `within` of a metric is over; None if it may be read."""
+    planned = planned_for(experiment, arm)
+    if experiment.inference != "fixed" or (planned is not None and units >= planned):
+        return None
+    if planned is None:
+        return NotEnoughData("it is read once, at its end, and nothing is planned")
+    why = "it is read at its end, when the `within` of its customers is over"
+    return NotEnoughData(why, int(planned - units + 0.999))
+
+
 def finding(
     experiment: Experiment, metric: Metric, arm: str, units: int, effect: Compare, smallest: float,
     before: Finding | None = None,
 ) -> Finding:  # fmt: skip
-    """Return what an arm does to a metric. `units` are the customers of control and the arm."""
+    """Return what an arm does to a metric.
+
+    `units` are the customers of control and the arm; of a test that is read once those whose `within` is over.
+    """
+    effect = _finite(effect)
     guardrail, planned = metric.name != experiment.metric, planned_for(experiment, arm)
     reading = reading_of(experiment, arm)
     safe: Reading = Sequential(reading.alpha, planned)  # harm is looked for at any time, however the rest is read
@@ -146,11 +168,9 @@ def finding(
     if experiment.inference == "fixed":
         if before is not None and before.effect is not None and not guardrail:
             return msgspec.structs.replace(before, harm=harm, worst=worst, drift=drift, last=last)
-        if planned is None or units < planned:
-            more = None if planned is None else int(planned - units + 0.999)
-            why = "it is read once, at its end, and nothing is planned" if planned is None else "it is read at its end"
-            return msgspec.structs.replace(told, reason=why, more=more)
-    found = watched if reading == safe else effect(metric, arm, "all", reading)
+        if (why := unread(experiment, arm, units)) is not None:
+            return msgspec.structs.replace(told, reason=why.reason, more=why.more)
+    found = watched if reading == safe else effect(metric, arm, "over", reading)
     if isinstance(found, NotEnoughData):
         best, ever = (before.best_p, before.found) if before else (1.0, False)
         return msgspec.structs.replace(told, reason=found.reason, more=found.more, best_p=best, found=ever)
@@ -159,6 +179,34 @@ def finding(
     best = min(before.best_p if before else 1.0, found.p if wanted else 1.0)
     ever = said == "better" or (before is not None and before.found)
     return msgspec.structs.replace(told, effect=found, verdict=said, best_p=best, found=ever)
+
+
+def _unseen(experiment: Experiment, metric: Metric, arm: str) -> Finding:
+    guardrail, why = metric.name != experiment.metric, "it was stopped before anybody looked at it"
+    return Finding(metric.name, arm, guardrail, metric.good, None, "undecided", reason=why)
+
+
+def _finite(effect: Compare) -> Compare:
+    """Return what says "not enough data" where figures are too large to be numbers, so that they clear nothing."""
+
+    def compared(metric: Metric, arm: str, part: Part, reading: Reading) -> Effect | NotEnoughData:
+        try:
+            found = effect(metric, arm, part, reading)
+        except ArithmeticError:
+            return _TOO_LARGE
+        return found if isinstance(found, NotEnoughData) or _is_finite(found) else _TOO_LARGE
+
+    return compared
+
+
+_TOO_LARGE = NotEnoughData("values are too large for its figures to be numbers; cap them with `winsorize`")
+
+
+def _is_finite(effect: Effect) -> bool:
+    ends = (*effect.interval, *(effect.relative_interval or ()))
+    figures = (effect.control, effect.value, effect.difference, effect.relative, effect.p, effect.error,
+               effect.log_ratio, effect.log_error)  # fmt: skip
+    return not any(map(isnan, ends)) and all(isfinite(figure) for figure in figures if figure is not None)
 
 
 def _harm(effect: Effect, good: Change, ceiling: float) -> tuple[bool, float | None]:

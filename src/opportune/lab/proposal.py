@@ -35,7 +35,11 @@ def proposal(
     ]
     owner = hypothesis.owner or (last.owner if last else "")
     lines += [f"    owner: {json.dumps(owner)}"] if owner else ["    # owner: NAME          # somebody else approves"]
-    lines += [f"    layer: {last.layer}"] if last and last.layer else []
+    if last and last.layer:
+        lines.append(f"    layer: {last.layer}")
+    elif last:
+        lines.append(f"    # layer: NAME          # of both, or take {last.name} out of the files: they clash")
+    lines += [f"    harm: {last.harm:g}"] if last else []
     lines.append("    arms:")
     for arm in last.arms if last else ():
         lines.append(f"      - name: {arm.name}")

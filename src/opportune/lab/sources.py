@@ -36,7 +36,8 @@ def opened() -> Iterator[Any]:
         connection = duckdb.connect(config={"autoinstall_known_extensions": False})
         try:
             connection.execute(f"SET memory_limit = '{MEMORY}'; SET temp_directory = {literal(folder)}")
-            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET enable_progress_bar = false")
+            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+            connection.execute("SET enable_progress_bar = false")
             yield connection
         finally:
             connection.close()

@@ -28,7 +28,8 @@ class Trial(msgspec.Struct, frozen=True):
 
     `share` of the customers take part now; it may grow to what the catalog says, which `slots` of its layer keep free.
     Customers of `stopped` arms get what control gets. `winner` is the arm that everybody in the audience gets once it
-    is decided ("": nobody gets more than the catalog says). While it is paused nobody is in it.
+    is decided ("": nobody gets more than the catalog says). While it is paused nobody is in it. `run` counts how often
+    it had begun before under this name.
     """
 
     experiment: str
@@ -40,11 +41,17 @@ class Trial(msgspec.Struct, frozen=True):
     slots: tuple[Slot, ...]
     stopped: tuple[str, ...] = ()
     winner: str = ""
+    run: int = 0
 
     @property
     def live(self) -> bool:
         """Whether it is under way."""
         return self.status in LIVE
+
+    @property
+    def key(self) -> str:
+        """The name by which exposures bind customers: each run has its own, since customers and arms may be others."""
+        return f"{self.experiment} {self.run}" if self.run else self.experiment
 
 
 class Trials:
@@ -85,7 +92,10 @@ class Trials:
         if slots is None:
             raise BadRequest(f"layer {experiment.lane!r} has no room for {experiment.share:g} of the customers beside "
                              "the experiments that run in it")  # fmt: skip
-        return Trial(experiment.name, "running", share, at, definition(experiment), experiment.lane, slots)
+        run = known.run + 1 if known is not None else 0
+        return Trial(
+            experiment.name, "running", share, at, definition(experiment), experiment.lane, slots, run=run
+        )
 
     def clear(self) -> None:
         """Read anew what the store holds."""

@@ -13,6 +13,7 @@ her own, the means over customers as an inverse gamma (Fader and Hardie 2013, Th
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from math import exp, log
 from typing import Any
 
@@ -188,11 +189,12 @@ def lifetime_value(
     ends = np.linspace(0.0, span, 25)
     known = np.zeros(len(np.asarray(x)))
     total = np.zeros(len(known))
-    for before, end in zip(ends, ends[1:]):
+    for before, end in pairwise(ends):
         by_then = model.expected(float(end), x, last, age)
         total += (by_then - known) * exp(-discount * (before + end) / 2)
         known = by_then
-    return total * np.asarray(worth, float)
+    found: FloatArray = total * np.asarray(worth, float)
+    return found
 
 
 def _check(x: FloatArray, last: FloatArray, age: FloatArray) -> None:

@@ -33,11 +33,12 @@ class Contracts(msgspec.Struct, frozen=True):
         """Return the share of contracts that lasts more than so many periods.
 
         >>> Contracts(.668, 3.806).surviving(np.array([1, 7, 12])).round(3)
-        array([0.851, 0.489, 0.382])
+        array([0.851, 0.489, 0.378])
         """
         from scipy.special import betaln
 
-        return np.exp(betaln(self.alpha, self.beta + np.asarray(periods, float)) - betaln(self.alpha, self.beta))
+        logs: FloatArray = betaln(self.alpha, self.beta + np.asarray(periods, float)) - betaln(self.alpha, self.beta)
+        return np.exp(logs)
 
     def retained(self, age: FloatArray) -> FloatArray:
         """Return the chance that a contract which lasted so many periods lasts another."""

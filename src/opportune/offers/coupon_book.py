@@ -232,6 +232,8 @@ class CouponBook:
             return _done(row, before, place, again=True)
         terms = self._terms_of(row)
         price = discount(terms, kept, items, self._smallest) if kept or items else (0, 0)
+        if isinstance(price, Refusal) and price.reason == "amount":
+            return price
         off, amount = (0, 0) if isinstance(price, Refusal) else price
         off, amount = min(off, before.discount), min(amount, before.amount)
         whole = off == 0
@@ -290,7 +292,10 @@ class CouponBook:
         self._write()
 
     def forget(self, subjects: Iterable[str], now: int) -> None:
-        """Remove what is known of some customers: their open codes end, and redemptions stand for nobody."""
+        """Remove what is known of some customers: their codes end, and redemptions stand for nobody.
+
+        A used one ends as well, so that it opens for nobody should its order come back.
+        """
         self._begin()
         self._expire(now)
         for subject in subjects:
@@ -298,7 +303,7 @@ class CouponBook:
                 for key in _keys(row):
                     self._end(key, "forgotten", now)
                     if (code := self._codes.get(key)) is not None and not code.shared:
-                        self._codes.put(key, replace(code, owner="", text=b""))
+                        self._codes.put(key, replace(code, owner="", text=b"", ended=code.ended or bool(code.owner)))
                 self._mine.put(place, None)
         self._write()
 

@@ -189,6 +189,8 @@ def discount(coupon: Coupon, amount: float | None, items: Sequence[Item], smalle
     >>> discount(ten, 20.25, (), 10_000), discount(ten, 200, (), 10_000)
     ((2030000, 20250000), (5000000, 200000000))
     """
+    if not finite(amount) or not finite(sum_of(items)):
+        return Refusal("amount", "this is no amount of an order: give one from 0 to a billion, or such items")
     lines = sum(millionths(item.price) * item.quantity for item in items)
     whole = lines if amount is None else millionths(amount)
     known = amount is not None or bool(items)
@@ -253,6 +255,15 @@ def smallest(currency: str) -> int:
     from babel.numbers import get_currency_precision
 
     return int(10 ** (6 - min(6, get_currency_precision(currency))))
+
+
+def sum_of(items: Sequence[Item]) -> float:
+    """Return what items come to together.
+
+    >>> sum_of([Item(2.5, 2), Item(1.0)])
+    6.0
+    """
+    return sum(item.price * item.quantity for item in items)
 
 
 def finite(number: float | None) -> bool:

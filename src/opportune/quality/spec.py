@@ -2,7 +2,7 @@
 
     data: contacts.csv      # csv, csv.gz, parquet, a folder or pattern of them, FILE.duckdb:TABLE; relative to the spec
     roles: {email: mail_1, created: entered_on, amount: null}   # default: by the names of the columns; null: no column
-    outcome: converted      # column of an outcome (yes or no): which others are filled in after it; default: by its name
+    outcome: converted      # column of an outcome: which others are filled in after it; default: by its name
     positive: "yes"         # the value of the outcome that counts as one; default: yes, true or 1
     known_before: [score]   # columns that are never filled in after the outcome
     weights: {consent: 5}   # of the dimensions in the score
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -42,7 +43,7 @@ class QualitySpec(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str = ""
     positive: str = ""
     known_before: tuple[str, ...] = ()
-    weights: Mapping[str, float] = WEIGHTS
+    weights: Mapping[str, float] = MappingProxyType(WEIGHTS)
     as_of: int | None = None
     samples: int = 5
     written: Node | None = None
@@ -66,7 +67,8 @@ def load_quality(path: str | Path) -> QualitySpec:
     try:
         text = path.read_text("utf-8-sig")
     except OSError as wrong:
-        raise BadInput(f"{path}: cannot be read: {wrong.strerror}; give the path of a table or a spec in YAML") from None
+        what = f"{path}: cannot be read: {wrong.strerror}; give the path of a table or a spec in YAML"
+        raise BadInput(what) from None
     except UnicodeDecodeError as wrong:
         raise BadInput(f"{path}: not UTF-8 at byte {wrong.start + 1}; save the spec as UTF-8") from None
     problems: list[Problem] = []

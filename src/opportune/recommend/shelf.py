@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -101,11 +103,14 @@ class Shelf:
 
         `sequence` is its number in the log of events: one that comes twice counts once. The next `recommend` sees it.
         """
-        self.writes += 1
         if sequence:
             self._heard = max(self._heard, sequence)
             if sequence % MARK_EVERY == 0:
                 self._marks.put([("heard", str(self._heard).encode())])
+        return self._note(event, node, sequence)
+
+    def _note(self, event: Event, node: str, sequence: int) -> bool:
+        self.writes += 1
         if event_name(event) == ORDER:
             self.credits.bought(self._of(node), event, sequence, self.rules)
         said, marked = said_by(event, self.rules), purpose_of(event)
@@ -153,6 +158,19 @@ class Shelf:
                     continue
         self._marks.put([("heard", str(self._heard).encode())])
         return False
+
+    def hear_first(self, log: Rows, nodes: Sequence[str], most: int) -> None:
+        """Take in up to `most` events of some nodes, the first of those that were not heard yet, before others' turn.
+
+        When `catch_up` comes to them, they do not count again.
+        """
+        own = merge(*(log.read(self._heard, node) for node in nodes))
+        for sequence, node, payload in islice(own, most):
+            if payload:
+                try:
+                    self._note(codec.decode_event(self._vault.open(node, payload)), node, sequence)
+                except Forgotten:
+                    continue
 
     def recommend(
         self, customer: Customer, now: int, n: int = 10, purpose: Purpose | None = None, likes: Sequence[str] = (),

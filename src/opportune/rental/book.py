@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from opportune.catalog.rental_types import RentalPlan
-from opportune.clock import to_datetime
-from opportune.errors import NotFound
+from opportune.clock import format_instant, to_datetime
+from opportune.errors import BadRequest, NotFound
 from opportune.offers.coupon_book import secret_of
 from opportune.recommend.item import Item
 from opportune.rental.facts import (
@@ -35,7 +35,6 @@ from opportune.rental.facts import (
     Ended,
     Ending,
     Moved,
-    Ordered,
     Paused,
     Reminded,
     Sent,
@@ -94,14 +93,17 @@ class Inside(msgspec.Struct, frozen=True):
 
 
 class RentalBook:
-    """The renting of a store. `plans` are those of the catalog, `look` finds an item of the shelf by its id."""
+    """The renting of a store. `plans` are those of the catalog, `look` finds an item of the shelf by its id.
+
+    `age` tells how old a customer is in years; 0 where it is not known.
+    """
 
     def __init__(
         self, store: Store, vault: Vault, plans: Iterable[RentalPlan] = (),
         look: Callable[[str], Item | None] = lambda item: None, time_zone: str = "UTC",
-        entropy: Callable[[int], bytes] = secrets.token_bytes,
+        age: Callable[[str], float] = lambda subject: 0.0, entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:  # fmt: skip
-        self._store, self._look, self._zone = store, look, ZoneInfo(time_zone)
+        self._store, self._look, self._zone, self._age = store, look, ZoneInfo(time_zone), age
         self.plans = {plan.name: plan for plan in plans}
         self._secret = secret_of(store, entropy)
         self.journal = Journal(store, vault)
@@ -113,7 +115,7 @@ class RentalBook:
 
         What is out beyond a smaller tier stays out; nothing is sent until there is room. Raises `NotFound`.
         """
-        terms = self._plan(plan)
+        terms = self.terms(plan)
         if terms.tier(tier) is None:
             known = ", ".join(one.name for one in terms.tiers)
             raise NotFound(f"rental plan {plan!r} has no tier {tier!r}; it has {known}")
@@ -122,8 +124,14 @@ class RentalBook:
         return self._told(subject, Subscribed(now, plan, tier))
 
     def pause(self, subject: str, plan: str, now: int, until: int = FOREVER) -> bool | WhyNot:
-        """Send nothing before an instant; return whether that is news. A customer keeps their place in every queue."""
-        return self._paused(subject, plan, now, until if until > now else 0)
+        """Send nothing before an instant; return whether that is news. A customer keeps their place in every queue.
+
+        Raises `BadRequest` where the instant is over.
+        """
+        if until <= now:
+            over = format_instant(until)
+            raise BadRequest(f"{over} is over: give a later instant, or call `resume` to end a pause", "until")
+        return self._paused(subject, plan, now, until)
 
     def resume(self, subject: str, plan: str, now: int) -> bool | WhyNot:
         """Let a subscription that is paused go on; return whether it was."""
@@ -156,7 +164,7 @@ class RentalBook:
 
         An item that is on it moves where a place is named. Its place in the queue for its copies stays the same.
         """
-        self._plan(plan)
+        self.terms(plan)
         for item in items:
             self._known(item)
         before = [wish.item for wish in self.wishes(subject, plan)]
@@ -180,10 +188,7 @@ class RentalBook:
         order = (*rest[:at], *wanted, *rest[at:])
         if order == (*before[:at], *new, *before[at:]):
             return
-        if len(wanted) == 1:
-            self.journal.tell_of(subject, Moved(now, plan, wanted[0], at))
-        else:
-            self.journal.tell_of(subject, Ordered(now, plan, order))
+        self.journal.tell_of(subject, Moved(now, plan, tuple(wanted), at))
 
     def unwish(self, subject: str, plan: str, items: Sequence[str], now: int) -> list[str]:
         """Take items off a list; return those that were on it."""
@@ -263,7 +268,7 @@ class RentalBook:
 
     def send(self, subject: str, plan: str, id: str, now: int) -> Rental | Turn:
         """Send the next item to a customer; the same id sends once. Where there is none, it may be asked again."""
-        self._plan(plan)
+        self.terms(plan)
         key, market = self._hash("send", f"{subject}/{plan}/{id}"), self._market(now)
         if known := self._answered(key):
             return known[0]
@@ -314,9 +319,9 @@ class RentalBook:
 
     def _send(self, key: str, item: str, market: Market, now: int) -> Rental:
         subject, _, plan = key.partition("/")
-        copy, keep = market.copies(item).pop(0), self.plans[plan].keep
+        copy, terms = market.copies(item).pop(0), self.plans[plan]
         month = max(self.journal.tables.member(key).month, self.month(now))
-        number = self.journal.tell(CopySent(now, copy, now + keep if keep else 0))
+        number = self.journal.tell(CopySent(now, copy, now + terms.keep if terms.keep else 0, terms.clean))
         self.journal.tell_of(subject, Sent(now, plan, number, copy, item, month))
         return self._rental(number)
 
@@ -378,7 +383,7 @@ class RentalBook:
         if row.state == "returned":
             return Rental(rental, row, again=True)
         plan = self.plans.get(row.member.partition("/")[2])
-        self.journal.tell(CopyBack(now, row.copy, rental, now + plan.clean if plan else now))
+        self.journal.tell(CopyBack(now, row.copy, rental, now + (plan.clean if plan else row.clean)))
         self._ended(rental, row, "returned", now + plan.again if plan and plan.again else 0, now)
         return self._rental(rental)
 
@@ -418,6 +423,14 @@ class RentalBook:
 
     # --- what is known
 
+    def terms(self, name: str) -> RentalPlan:
+        """Return a plan of the catalog. Raises `NotFound`."""
+        found = self.plans.get(name)
+        if found is None:
+            known = ", ".join(self.plans) or "none"
+            raise NotFound(f"the catalog that is live has no rental plan {name!r}; it has {known}")
+        return found
+
     def member(self, subject: str, plan: str) -> Member:
         """Return what a customer has of a plan: tier, items, how many count for which month. Blank: nothing."""
         return self._member(subject, plan)
@@ -434,7 +447,7 @@ class RentalBook:
 
     def statement(self, subject: str, after: int = 0, most: int = 100) -> list[tuple[int, AnyMemberFact]]:
         """Return up to `most` numbered facts about a customer's subscriptions and rentals, the oldest first."""
-        wishes = (Wished, Unwished, Moved, Ordered)
+        wishes = (Wished, Unwished, Moved)
         told = ((number, fact) for number, fact in self.journal.of(subject, after) if not isinstance(fact, wishes))
         return list(islice(told, most))
 
@@ -453,13 +466,6 @@ class RentalBook:
 
     # --- parts
 
-    def _plan(self, name: str) -> RentalPlan:
-        found = self.plans.get(name)
-        if found is None:
-            known = ", ".join(self.plans) or "none"
-            raise NotFound(f"the catalog that is live has no rental plan {name!r}; it has {known}")
-        return found
-
     def _known(self, item: str) -> None:
         if self._look(item) is None:
             raise NotFound(f"there is no item {item[:60]!r} on the shelf; put it there first: opportune items import")
@@ -476,7 +482,7 @@ class RentalBook:
     def _market(self, now: int, begin: bool = True) -> Market:
         if begin:
             self.journal.begin()
-        return Market(self._store, self.journal.tables, self.plans, self._look, self.month(now), now)
+        return Market(self._store, self.journal.tables, self.plans, self._look, self._age, self.month(now), now)
 
     def _rental(self, number: int, again: bool = False) -> Rental:
         row = self.journal.tables.rentals.get(number_key(number))

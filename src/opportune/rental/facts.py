@@ -28,10 +28,14 @@ class CopyAdded(CopyFact, frozen=True, tag="added"):
 
 
 class CopySent(CopyFact, frozen=True, tag="sent"):
-    """A copy went out; at the instant `due` its customer is reminded of it (0: never)."""
+    """A copy went out; at the instant `due` its customer is reminded of it (0: never).
+
+    Once it is back it rests for the span `clean`, whoever had it and whatever became of the plan.
+    """
 
     copy: str
     due: int
+    clean: int
 
 
 class CopyBack(CopyFact, frozen=True, tag="back"):
@@ -110,16 +114,10 @@ class Unwished(MemberFact, frozen=True, tag="unwished"):
 
 
 class Moved(MemberFact, frozen=True, tag="moved"):
-    """An item of their list is at a place now."""
-
-    item: str
-    place: int
-
-
-class Ordered(MemberFact, frozen=True, tag="ordered"):
-    """The items of their list are in this order now."""
+    """Items of their list come one after the other now, from a place on among the others."""
 
     items: tuple[str, ...]
+    place: int
 
 
 class Sent(MemberFact, frozen=True, tag="out"):
@@ -140,4 +138,4 @@ class Ended(MemberFact, frozen=True, tag="ended"):
     again: int = 0
 
 
-AnyMemberFact = Subscribed | Paused | Cancelled | Wished | Unwished | Moved | Ordered | Sent | Ended
+AnyMemberFact = Subscribed | Paused | Cancelled | Wished | Unwished | Moved | Sent | Ended

@@ -28,7 +28,7 @@ class Stock(msgspec.Struct, frozen=True, array_like=True):
 class RentalRow(msgspec.Struct, frozen=True, array_like=True):
     """A rental: which copy of what, who has it ("": nobody who is known), how it stands, and since when.
 
-    `member` is the pseudonym of the customer and the plan, with a slash between.
+    `member` is the pseudonym of the customer and the plan, with a slash between; `clean` how long the copy rests after.
     """
 
     copy: str
@@ -38,6 +38,7 @@ class RentalRow(msgspec.Struct, frozen=True, array_like=True):
     sent: int
     ended: int = 0
     due: int = 0
+    clean: int = 0
 
 
 class Out(msgspec.Struct, frozen=True, array_like=True):

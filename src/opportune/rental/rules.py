@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -13,7 +14,7 @@ from opportune.rental.rows import Member
 
 Reason = Literal[
     "subscription", "tier", "paused", "at_once", "per_month", "empty", "waiting",  # of a customer
-    "gone", "plan", "value", "has", "again", "copies", "out", "turn",  # of an item on a list
+    "gone", "plan", "value", "age", "has", "again", "copies", "out", "turn",  # of an item on a list
     "unknown", "returned", "lost", "kept", "still_out",  # of a call
 ]  # fmt: skip
 
@@ -54,9 +55,13 @@ def sent_in(member: Member, month: int) -> int:
 
 
 def why_not_this(
-    plan: RentalPlan, tier: RentalTier, member: Member, item_id: str, item: Item | None, now: int
-) -> WhyNot | None:
-    """Return why an item cannot be sent to a customer, however many copies there are; None where it can."""
+    plan: RentalPlan, tier: RentalTier, member: Member, item_id: str, item: Item | None, age: Callable[[], float],
+    now: int,
+) -> WhyNot | None:  # fmt: skip
+    """Return why an item cannot be sent to a customer, however many copies there are; None where it can.
+
+    `age` is theirs in years, 0 where it is not known; it is asked for only where the item has a least age.
+    """
     if item is None or not (item.valid_from or now) <= now < (item.valid_until or now + 1):
         return WhyNot("gone", "it is not on the shelf now")
     if plan.items is not None and not holds(plan.items, item):
@@ -64,6 +69,8 @@ def why_not_this(
     if tier.most_value is not None and (item.price is None or item.price > tier.most_value):
         worth = "of unknown value" if item.price is None else f"worth {item.price:,.2f}"
         return WhyNot("value", f"it is {worth}; tier {tier.name} has items of up to {tier.most_value:,.2f}")
+    if item.min_age and item.min_age > age():
+        return WhyNot("age", f"it is for those of {item.min_age} years or more, as far as their age is known")
     if any(out.item == item_id for out in member.out):
         return WhyNot("has", "they have it now")
     if any(had == item_id and now < until for had, until in member.had):

@@ -24,7 +24,6 @@ from opportune.rental.facts import (
     CopySent,
     Ended,
     Moved,
-    Ordered,
     Paused,
     Reminded,
     Sent,
@@ -90,7 +89,7 @@ class Tables:
                 self.free.put(free_key(fact.copy, row), None)
                 self._count(row.item, 0, 1)
                 self.copies.put(fact.copy, CopyRow(row.item, "out", sequence))
-                rental = RentalRow(fact.copy, row.item, "", "out", fact.at, 0, fact.due)
+                rental = RentalRow(fact.copy, row.item, "", "out", fact.at, 0, fact.due, fact.clean)
                 self.rentals.put(number_key(sequence), rental)
                 if fact.due:
                     self.due.put(due_key(sequence, rental), True)
@@ -164,13 +163,10 @@ class Tables:
             case Unwished():
                 self._drop(key, {*fact.items})
             case Moved():
-                list_ = self.wishes(key)
-                [wish] = [one for one in list_ if one.item == fact.item]
-                rest = tuple(one for one in list_ if one is not wish)
-                self.lists.put(key, (*rest[: fact.place], wish, *rest[fact.place :]))
-            case Ordered():
                 known = {wish.item: wish for wish in self.wishes(key)}
-                self.lists.put(key, tuple(known[item] for item in fact.items) or None)
+                moved = tuple(known.pop(item) for item in fact.items)
+                rest = tuple(known.values())
+                self.lists.put(key, rest[: fact.place] + moved + rest[fact.place :])
             case Sent():
                 self._drop(key, {fact.item})
                 sent = member.sent + 1 if member.month == fact.month else 1

@@ -38,12 +38,17 @@ def wishes(view: View, plan: str, added: Sequence[Item], removed: Sequence[str])
 
 
 def rental(view: View, event: str, one: Rental, item: Item | None, plan: str) -> list[dict[str, Any]]:
-    """Return the event that an item was sent, returned or lost, or is due; each comes once for a rental."""
+    """Return the event that an item was sent, returned or lost, or is due; each comes once for a rental.
+
+    What is sent left the list, which `Rental Sent` names: a removal would say that the customer likes it less.
+    """
     named = who(view)
     if named is None:
         return []
     properties = {"rental": one.number, "plan": plan, "copy": one.row.copy, "sent_at": format_instant(one.row.sent),
                   **(product(item) if item else {"product_id": one.row.item})}  # fmt: skip
+    if event == "Rental Sent":
+        properties["wishlist_id"] = plan
     message = f"{event}-{one.number}"
     return [{"type": "track", "event": event, **named, "messageId": message, "properties": properties}]
 
