@@ -171,7 +171,8 @@ def test_a_gift_and_then_something_for_oneself(shop: Open, browser: Chromium) ->
     assert "much like Dracula" in text(browser), "the page knows what was looked at just now"
     browser.open(f"{shop.address}/")
     found = picks(browser)
-    assert len(set(found) & horror) >= 4, f"{found}: {text(browser, '[data-opportune=picks]')}"
+    # half of six, where chance alone would give one; the rest is popular, and one may be new
+    assert len(set(found) & horror) >= 3, f"{found}: {text(browser, '[data-opportune=picks]')}"
     browser.value("document.querySelector('details').open = true")
     until(lambda: "as the ledger has it" in text(browser, "#thoughts"))
     told = f"fetch('/thoughts?page=front&decision={somebody_else.decision_id}').then(r => window.status = r.status)"
