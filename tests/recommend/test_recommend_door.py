@@ -47,7 +47,8 @@ def test_items_are_kept_listed_and_recommended_by_the_last_event(client: Client)
     assert found.items[0].id.startswith("tea")
     assert "tea 1" in found.items[0].reason
     client.ingest(event("maya", "Product Viewed", "pie-1", 2))
-    assert client.recommend("maya", n=1).items[0].id.startswith("pie")
+    # one answer in twenty shows something new in place of its last item, which is its only one here
+    assert any(client.recommend("maya", n=1).items[0].id.startswith("pie") for _ in range(6))
     bought = client.recommend("maya", n=12).items
     client.ingest(event("maya", "Order Completed", bought[0].id, 3))
     assert bought[0].id not in {one.id for one in client.recommend("maya", n=12).items}
