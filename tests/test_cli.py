@@ -250,7 +250,7 @@ def test_what_is_not_there_is_named(run: Run, shop: Path) -> None:
 
 
 def test_every_command_has_help_with_an_example(run: Run) -> None:
-    listed = re.findall(r"^  ([a-z]+) ", run("--help").out, re.M)
+    listed = re.findall(r"^  ([a-z]+) ", run("--help").out.partition("Start:")[2], re.M)
     assert {"demo", "init", "check", "import", "decide", "respond", "rebuild", "forget", "publish"} <= {*listed}
     groups = [name for name in listed if "COMMAND [ARGS]" in run(name, "--help").out]
     told = {name: run(name, "--help").out.partition("Commands:")[2] for name in groups}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
@@ -28,7 +28,11 @@ SAMPLES: dict[Any, Any] = {
 def sample(kind: Any) -> Any:
     """A fact of this kind with every field set."""
     hints = get_type_hints(kind)
-    return kind(**{name: SAMPLES[_plain(hints[name])] for name in kind.__struct_fields__})
+    return kind(**{name: _sample(hints[name]) for name in kind.__struct_fields__})
+
+
+def _sample(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Literal else SAMPLES[_plain(hint)]
 
 
 def _plain(hint: Any) -> Any:

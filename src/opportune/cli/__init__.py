@@ -9,30 +9,11 @@ from typing import Annotated
 import typer
 
 import opportune
-from opportune.cli.asked import COMMANDS as ASKED
-from opportune.cli.attribution import COMMANDS as ATTRIBUTION
-from opportune.cli.catalog import COMMANDS as CATALOG
-from opportune.cli.configure import COMMANDS as CONFIGURE
-from opportune.cli.coupons import GROUPS as COUPONS
-from opportune.cli.customers import COMMANDS as CUSTOMERS
-from opportune.cli.decisions import COMMANDS as DECISIONS
-from opportune.cli.demo import COMMANDS as DEMO
-from opportune.cli.drafts import GROUPS as DRAFTS
-from opportune.cli.foresight import COMMANDS as FORESIGHT
-from opportune.cli.lab import GROUPS as LAB
-from opportune.cli.measure import COMMANDS as MEASURE
-from opportune.cli.messages import COMMANDS as MESSAGES
-from opportune.cli.outbound import GROUPS as OUTBOUND
-from opportune.cli.outbox import GROUPS as OUTBOX
-from opportune.cli.quality import COMMANDS as QUALITY
-from opportune.cli.recommend import COMMANDS as RECOMMEND
-from opportune.cli.recommend import GROUPS as ITEMS
-from opportune.cli.rental import GROUPS as RENTAL
-from opportune.cli.server import COMMANDS as SERVER
-from opportune.cli.server import GROUPS
+from opportune.cli.commands import Commands
 from opportune.errors import BadInput, Forgotten, NotFound, OpportuneError
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -46,15 +27,6 @@ def options(version: Annotated[bool, typer.Option("--version", help="Print the v
     if version:
         print(opportune.__version__)
         raise typer.Exit
-
-
-for command in (
-    *ATTRIBUTION, *FORESIGHT, *DEMO, *CATALOG, *CUSTOMERS, *DECISIONS, *MESSAGES, *SERVER, *MEASURE, *ASKED, *RECOMMEND,
-    *CONFIGURE, *QUALITY,
-):  # fmt: skip
-    app.command(name=command.__name__.rstrip("_").replace("_", "-"), help=command.__doc__)(command)
-for name, group in {**GROUPS, **COUPONS, **ITEMS, **OUTBOUND, **OUTBOX, **DRAFTS, **RENTAL, **LAB}.items():
-    app.add_typer(group, name=name)
 
 
 def main() -> None:

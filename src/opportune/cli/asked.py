@@ -46,6 +46,3 @@ def _score(score: CareScore) -> str:
     if score.score is None or score.interval is None:
         return f"{counts}: {score.reason}"
     return f"{counts}: {score.score:.1%} ({score.interval[0]:.1%} to {score.interval[1]:.1%})"
-
-
-COMMANDS = (care,)

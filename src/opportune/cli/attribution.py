@@ -68,6 +68,3 @@ def _tournament(told: dict[str, Any]) -> list[str]:
         between = f"[{low:,.1f}, {high:,.1f}]"
         lines.append(f"{channel[:20]:20} {measured:>20} {one['added']:>16,.1f} {between:>22}")
     return [*lines, "", *(sentence[:1].upper() + sentence[1:] for sentence in told["sentences"])]
-
-
-COMMANDS = (attribution,)

@@ -77,6 +77,3 @@ def diff(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:
     if found.changes:
         text += f"\n{found.changed} of {found.customers} customers asked about would get another answer somewhere."
     say(json, found, text)
-
-
-COMMANDS = (init, check, publish, diff)

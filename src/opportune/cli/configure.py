@@ -101,7 +101,3 @@ def _said(value: Chosen) -> str:
     from opportune.catalog.product_types import written
 
     return written(value)
-
-
-COMMANDS = (configure,)
-"""The commands of this file."""

@@ -234,6 +234,3 @@ def _redeemed(r: Redemption) -> str:
 
 def _moved(moved: PointsMoved) -> str:
     return f"{moved.points:,} points; {moved.balance:,} are left." + (" It was done before." if moved.again else "")
-
-
-GROUPS = {"coupon": coupon, "points": points}

@@ -176,6 +176,3 @@ def restore(
         raise BadInput(f"there is a store at {str(path)!r} already; --force replaces it")
     restore_copy(file, path)
     say(json, {"restored": str(path)}, f"{path} is what {file} holds.")
-
-
-COMMANDS = (import_, rejected, profile, consents, forget, backup, restore)

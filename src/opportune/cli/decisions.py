@@ -149,7 +149,3 @@ def _context(given: list[str], declared: dict[str, str]) -> dict[str, Any]:
         except (ValueError, KeyError):
             raise BadInput(f"--context {text}: {value!r} is not a {declared[name]}") from None
     return found
-
-
-COMMANDS = (decide, explain, respond, model, rebuild)
-

@@ -131,6 +131,3 @@ def _live(
         if stop.wait(step if seconds is None else min(step, seconds / 20)):
             return
     show.live(running, stop, until)
-
-
-COMMANDS = (demo,)

@@ -103,6 +103,3 @@ def accept(
     changed, record = accepted(folder, file, by, SystemClock().now())
     text = f"Changed {', '.join(changed) or 'nothing'}; the draft is kept in {record}.\nNext: opportune publish"
     say(json, {"changed": changed, "record": str(record)}, text)
-
-
-GROUPS = {"draft": draft}

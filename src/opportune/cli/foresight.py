@@ -113,6 +113,3 @@ def of_lines(found: dict[str, Any]) -> str:
         pays = {None: "", True: ", and brings more than it costs", False: ", and brings less than it costs"}
         lines.append(f"What is added goes to {found['next']}{pays[found['pays']]}.")
     return "\n".join(lines)
-
-
-COMMANDS = (clv, budget)

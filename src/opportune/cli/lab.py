@@ -116,5 +116,3 @@ def power(
 
 for command in (analyze, power, *UPLIFT, *WORK):
     lab.command(name=command.__name__.rstrip("_").replace("_", "-"), help=command.__doc__)(command)
-
-GROUPS = {"lab": lab}

@@ -70,6 +70,3 @@ def bench(
         for f in found["figures"]
     ]
     say(json, found, "\n".join([str(found["machine"]), *lines]))
-
-
-COMMANDS = (replay, bench)

@@ -70,6 +70,3 @@ def _file(made: Preview) -> bytes:
     if "html" in content:
         return str(content["html"]).encode()
     raise BadInput(f"--out: the form {made.form} has no page and no PDF; leave it out, or use --json")
-
-
-COMMANDS = (preview,)

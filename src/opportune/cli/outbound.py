@@ -177,6 +177,3 @@ def _dry(d: DryRun) -> str:
 def _counted(number: int, by: dict[str, int], silent: bool = False) -> str:
     told = ", ".join(f"{what} {n:,}" for what, n in sorted(by.items(), key=lambda pair: -pair[1]))
     return f"{number:,} {'get nothing' if silent else 'get something'}" + (f" ({told})" if told else "")
-
-
-GROUPS = {"outbound": outbound}

@@ -176,6 +176,3 @@ def _told(state: OutboxState, tried: Mapping[tuple[str, str], int] = {}) -> str:
     if state.next_due:
         lines.append(f"The next message is due {state.next_due:%Y-%m-%d %H:%M:%S} UTC.")
     return "\n".join(lines) or "The outbox is empty."
-
-
-GROUPS = {"outbox": outbox}

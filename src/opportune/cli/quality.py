@@ -49,6 +49,3 @@ def readable(found: dict[str, Any]) -> str:
             lines += ["", f"{title} ({found['outcome']})"]
         lines += [f"  {leak['column']}: {'; '.join(leak['evidence'])}" for leak in found[key]]
     return "\n".join(lines)
-
-
-COMMANDS = (quality,)

@@ -185,7 +185,4 @@ def _evaluate(file: Path, user: str, item: str, time: str | None, n: int, least:
         *(f"  {name:14} {rate:.4f} alone, weight {found.weights[name]:.3g}" for name, rate in found.parts.items()),
     ]
     say(json, found, "\n".join(lines))
-
-
-COMMANDS = (recommend,)
 GROUPS = {"items": items}

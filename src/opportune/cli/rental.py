@@ -304,6 +304,3 @@ def _plan(one: Subscription) -> str:
 def _line(one: RentalLine) -> str:
     about = f"  {one.rental}  {one.item}" if one.rental else f"  {one.tier}" if one.tier else ""
     return f"{one.number}  {one.at:%Y-%m-%d}  {one.plan}  {one.what}{about}"
-
-
-GROUPS = {"rental": rental}

@@ -125,7 +125,4 @@ def rotate(
     with connect(dir, store, quiet=True) as hub:
         made = hub.rotate_key(id)
     say(json, made, str(made.key))
-
-
-COMMANDS = (serve,)
 GROUPS = {"key": key}

@@ -181,11 +181,50 @@ class Rebuilt(Fact, frozen=True, tag="rebuilt"):
 
 
 class CampaignStage(Fact, frozen=True, tag="campaign"):
-    """A campaign reached a stage: proposed, approved, live, first_outcome, evaluated."""
+    """A campaign reached a stage: one of its process, or first_outcome, which the hub stamps by itself."""
 
     campaign: str
     stage: str
     by: str = ""
+    why: str = ""
+
+
+class Spent(Fact, frozen=True, tag="spent"):
+    """Money of a campaign was committed or spent. `entry` names it: a later fact of the same entry replaces it."""
+
+    campaign: str
+    entry: str
+    kind: Literal["committed", "spent"]
+    amount: float
+    line: str = ""
+    by: str = ""
+    note: str = ""
+
+
+class CampaignWork(Fact, frozen=True, tag="campaign_work"):
+    """Work on a campaign: an `approval` given or taken back, a `task` done or open again, `hours` that went into it.
+
+    `name` is the check approved, the task, or what the hours were for; `entry` makes hours idempotent.
+    """
+
+    campaign: str
+    what: Literal["approval", "task", "hours"]
+    name: str
+    by: str = ""
+    undone: bool = False
+    hours: float = 0.0
+    entry: str = ""
+    why: str = ""
+
+
+class ToolUsed(Fact, frozen=True, tag="tool_used"):
+    """A person used a feature of a tool, so many times. `entry` makes it idempotent."""
+
+    tool: str
+    person: str
+    feature: str = ""
+    uses: int = 1
+    entry: str = ""
 
 
 class Exposed(Fact, frozen=True, tag="exposed"):
@@ -243,6 +282,9 @@ LedgerFact = (
     | Checkpoint
     | Rebuilt
     | CampaignStage
+    | Spent
+    | CampaignWork
+    | ToolUsed
     | Exposed
     | TrialChanged
     | Leaked
