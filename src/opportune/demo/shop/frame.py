@@ -21,7 +21,7 @@ def page(
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", f"{title} – {NAME}"),
-        tag("link", rel="icon", href="data:,"),
+        tag("link", rel="icon", href="/static/icon.svg"),
         tag("link", rel="stylesheet", href="/static/shop.css"),
         tag("script", src="/static/shop.js", **_visit(shop, ask, slots)),
         _tag_of_hub(shop, ask),

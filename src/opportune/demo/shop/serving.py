@@ -14,7 +14,7 @@ from opportune.client import Client
 from opportune.demo.shop import account, basket, front, make, pictures, rent, thoughts
 from opportune.demo.shop.frame import problem
 from opportune.demo.shop.goods import Goods
-from opportune.demo.shop.site import Handler, Shop, Site, static
+from opportune.demo.shop.site import Answer, Handler, Shop, Site, static
 
 GOODS = Path("shop") / "goods.csv"
 
@@ -70,6 +70,7 @@ def open_shop(
     with Client(hub_address, server_key) as hub:
         shop = Shop(address_of(listening), hub_address, hub, write_key, goods, people, wait=wait)
         routes = {**ROUTES, ("GET", "static"): static(_HERE / "static", TYPES),
+                  ("GET", "favicon.ico"): lambda shop, ask: Answer(b"", 303, location="/static/icon.svg"),
                   ("POST", "basket"): lambda shop, ask: _BASKET.get(ask.one(), basket.basket)(shop, ask)}  # fmt: skip
         config = uvicorn.Config(
             Site(shop, routes, problem), ws="none", lifespan="off", access_log=False, log_config=None,
