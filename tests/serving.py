@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,6 +32,20 @@ from opportune.hub import Hub
 
 STARTS_WITHIN = 60.0
 STOPS_WITHIN = 30.0
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, and that the system gives to no connection that goes out.
+
+    A client that goes on to call a server while it is down can get the server's own port from the system, and be
+    connected with itself: then the server cannot have its port back. So it must not be one of those.
+    """
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(max(first // 2, 1_024), first)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:
@@ -45,7 +62,7 @@ class Server:
         self.log = folder.with_name(f"{folder.name}.log")
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
-        self._port = 0
+        self._port = free_port()
         if not (folder / "hub.yaml").exists():
             write_project(folder, False)
 
@@ -61,13 +78,18 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port that the server listens on, from the first start on."""
+        """The port that the server listens on."""
         return self._port
 
     @property
     def pid(self) -> int | None:
         """The process that serves; None while none does."""
         return self._process.pid if self._process else None
+
+    def computed(self) -> float:
+        """Return the seconds of computing that the running server has taken; the machine may do other things, too."""
+        told = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
     def start(self) -> None:
         """Start the server and wait until it listens."""

@@ -163,6 +163,35 @@ def test_decide_respond_explain(run: Run, shop: Path) -> None:
     assert "leaving" in run("profile", "maya", "--dir", shop).out
 
 
+CARRIES = """\
+currency: EUR
+time_zone: UTC
+placements: [{name: app.home, channel: app}]
+coupons: [{name: spring, value: 10, budget: 300, valid: 30d}]
+shelf: {explore: 0}
+actions:
+- {name: save, issue: grow, group: any, campaign: c, owner: ana, benefit: b, treatments: [
+    {name: card, channel: app, placements: [app.*], coupon: spring, content: {title: Hi}, items: {n: 2}}]}
+"""
+
+
+def test_decide_tells_of_the_items_and_the_code_that_an_action_carries(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "hub.yaml").write_text(CARRIES, "utf-8")
+    (tmp_path / "items.csv").write_text("id,title\na,Dracula\nb,Emma\nc,Carmilla\n", "utf-8")
+    assert run("items", "import", tmp_path / "items.csv", "--dir", tmp_path).code == 0
+    peek = run("decide", "maya", "--placement", "app.home", "--dir", tmp_path).out.splitlines()
+    assert peek[0].startswith("app.home 1. grow/any/save (card)")
+    assert all(re.fullmatch(r"    item [abc]: .+", line) for line in peek[1:3])
+    assert peek[3].startswith("    coupon spring: ")
+    made = run("decide", "maya", "--placement", "app.home", "--dir", tmp_path, "--commit").out
+    assert re.search(r"\n    coupon spring: \S+, good until \d{4}-\d\d-\d\d \d\d:\d\d UTC\nDecision ", made)
+
+
+def test_one_mistake_is_one_mistake(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "hub.yaml").write_text(CARRIES.replace("coupon: spring", "coupon: sprung"), "utf-8")
+    assert run("check", tmp_path).out.splitlines()[-1] == "1 mistake, 0 warnings"
+
+
 def test_a_context_must_be_declared(run: Run, shop: Path) -> None:
     assert run("decide", "maya", "--context", "device=phone", "--dir", shop, "--json").code == 0
     refused = run("decide", "maya", "--context", "weather=rain", "--dir", shop, "--json")
@@ -257,9 +286,14 @@ def test_every_command_has_help_with_an_example(run: Run) -> None:
     inner = {name: re.findall(r"^  ([a-z]+) ", text, re.M) for name, text in told.items()}
     assert inner["key"] == ["new", "list", "revoke", "rotate"]
     assert {"status", "list", "send", "letters", "again", "sent", "pause", "resume"} == {*inner["outbox"]}
-    for name in [*({*listed} - {*groups}), *(f"{group} {one}" for group in groups for one in inner[group])]:
+    names = [*({*listed} - {*groups}), *(f"{group} {one}" for group in groups for one in inner[group])]
+    for name in names:
         told = run(*name.split(), "--help")
         assert told.code == 0
+        if "COMMAND [ARGS]" in told.out:
+            below = re.findall(r"^  ([a-z]+) ", told.out.partition("Commands:")[2], re.M)
+            names += [f"{name} {one}" for one in below]
+            continue
         example = told.out.split("Example:")[1]
         assert f"opportune {name}" in example or f"opportune {name.removesuffix(' new')}" in example, name
         assert "--json" in told.out, name

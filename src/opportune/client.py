@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from opportune.campaigning import Campaigning
 from opportune.configured import (
     Chosen,
     Configuration,
@@ -25,8 +26,12 @@ from opportune.configured import (
     OrderedConfiguration,
     ProductInfo,
 )
+from opportune.equipping import Equipping
 from opportune.errors import BadCatalog, BadInput, BadRequest, BrokenStore, Forgotten, NotFound, OpportuneError, Stale
 from opportune.errors import Problem as Mistake
+from opportune.gauging import Gauging
+from opportune.informing import Informing
+from opportune.inspecting import Inspecting
 from opportune.pages import PageAnswer, PageRequest
 from opportune.renting import (
     Changed,
@@ -52,6 +57,7 @@ from opportune.trying import (
     PartInfo,
     StartedInfo,
 )
+from opportune.watching import Watching
 from opportune.wire import (
     Answered,
     Backup,
@@ -87,6 +93,7 @@ from opportune.wire import (
     ShelfState,
     StatementLine,
     Status,
+    Supposed,
     TriggerInfo,
     UserToken,
     Value,
@@ -128,7 +135,7 @@ class Transport(Protocol):
         """Let go of what is held."""
 
 
-class Client:
+class Client(Gauging, Watching, Equipping, Campaigning, Inspecting, Informing):
     """A hub at a URL. `key` is a server key; the methods after `forget` need an admin key.
 
     Raises what `Hub` raises, `Refused` where the key does not open something, and `Unreachable`.
@@ -168,15 +175,17 @@ class Client:
         channel: str | None = None,
         explain: bool = False,
         token: str | None = None,
+        suppose: Supposed | None = None,
     ) -> Answered:
         """Return the next best actions for a customer, or silence; see `Hub.decide`.
 
-        The `token` of a streamed answer makes that answer a decision; `Stale` is raised if it no longer holds.
+        The `token` of a streamed answer makes that answer a decision; `Stale` is raised if it no longer holds. A peek
+        may `suppose` that traits and features are otherwise, or that events were heard.
         """
         asked = {
             "userId": customer, "anonymousId": anonymous, "placement": placement, "placements": list(placements),
             "context": dict(context or {}), "limit": limit, "peek": peek, "requestId": request_id, "channel": channel,
-            "explain": explain, "token": token,
+            "explain": explain, "token": token, "suppose": suppose,
         }  # fmt: skip
         return self._call("POST", "/v1/decide", Answered, asked)
 
@@ -357,6 +366,10 @@ class Client:
     def attribution(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """Return who gets the credit for the conversions of the hub's customers; `spec` as `data: ledger` has it."""
         return self._call("POST", "/v1/attribution", dict[str, Any], dict(spec))
+
+    def scores(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a score for each of the hub's customers; `spec` as `data: customers` has it."""
+        return self._call("POST", "/v1/scores", dict[str, Any], dict(spec))
 
     def model(self) -> dict[str, Any]:
         """Return what the model has learned."""
@@ -737,7 +750,7 @@ class Client:
         status, data = self._transport.send(method, whole, None if body is None else msgspec.json.encode(body))
         if status != 200:
             raise problem_of(status, data)
-        return msgspec.json.decode(data, type=gives)
+        return cast(T, data) if gives is bytes else msgspec.json.decode(data, type=gives)
 
 
 def problem_of(status: int, data: bytes) -> OpportuneError:

@@ -60,6 +60,7 @@ class Deciding:
         """Decide by a catalog from now on: the one that was published as that fact."""
         self.published, self.plan = published, plan
         self._old_plan = published, plan
+        self._live_campaigns.clear()
         self.look_at_trials()
 
     def look_at_trials(self) -> None:
@@ -262,7 +263,10 @@ class Deciding:
     def reach(self, action: str, stage: str, at: int) -> None:
         """Stamp that the campaign of an action reached a stage."""
         if action in self.plan.position:
-            self._ledger.reach(self.plan.action(action).campaign, stage, at)
+            campaign = self.plan.action(action).campaign
+            if stage == "live" and any(c.name == campaign for c in self.plan.catalog.campaigns):
+                stage = "first_decision"  # `live` is a stage of its process, to which people move it
+            self._ledger.reach(campaign, stage, at)
 
     def _asking(self, view: View, placements: Sequence[str], now: int) -> tuple[Pulse, About] | None:
         """Return the pulse and what it would be about, if it may be asked in one of these placements."""

@@ -70,6 +70,8 @@ from opportune.profiles.fold import check_consent
 from opportune.profiles.people import People, View
 from opportune.profiles.spec import ProfileSpec
 from opportune.profiles.state import State
+from opportune.quality.guard import Guard
+from opportune.quality.tally import Tally
 from opportune.questions import Shown, named
 from opportune.recommend import credits, tastes
 from opportune.rental import journal as rentals
@@ -118,6 +120,7 @@ class Hub:
         self.events = ArchivedLog(store, "events")
         self.seen, self.dead_letters = Seen(store), DeadLetters(store, self.vault, self.clock.new_id)
         self.people = People(store, self.vault, NOTHING)
+        self.tally = Tally(store)
         self.outbox = Outbox(store)
         self.asked = Asked(store)
         self.triggers = Triggers(store, self.vault, self.people.identities)
@@ -561,6 +564,7 @@ class Hub:
         with self._lock, self._all_or_nothing():
             now = self.clock.now()
             self._close_windows(now)
+            self.tally.save()
             return self.triggers.fire(now, FIRED_BY_TIME, self._triggered) == FIRED_BY_TIME
 
     def follow(
@@ -637,6 +641,7 @@ class Hub:
                     personal.close()
             if self.published:
                 self.people.save()
+            self.tally.save()
             self.store.close()
 
     def __enter__(self) -> Self:
@@ -657,7 +662,7 @@ class Hub:
         self._compile(catalog)
 
     def _compile(self, catalog: Catalog) -> None:
-        self.plan = Plan(catalog)
+        self.plan, self.guard = Plan(catalog), Guard(catalog, self.tally)
         self.goods.adopt(self.plan)
         self.standings.adopt(self.plan)
         self.deciding.adopt(self.published, self.plan)
@@ -684,15 +689,16 @@ class Hub:
             raise BadEvent(rejected[0].reason, rejected[0].message)
         tail, fresh = Tail(self.events, self.vault), self.seen.fresh(events)
         for event in fresh:
-            self._accept(event, tail)
+            self._accept(event, tail, again=True)
         tail.write()
         self.seen.remember(fresh)
 
-    def _accept(self, event: Event, tail: Tail) -> None:
-        """Take one event; raise `BadEvent`, with nothing written, if it cannot be."""
+    def _accept(self, event: Event, tail: Tail, again: bool = False) -> None:
+        """Take one event; raise `BadEvent`, with nothing written, if it cannot be. `again`: it was set aside before."""
         check_consent(event, self.plan.catalog)
         check_standing(event, self.plan.catalog)
         check_fact(event, self.plan.catalog)
+        event = self.guard.passed(event, tail.next, counted=not again)
         node = self.people.route(event)
         if event.type == "track" and "decisionId" in event.properties:
             tail.write()  # what fails inside of `respond` reads memory anew from the log
@@ -816,6 +822,7 @@ class Hub:
         last = self.events.last()
         if last >= self._written + WRITE_EVERY:
             self.people.save(last - WRITE_BEHIND)
+            self.tally.save(now)
             self._written = last
         self.learner.keep_up()
         if now // DAY > self._pruned:
@@ -879,6 +886,7 @@ class Hub:
         self._lost = True
         self.published = self.ledger.published()
         self._written, self._pruned = self.events.last(), 0
+        self.tally.clear()
         self.seen, self.dead_letters = Seen(self.store), DeadLetters(self.store, self.vault, self.clock.new_id)
         if self.published:
             catalog = self.ledger.catalog(self.published)

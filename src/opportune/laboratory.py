@@ -110,9 +110,6 @@ class Laboratory:
         if known is not None and known.winner:
             raise BadRequest(f"{known.winner!r} of experiment {name!r} is rolled out: stop it first, or test it again "
                              "under another name")  # fmt: skip
-        if experiment.metric in experiment.guardrails:
-            raise BadRequest(f"experiment {name!r} has its own metric {experiment.metric!r} for a guardrail, which "
-                             "guards nothing: name another one")  # fmt: skip
         if experiment.ends is not None and experiment.ends <= now:
             raise BadRequest(f"experiment {name!r} ended by its `until`; give it a later one, or a new name")
         if experiment.inference == "fixed" and experiment.planned is None:
@@ -236,7 +233,7 @@ class Laboratory:
             run, experiment = self.book.run(trial.experiment), there.get(trial.experiment)
             if trial.winner and run is not None and run.expires is not None and run.expires <= now:
                 why = f"{run.arm} was believed until now and was not tested again"
-                ended = replace(trial, status="stopped", winner="")
+                ended = replace(trial, status="stopped", winner="", expires=None)
                 self._change(ended, "expired", BY_ITSELF, why, outcome="expired")
                 done.append(f"{trial.experiment} expired: {why}; everybody gets what control gets")
             elif trial.live and experiment and experiment.ends is not None and experiment.ends <= now:
@@ -262,7 +259,7 @@ class Laboratory:
                 told = "; ".join(map(str, answer.missing))
                 hub.learner.append([TrialChanged(hub.clock.now(), name, f"refused {arm}", by, told)])
                 return answer
-            winner = replace(trial, status="decided", winner=arm)
+            winner = replace(trial, status="decided", winner=arm, expires=answer.expires)
             run = self._change(winner, f"rolled out {arm}", by, reason, outcome="rolled out", arm=arm)
             if run is not None:
                 self.book.put(

@@ -16,12 +16,21 @@ Value = float | int | str | bool | None
 """A trait, a feature or a piece of context."""
 
 
+class Supposed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a customer is supposed to be: `values` of traits and features, and `events` (as the tracking API has them)
+    that are heard now. Their ids do not count: they are all of this customer."""
+
+    values: dict[str, Value] = {}
+    events: list[dict[str, Any]] = []
+
+
 class DecideRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """What is the next best action for this customer here and now?
 
     Name the customer by `userId` or `anonymousId`, and where it will be said by `placement`, `placements` or `channel`
     (all of its placements). A `peek` gives the same answer and leaves nothing behind; the same `requestId` gets the
     first answer again for a day; a `token` of a streamed answer makes that answer a decision, if it still holds.
+    A peek may `suppose` that the customer is otherwise.
     """
 
     user_id: str | int | None = None
@@ -36,6 +45,7 @@ class DecideRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     request_id: str | None = None
     token: str | None = None
     user_token: str | None = None
+    suppose: Supposed | None = None
 
 
 class CarriedItem(msgspec.Struct, frozen=True):
@@ -370,10 +380,14 @@ class UserToken(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Published(msgspec.Struct, frozen=True):
-    """Whether files were taken live (False: nothing had changed), and the hash of the catalog that is live."""
+    """Whether files were taken live (False: nothing had changed), and the hash of the catalog that is live.
+
+    `warnings` say what of the change should be mended all the same.
+    """
 
     published: bool
     catalog: str
+    warnings: list[str] = []
 
 
 class CatalogChange(msgspec.Struct, frozen=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -121,10 +120,8 @@ def test_the_picture_of_an_open(house: House) -> None:
 def test_a_flood_of_one_link_is_answered_and_not_counted(house: House) -> None:
     who = house.customer()
     data = house.message(who)
-    began = time.perf_counter()
     for number in range(200):
         assert clicked(house, data, f"https://acme.example/{number}").status_code == 302
-    assert time.perf_counter() - began < 5
     house.judged()
     assert 3 <= len(house.events(who)) <= 40
     assert {event.properties["actor"] for event in house.events(who)} == {"machine"}

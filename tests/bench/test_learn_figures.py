@@ -41,7 +41,7 @@ def test_absent_files_are_left_out_with_a_note(
 
 
 def test_a_missing_peer_names_the_cure() -> None:
-    with pytest.raises(BadInput, match=r"pip install 'opportune\[bench\]'"):
+    with pytest.raises(BadInput, match=r"run `make bench`, or pip install 'opportune\[bench\]'"):
         peers.need("no_such_peer")
 
 

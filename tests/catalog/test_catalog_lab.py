@@ -94,6 +94,8 @@ def test_what_is_read_is_written_back() -> None:
         ({"holdouts": [{"name": "h", "on": ["all"], "share": 0.6, "rotate": "7d"}]}, "twice in a row"),
         ({"holdouts": [{"name": "h", "on": ["all"], "share": 0.1, "washout": "7d"}]}, "nobody leaves holdout `h`"),
         ({"experiments": [experiment(metric=None)]}, "experiment `test` has no metric"),
+        ({"hypotheses": [{**LAB["hypotheses"][0], "guardrails": ["yes"]}]}, "`yes` of hypothesis `short` is its own"),
+        ({"experiments": [experiment(metric="gone", guardrails=["gone"])]}, "`gone` of experiment `test` is its own"),
         ({"experiments": [{**experiment(), "arms": [{"name": "control"}]}]}, "experiment `test` has one arm"),
         ({"experiments": [experiment(share=0.6, layer="x"), experiment(None, "two", share=0.6, layer="x")]},
          "the experiments of layer `x` take 1.2 of the customers together"),
@@ -143,6 +145,11 @@ def test_mistakes_of_an_arm_stand_where_they_are_written(tmp_path: Path) -> None
     )
     (problem,) = [p for p in check(tmp_path) if not p.warning]
     assert (problem.line, problem.column) == (18, 19)
+    text = (tmp_path / "shop.yaml").read_text()
+    (tmp_path / "shop.yaml").write_text(text.replace("benefit: b", "benefit: b, lever: 500"))
+    told = [(p.line, "in arm" in p.what) for p in check(tmp_path) if not p.warning]
+    assert told == [(6, False), (18, True)], "each once, whatever else is wrong"
+    (tmp_path / "shop.yaml").write_text(text)
     text = (tmp_path / "shop.yaml").read_text()
     (tmp_path / "long.txt").write_text("New")
     told_of = "treatments: [{name: card, content: {title: null, body_file: long.txt}}]"

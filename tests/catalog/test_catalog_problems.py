@@ -190,6 +190,20 @@ def test_a_broken_file_does_not_hide_the_mistakes_of_others(shop: Shop) -> None:
     assert len(errors) == 2
 
 
+@pytest.mark.parametrize(("key", "line"), [("issue", 13), ("group", 13)])
+def test_a_missing_key_is_told_once_and_nothing_that_follows_from_it(shop: Shop, key: str, line: int) -> None:
+    value = {"issue": "retain", "group": "bundle"}[key]
+    holdout = "holdouts: [{name: h, on: [retain/bundle], share: 0.1}]\nlevers: {retain: 2}\n"
+    folder = shop((f"    {key}: {value}\n", ""), more=holdout)
+    assert found(folder) == [f"shop.yaml:{line}:5: action `keep_bundle` has no `{key}`; add `{key}:`"]
+
+
+def test_what_stands_in_a_broken_file_is_not_told_to_be_absent(shop: Shop) -> None:
+    folder = shop(more="levers: {inspire: 2}\n", broken="actions:\n- name: new\n\tissue: inspire\n")
+    (problem,) = found(folder)
+    assert "nothing of this file was read" in problem
+
+
 def test_aliases_cannot_explode() -> None:
     bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n"
     bomb += "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10))

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,15 +54,19 @@ class Chromium:
         os.close(theirs_in)
         os.close(theirs_out)
         self._numbers, self._rest, self._session = itertools.count(1), b"", ""
+        self._page = ""
+        self._loaded: dict[str, None] = {}
         self.requests: list[str] = []
         self.problems: list[str] = []
 
     def __enter__(self) -> Self:
         target = next(t for t in self.do("Target.getTargets")["targetInfos"] if t["type"] == "page")
-        told = self.do("Target.attachToTarget", targetId=target["targetId"], flatten=True)
+        self._page = target["targetId"]
+        told = self.do("Target.attachToTarget", targetId=self._page, flatten=True)
         self._session = told["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.do(f"{domain}.enable")
+        self.do("Page.setLifecycleEventsEnabled", enabled=True)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -88,16 +93,15 @@ class Chromium:
         self.do("Emulation.setScriptExecutionDisabled", value=not javascript)
         features = [{"name": name.replace("_", "-"), "value": value} for name, value in media.items()]
         self.do("Emulation.setEmulatedMedia", features=features)
-        self.do("Page.navigate", url=url)
-        self.loaded()
+        loader = self.do("Page.navigate", url=url)["loaderId"]
+        self._wait(lambda: loader in self._loaded)
 
-    def loaded(self) -> None:
-        """Wait until the page that is being opened is there."""
+    def _wait(self, loaded: Callable[[], bool]) -> None:
+        """Wait until a page is loaded. That may have been told before the command which leads there was answered."""
         until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            if self._hear().get("method") == "Page.loadEventFired":
-                return
-        raise AssertionError("the page was not loaded")
+        while not loaded():
+            assert time.monotonic() < until, "the page was not loaded"
+            self._hear()
 
     def headers(self, **headers: str) -> None:
         """Send more headers with each request."""
@@ -119,20 +123,22 @@ class Chromium:
         found = f"document.querySelector({json.dumps(selector)})"
         self.value(f"{found}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
         x, y = self.value(f"(r => [r.x + r.width / 2, r.y + r.height / 2])({found}.getBoundingClientRect())")
+        before = len(self._loaded)
         for kind in ("mousePressed", "mouseReleased"):
             self.do("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
         if leads_on:
-            self.loaded()
+            self._wait(lambda: len(self._loaded) > before)
 
     def press(self, key: str, leads_on: bool = False) -> None:
         """Press a key."""
         codes = {"Tab": 9, "Enter": 13, " ": 32, "ArrowDown": 40}
         text = {"Enter": "\r", " ": " "}.get(key)
         about: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": codes[key]}
+        before = len(self._loaded)
         self.do("Input.dispatchKeyEvent", type="keyDown", **about, **({"text": text} if text else {}))
         self.do("Input.dispatchKeyEvent", type="keyUp", **about)
         if leads_on:
-            self.loaded()
+            self._wait(lambda: len(self._loaded) > before)
 
     def picture(self, path: Path) -> None:
         """Keep a picture of the whole page."""
@@ -159,6 +165,10 @@ class Chromium:
             self._rest += more
         line, _, self._rest = self._rest.partition(b"\0")
         heard: dict[str, Any] = json.loads(line)
+        if heard.get("method") == "Page.lifecycleEvent":
+            told = heard["params"]
+            if told["name"] == "load" and told["frameId"] == self._page:
+                self._loaded[told["loaderId"]] = None
         if heard.get("method") == "Network.requestWillBeSent":
             self.requests.append(heard["params"]["request"]["url"])
         if heard.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown"):

@@ -51,12 +51,15 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shop
 class Site:
     """Serves `/` (a page under a strict policy) and passes `/v1/...` on to the hub, noting what was asked.
 
-    Requests for pages are answered `delay` seconds late; `closed`: the connection ends instead.
+    Requests for pages are answered `delay` seconds late; `closed`: the connection ends instead. While `answers` is
+    not set, they are not answered.
     """
 
     def __init__(self, hub: str, key: str) -> None:
         self._hub, self._key = urlsplit(hub).netloc, key
         self.delay, self.closed, self.attributes, self.script, self.hidden = 0.0, False, "", "", ""
+        self.answers = threading.Event()
+        self.answers.set()
         self.asked: list[tuple[str, Any]] = []
         self.answered: list[tuple[str, Any, Any]] = []
         site = self
@@ -85,7 +88,7 @@ class Site:
         self._server.server_close()
 
     def again(
-        self, attributes: str = "", script: str = "", delay: float = 0.0, closed: bool = False, hidden: str = "5s"
+        self, attributes: str = "", script: str = "", delay: float = 0.0, closed: bool = False, hidden: str = "60s"
     ) -> str:
         """Set the site up for the next visit, forget what was asked before, and return the address of the page.
 
@@ -127,6 +130,7 @@ class Site:
                 request.close_connection = True
                 return
             time.sleep(self.delay)
+            self.answers.wait()
         connection = HTTPConnection(self._hub, timeout=60)
         try:
             connection.request(request.command, request.path, body, dict(request.headers))

@@ -126,7 +126,7 @@ def test_what_looks_like_markup_is_text_and_no_address_runs_a_script(site: Site,
 def test_the_default_stays_where_the_hub_is_away(site: Site, browser: Chromium, how: str) -> None:
     page, script = "nowhere" if how == "an error" else "home", "/v1/none.js" if how == "no script" else ""
     browser.open(site.again(f'data-page="{page}"', script, closed=how == "closed", hidden="0.2s"))
-    until(lambda: browser.value(TEXT % "hero") == "The default hero", 3)
+    until(lambda: browser.value(TEXT % "hero") == "The default hero")
     assert browser.value("getComputedStyle(document.querySelector('[data-opportune]')).visibility") == "visible"
     assert browser.value(STATE % "hero") == (None if how == "no script" else "default")
 
@@ -141,10 +141,14 @@ def test_what_was_seen_before_the_script_came_is_not_replaced(site: Site, browse
 
 
 def test_a_slow_hub_costs_150_ms_and_changes_nothing_afterwards(site: Site, browser: Chromium) -> None:
-    browser.open(site.again('data-page="home"', delay=1.0))
-    assert settled(browser) == "default"
+    site.answers.clear()
+    try:
+        browser.open(site.again('data-page="home"'))
+        assert settled(browser) == "default", "while the hub has not answered"
+    finally:
+        site.answers.set()
     turns = {(slot, state): at for slot, state, at in browser.value("turns")}
-    assert 140 < turns["hero", "default"] - turns["hero", "waiting"] < 600
+    assert turns["hero", "default"] - turns["hero", "waiting"] > 140
     until(lambda: site.outcomes())
     assert {outcome for _, outcome in site.outcomes()} == {"released"}, "nothing of it was seen"
     assert len(site.outcomes()) == 6
@@ -193,6 +197,7 @@ def test_who_has_not_agreed_may_leave_nothing_behind(served: Served, site: Site,
     assert site.told("/v1/outcomes") == []
     assert served.client.status().facts == before
     browser.open(f"{site.address}/")
+    assert settled(browser) == "filled", "two questions at once may arrive in any order"
     browser.value("opportune.consent(true), opportune.page()")
     until(lambda: [asked["peek"] for asked in site.told("/v1/pages/home")][-1:] == [False])
 
@@ -212,9 +217,11 @@ def test_a_visitor_of_somebody_known_becomes_a_new_one(served: Served, site: Sit
 def test_an_impression_is_what_was_really_seen_and_a_click_is_an_outcome(site: Site, browser: Chromium) -> None:
     browser.open(site.again(PATIENT))
     assert settled(browser, "tiles") == "filled"
-    time.sleep(0.6)
-    assert site.outcomes() == [], "half of it for a second, not less"
     until(lambda: len(site.outcomes()) == 2)
+    told = "performance.getEntriesByType('resource').find(e => e.name.includes('/v1/outcomes'))?.startTime"
+    until(lambda: browser.value(told))
+    [shown] = [at for slot, state, at in browser.value("turns") if (slot, state) == ("hero", "filled")]
+    assert browser.value(told) - shown > 990, "half of it for a second, not less"
     assert sorted(site.outcomes()) == [("blurb", "impression"), ("welcome", "impression")], "the tiles are far below"
     browser.value("document.querySelector('article').scrollIntoView()")
     until(lambda: len(site.outcomes()) == 5)

@@ -55,7 +55,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
         beside(hub, listen("127.0.0.1", 0)) as (address, secret),
         Client(address, secret) as admin,
     ):
-        others = [f"c{n}" for n in range(60)]
+        others = [f"c{n}" for n in range(240)]  # enough of them for the shelf to tell tastes apart
         admin.ingest([_known(name) for name in ("maya", "ana", *others)])
         stock(admin, goods, others, hub.clock.now(), seed=1)
         admin.ingest(_order("ana", "book-beagle", "book-morocco"))
@@ -84,6 +84,9 @@ def started() -> Iterator[Chromium]:
         pytest.skip("there is no Chromium: run `make clients`")
     with Chromium() as browser:
         browser.width(1000, 800)
+        # the script comes later on a busy machine than the .3 s for which the shop's style hides what it fills
+        browser.do("Animation.enable")
+        browser.do("Animation.setPlaybackRate", playbackRate=0.01)
         yield browser
 
 
@@ -168,12 +171,10 @@ def test_a_gift_and_then_something_for_oneself(shop: Open, browser: Chromium) ->
     browser.open(f"{shop.address}/product/book-dracula")
     shown = browser.value("[...document.querySelectorAll('.cards a')].map(a => a.pathname.split('/').pop())")
     assert set(shown) & horror
-    shown_text = text(browser)
-    assert "much like Dracula" in shown_text or "looked at Dracula" in shown_text, "it knows of the visit"
+    assert "much like Dracula" in text(browser), "the page knows what was looked at just now"
     browser.open(f"{shop.address}/")
     found = picks(browser)
-    # the model of a past as small as this one varies; what was asked for and looked at is there in any case
-    assert len(set(found) & horror) >= 2, f"{found}: {text(browser, '[data-opportune=picks]')}"
+    assert len(set(found) & horror) >= 4, f"{found}: {text(browser, '[data-opportune=picks]')}"
     browser.value("document.querySelector('details').open = true")
     until(lambda: "as the ledger has it" in text(browser, "#thoughts"))
     told = f"fetch('/thoughts?page=front&decision={somebody_else.decision_id}').then(r => window.status = r.status)"
@@ -189,7 +190,7 @@ def test_a_gift_and_then_something_for_oneself(shop: Open, browser: Chromium) ->
     mine = picks(browser)
     assert mine[:3] == own[:3], "the gift has not bent her taste"
     reasons = text(browser, "[data-opportune=picks]")
-    assert any(one in reasons for one in ("The Voyage of the Beagle", "In Morocco")), "of what she bought herself"
+    assert "The Voyage of the Beagle" in reasons
     assert "Carmilla" not in reasons
     assert "Dracula" not in reasons
     browser.value("document.querySelector('details').open = true")

@@ -220,10 +220,10 @@ def test_a_mail_tells_one_thing_of_one_message() -> None:
 
 
 def test_a_mail_that_was_made_to_be_slow() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     head = b'Content-Type: multipart/report; boundary="b"\n\n--b\nContent-Type: message/delivery-status\n\n'
     assert len(heard("mail", head + b"Action: failed\n\n" * 250_000)) == 1
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3, "some tenths of a second; what grows faster takes minutes"
 
 
 @pytest.mark.parametrize(("provider", "to"), [

@@ -300,7 +300,11 @@ def sending(hub: Hub, work: Callable[[Door, Dispatch], Awaitable[None]]) -> None
     asyncio.run(run())
 
 
-async def idle(dispatch: Dispatch, seconds: float = 10.0) -> None:
+PATIENT = 30.0
+"""Seconds after which something does not come any more; nothing here goes on by itself after a time."""
+
+
+async def idle(dispatch: Dispatch, seconds: float = PATIENT) -> None:
     async with asyncio.timeout(seconds):
         while not await dispatch.idle():
             await asyncio.sleep(0.01)
@@ -360,12 +364,12 @@ def test_what_arrived_is_written_down_while_others_are_slow_and_when_the_hub_sto
 
     async def slow_for_one(message: Message) -> None:
         if "c3" in message.to:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
 
     carrier.does = slow_for_one
 
     async def work(door: Door, dispatch: Dispatch) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENT):
             while hub.outbox.counts().get(("", "email"), {}).get("sent") != 5:
                 await asyncio.sleep(0.01)
         dispatch_module.ENDS_WITHIN = 0.3
@@ -401,23 +405,29 @@ def test_a_new_sender_is_used_at_once_and_a_changed_channel_stops_no_other(
     hub = Hub.of(from_data(data(contact=[])))
     welcome(hub, "ana", "ben")
 
+    hanging, goes_on = asyncio.Event(), asyncio.Event()
+
     async def hangs(message: Message) -> None:
         if message.channel == "sms":
-            await asyncio.sleep(2)
+            hanging.set()
+            await goes_on.wait()
 
     carrier.does = hangs
 
     async def work(door: Door, dispatch: Dispatch) -> None:
         say(hub, "ana", "sms.note")
-        await asyncio.sleep(0.3)
+        await hanging.wait()
         changed = data(contact=[])
         changed["channels"][2]["rate"] = 50
         with hub.reading():
             hub.publish(from_data(changed))
         say(hub, "ben", "email.note")
-        async with asyncio.timeout(1.4):
-            while not any(message.channel == "email" for message in carrier.sent):
-                await asyncio.sleep(0.02)
+        try:
+            async with asyncio.timeout(PATIENT):
+                while not any(message.channel == "email" for message in carrier.sent):
+                    await asyncio.sleep(0.02)
+        finally:
+            goes_on.set()
 
     sending(hub, work)
 
@@ -438,8 +448,9 @@ def test_what_was_leaving_is_settled_when_its_channel_is_open_again(
     monkeypatch.setattr(f"{__name__}.opened", shut)
 
     async def not_yet(door: Door, dispatch: Dispatch) -> None:
-        await asyncio.sleep(0.2)
-        assert dispatch.problems.keys() == {*CHANNELS}
+        async with asyncio.timeout(PATIENT):
+            while dispatch.problems.keys() != {*CHANNELS}:
+                await asyncio.sleep(0.01)
 
     sending(hub, not_yet)
     assert [row.state for row in hub.outbox.each("sending")] == ["sending"]
@@ -448,7 +459,7 @@ def test_what_was_leaving_is_settled_when_its_channel_is_open_again(
     current[:] = [carrier]
 
     async def now_it_is(door: Door, dispatch: Dispatch) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENT):
             while list(hub.outbox.each("sending")):
                 await asyncio.sleep(0.02)
 

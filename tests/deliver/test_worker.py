@@ -73,9 +73,7 @@ def renderer() -> Iterator[Renderer]:
 
 @pytest.mark.parametrize("name", [*HOSTILE])
 def test_a_hostile_template_costs_its_own_job(renderer: Renderer, name: str) -> None:
-    began = time.monotonic()
     answers = renderer.render([job("fine", first_name="A"), job(name), job("fine", first_name="B"), job("fine")])
-    assert time.monotonic() - began < 10
     assert isinstance(answers[1], Failure)
     assert len(answers[1].what) > 10
     assert titles([answers[0], *answers[2:]]) == ["Hello A", "Hello B", "Hello "]
@@ -108,6 +106,12 @@ def pid(renderer: Renderer) -> int:
     return renderer._process._popen.pid
 
 
+def computed(process: int) -> float:
+    """Return the seconds of computing that a process has taken."""
+    told = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_a_process_that_was_killed_at_rest_costs_nobody(renderer: Renderer) -> None:
     renderer.render([job("fine")])
     before = pid(renderer)
@@ -116,11 +120,18 @@ def test_a_process_that_was_killed_at_rest_costs_nobody(renderer: Renderer) -> N
     assert pid(renderer) != before
 
 
-@pytest.mark.parametrize(("sent", "why"), [(signal.SIGKILL, "status -9"), (signal.SIGXCPU, "0.5 s of computing")])
+@pytest.mark.parametrize(("sent", "why"), [(signal.SIGKILL, "status -9"), (signal.SIGXCPU, "20 s of computing")])
 def test_a_process_that_dies_at_work_costs_that_job(sent: signal.Signals, why: str) -> None:
-    with Renderer(catalog(fine="Hello", slow=HOSTILE["endless"]), deadline=0.5) as renderer:
+    with Renderer(catalog(fine="Hello", slow=HOSTILE["endless"]), deadline=20) as renderer:
         renderer.render([job("fine")])
-        threading.Timer(0.2, lambda: os.kill(pid(renderer), sent)).start()
+        process, before = pid(renderer), computed(pid(renderer))
+
+        def end() -> None:
+            while computed(process) < before + 0.3:  # the others take some thousandths
+                time.sleep(0.01)
+            os.kill(process, sent)
+
+        threading.Thread(target=end).start()
         answers = titles(renderer.render([job("fine"), job("slow"), job("fine")]))
     assert (answers[0], answers[2]) == ("Hello", "Hello")
     assert why in answers[1]
@@ -129,10 +140,8 @@ def test_a_process_that_dies_at_work_costs_that_job(sent: signal.Signals, why: s
 def test_what_runs_into_limits_again_and_again_is_not_tried_any_more() -> None:
     with Renderer(catalog(fine="Hello", slow=HOSTILE["endless"]), deadline=0.1) as renderer:
         renderer.render([job("slow")] * CRASHES)
-        began = time.monotonic()
         answers = titles(renderer.render([job("slow")] * 50 + [job("fine")]))
-        assert time.monotonic() - began < 2
-        assert "3 times in a row" in answers[0]
+        assert all("3 times in a row" in one for one in answers[:-1])
         assert answers[-1] == "Hello"
         renderer.adopt(catalog(slow="Mended"))
         assert titles(renderer.render([job("slow")])) == ["Mended"]

@@ -51,12 +51,11 @@ def shop(belief: Any = (), metrics: Any = METRICS, arms: tuple[str, ...] = ("Bol
 class Life:
     """A hub and its laboratory, whose experiment was started."""
 
-    def __init__(self, catalog: Any, started: bool = True) -> None:
+    def __init__(self, catalog: Any) -> None:
         self.clock = FakeClock()
         self.hub = Hub.of(catalog, "memory:", self.clock)
         self.lab = Laboratory(self.hub)
-        if started:
-            self.lab.start("bold", "ana")
+        self.lab.start("bold", "ana")
 
     def live(self, orders: dict[str, float], customers: int = 420, returns: float = 0.0, name: str = "c") -> None:
         """Let customers come hour by hour, and order as their title makes them; half of them call."""
@@ -224,12 +223,6 @@ def test_how_long_it_is_believed_is_laid_down() -> None:
     life.look()
     life.hub.publish(shop(expires="36500d"))
     assert life.lacks() == ["metric, guardrails, arms or reading are others than were laid down"]
-
-
-def test_a_metric_does_not_guard_itself() -> None:
-    life = Life(shop({"guardrails": ["orders"]}), started=False)
-    with pytest.raises(BadRequest, match="guards nothing"):
-        life.lab.start("bold", "ana")
 
 
 def test_what_another_plan_found_does_not_stay_found() -> None:

@@ -6,13 +6,14 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shelf_house import House, book
+from shelf_house import EACH, THEMES, House, book
 
 from opportune.catalog.shelf_types import ShelfRules
 from opportune.clock import DAY
@@ -29,6 +30,7 @@ from opportune.recommend.parts.neighbors import companions, cosine, ease
 from opportune.recommend.rows import baskets, rows_of, without
 from opportune.recommend.types import Asked, Rows, Weighted
 from opportune.store import open_store
+from opportune.testing import START
 
 DATA = Path(os.environ.get("OPPORTUNE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -99,7 +101,7 @@ def test_the_blend_finds_the_part_that_knows() -> None:
         target = int(rng.integers(60))
         scores[target, 1] += 0.8
         cases.append(Compared(scores, target))
-    weights = blend.fitted(cases, 3)
+    weights = blend.fitted(cases, np.ones(3))
     assert weights[1] > 5 * max(weights[0], weights[2])
     assert blend.hits(cases, weights) >= blend.hits(cases, np.array([0.0, 1, 0])) - 0.01
     assert (weights > 0).all()
@@ -159,6 +161,60 @@ def test_a_model_is_the_same_after_it_was_kept_and_at_other_numbers() -> None:
     assert dump(train(rows, ids=np.arange(rows.n))) == dump(model)  # pure
     gone = renumbered(model, np.where(np.arange(rows.n) < 30, np.arange(rows.n), -1).astype(np.int32), 30)
     assert all(len(part.scores(asked).values) == 30 for part in gone.parts)
+
+
+@given(logs, st.randoms(use_true_random=False), st.integers(0, 90 * DAY))
+@settings(deadline=None, max_examples=25)
+def test_the_same_log_gives_the_same_model_to_the_bit(
+    log: list[tuple[int, int, float, int]], random: Random, later: int
+) -> None:
+    """Whoever the customers are, in whatever order they come, and whenever it was."""
+    names = random.sample(range(7), 7)
+    ids = np.arange(100, 110)
+    models = []
+    for name, shift in ((list(range(7)), 0), (names, later)):
+        order = np.argsort([name[one[0]] for one in log], kind="stable").astype(np.int64)
+        who, items, weights, at = (np.array([log[k][column] for k in order]) for column in range(4))
+        numbers = np.array([name[k] for k in who], np.int32)
+        what, said, when = items.astype(np.int32), weights.astype(np.float32), at.astype(np.int64) * DAY + shift
+        sold = at % 2 == 0
+        rows = rows_of(numbers, what, said, when, 10, 50)
+        bought = rows_of(numbers[sold], what[sold], said[sold], when[sold], 10, 50)
+        models.append(dump(train(rows, ids=ids, bought=bought)))
+    assert models[0] == models[1]
+
+
+def test_what_customers_are_called_and_who_came_first_changes_no_model() -> None:
+    models = []
+    for called, order in (("customer-{}", range(40)), ("{}-remotsuc", reversed(range(40)))):
+        house = House()
+        for k in order:
+            for item in range(4):
+                theme = THEMES[(k + (item == k % 5)) % len(THEMES)]
+                at = START - k * DAY + item
+                house.hears(called.format(k), "Order Completed", f"{theme}-{k * item % EACH}", at=at)
+        house.train()
+        model = house.shelf.learned.model()
+        assert model is not None
+        models.append(dump(model))
+    assert models[0] == models[1]
+
+
+def test_few_customers_say_little_of_which_part_knows_more() -> None:
+    rng = np.random.default_rng(4)
+
+    def weights(count: int) -> npt.NDArray[np.float64]:
+        cases = []
+        for _ in range(count):
+            scores = rng.random((40, 3)) / np.sqrt(1 / 3)
+            scores[0, 1] += 0.8
+            cases.append(Compared(scores, 0))
+        return blend.fitted(cases, np.array([1.0, 1.0, 0.1]))
+
+    few, some, many = (weights(count) for count in (19, 40, 1_000))
+    assert few / few[0] == pytest.approx([1, 1, 0.1], rel=0.15), "what was thought beforehand"
+    assert few[1] / few[0] < some[1] / some[0] < many[1] / many[0], "the more it is seen, the more it counts"
+    assert many[1] / many[0] > 10
 
 
 def test_a_restart_remembers_items_tastes_counts_and_the_model() -> None:

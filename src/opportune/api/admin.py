@@ -14,12 +14,16 @@ import msgspec
 
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Reply, Send, Stream
+from opportune.api.log import log
+from opportune.api.now import backed_up
 from opportune.api.problems import Refused, problem
 from opportune.api.streams import hung_up
 from opportune.api.who import USER, text_id
+from opportune.catalog.report_sections import unexplained
 from opportune.clock import HOUR, parse_span, to_datetime
 from opportune.deliver.addresses import check as check_address
 from opportune.errors import BadInput, OpportuneError
+from opportune.events.types import Event
 from opportune.store.sqlite_file import is_copy
 from opportune.wire import (
     Backup,
@@ -191,6 +195,7 @@ async def backup(door: Door, call: Call) -> Backup:
         raise Refused(400, "bad-request", f"{path.name!r} may be a file of the store; take another name", "file")
     await door.writer.do(door.hub.people.save)
     await asyncio.to_thread(door.hub.store.backup, str(path))
+    await door.writer.do(lambda: backed_up(door.hub.store, door.hub.clock.now()))
     return Backup(str(path))
 
 
@@ -254,8 +259,12 @@ def published(door: Door, author: str = "") -> Published:
     """Take the files of the project folder live; runs in the writer."""
     from opportune.deliver.gate import load
 
+    before = door.hub.plan.catalog if door.hub.published else None
     changed = door.hub.publish(load(_folder(door)), author)
-    return Published(changed, door.hub.plan.catalog.hash)
+    warnings = unexplained(before, door.hub.plan.catalog) if before else []
+    for warning in warnings:
+        log.warning("published all the same", what=warning)
+    return Published(changed, door.hub.plan.catalog.hash, warnings)
 
 
 def _files(door: Door) -> str | None:
@@ -274,19 +283,27 @@ def _importing(door: Door, asked: ImportRequest) -> Iterator[FileImport]:
     from opportune.events.importer import import_files
     from opportune.events.intake import Intake
 
-    hub, files = door.hub, [Path(name) for name in asked.files]
+    hub, files, aside = door.hub, [Path(name) for name in asked.files], 0
+
+    def take(events: list[Event]) -> int:
+        nonlocal aside
+        told = hub.ingest(events, asked.source)
+        aside += told.rejected
+        return told.taken
+
     pages = import_files(
         files,
         Columns.parse(asked.map) if asked.map else None,
         store=hub.store,
         intake=Intake(hub.clock.new_id, asked.source),
         clock=hub.clock,
-        take=lambda events: hub.ingest(events).taken,
+        take=take,
         reject=lambda bad: hub.dead_letters.add(bad, source=asked.source, received_at=hub.clock.now()),
     )
     for at in pages:
         done, r = (files.index(at.path) + at.done) / len(files), at.report
-        yield FileImport(done, r.rows, r.taken, r.duplicates, r.rejected, r.resumed_from)
+        # what the hub sets aside is no duplicate, although it was not taken
+        yield FileImport(done, r.rows, r.taken, r.duplicates - aside, r.rejected + aside, r.resumed_from)
 
 
 def _folder(door: Door) -> Path:

@@ -45,8 +45,8 @@ async def care_score(door: Door, call: Call) -> CareReport:
         nothing = {care.HUB: care.Answers(), care.HOLDOUT: care.Answers()}
         whole = care.tally(questions(door.hub, since, until)).get("", nothing)
         parts = care.tally(questions(door.hub, since, until), cast(care.By, by)) if by else {}
-        groups = [_compared(name or None, arms) for name, arms in parts.items()]
-        return CareReport(to_datetime(since), to_datetime(until), _compared(None, whole), groups)
+        groups = [compared(name or None, arms) for name, arms in parts.items()]
+        return CareReport(to_datetime(since), to_datetime(until), compared(None, whole), groups)
 
     return await asyncio.to_thread(work)
 
@@ -88,7 +88,7 @@ def questions(hub: Hub, since: int, until: int) -> Iterator[tuple[str, About, Ep
             yield rows.subject, about, episode
 
 
-def _compared(name: str | None, arms: care.Compared) -> CareCompared:
+def compared(name: str | None, arms: care.Compared) -> CareCompared:
     hub, holdout = arms[care.HUB], arms[care.HOLDOUT]
     found = care.against(hub, holdout)
     difference = (

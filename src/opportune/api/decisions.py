@@ -18,6 +18,7 @@ from opportune.errors import BadInput, BadRequest, Forgotten, NotFound
 from opportune.events.segment import instant_of
 from opportune.personal import Contents
 from opportune.questions import Shown
+from opportune.supposing import supposed_answer
 from opportune.wire import (
     Answered,
     BrowserAction,
@@ -26,6 +27,7 @@ from opportune.wire import (
     OutcomeAnswer,
     OutcomeRequest,
     Recorded,
+    Supposed,
     Why,
 )
 
@@ -64,6 +66,8 @@ async def decide(door: Door, call: Call) -> Answered | BrowserAnswer:
                 held["day"], tuple((place, action) for place, action in held["actions"]), held.get("items", "")
             ),
         }
+    if asked.suppose is not None:
+        return await _supposed(door, asked, (user, anonymous), browser)
     who = browser_customer(door, user, anonymous, asked.user_token) if browser else None
     answer = await decided(door, (user, anonymous), who, arguments)
     return for_browser(answer) if browser else answer
@@ -90,6 +94,23 @@ async def decided(
         if language:
             contents = contents._replace(jobs=[replace(job, language=language) for job in contents.jobs])
         answer = await asyncio.to_thread(door.hub.filled, answer, contents)
+    door.metrics.decided(answer)
+    return answer
+
+
+async def _supposed(door: Door, asked: DecideRequest, by: tuple[str | None, str | None], browser: bool) -> Answered:
+    """Peek at what would be decided if the customer were otherwise."""
+    if browser:
+        raise Refused(403, "wrong-key", "a write key does not suppose anything; use a server key")
+    if not asked.peek or asked.token:
+        raise Refused(400, "bad-request", "only a peek supposes: say `peek: true`, and no token", "suppose")
+    suppose, hub = asked.suppose or Supposed(), door.hub
+
+    def work() -> Answered:
+        places = hub.wanted(asked.placement, asked.placements, asked.channel, asked.limit)
+        return supposed_answer(hub, *by, suppose, places, asked.context, asked.limit, asked.explain)
+
+    answer = await door.writer.do(work)
     door.metrics.decided(answer)
     return answer
 

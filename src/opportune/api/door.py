@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opportune.api.acts import Acts
+from opportune.api.feed import Feed
 from opportune.api.keys import Key, Keys, Rates
 from opportune.api.metrics import Metrics
 from opportune.api.streams import Streams
@@ -34,6 +35,7 @@ class Door:
     webhooks: Webhooks
     metrics: Metrics
     acts: Acts
+    feed: Feed
     folder: Path | None = None
     local: Key | None = None
     local_hash: bytes = field(default=b"", repr=False)

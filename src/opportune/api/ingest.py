@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from opportune.api import tool_events
 from opportune.api.app import let_in, secret_of
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Reply
@@ -64,7 +65,7 @@ async def ingest(door: Door, call: Call) -> Reply:
     context = _context(call.headers, body.get("context") if not kind else None)
     integrations = body.get("integrations") if not kind and isinstance(body.get("integrations"), dict) else None
 
-    take = _taken_unproven if key.kind == "write" else Hub.ingest
+    take = _taken_unproven if key.kind == "write" else tool_events.taken
 
     def work() -> Ingested:
         return _with_excess(door.hub, take(door.hub, items, source, sent_at, context, integrations), excess, source)

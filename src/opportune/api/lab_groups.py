@@ -44,11 +44,11 @@ def _holdout(one: Held) -> HoldoutInfo:
     return HoldoutInfo(
         name=holdout.name, on=list(holdout.on), share=holdout.share, members=one.members, washout=one.washout,
         blocked=one.blocked, reached=one.reached, rotates=to_datetime(one.rotates) if one.rotates else None,
-        effects=[_whole(whole) for whole in one.effects],
+        effects=[effect_told(whole) for whole in one.effects],
     )  # fmt: skip
 
 
-def _whole(one: Whole) -> HeldEffect:
+def effect_told(one: Whole) -> HeldEffect:
     effect, began = one.effect, to_datetime(one.since)
     if isinstance(effect, NotEnoughData):
         return HeldEffect(one.metric, began, one.held, one.rest, None, None, None, None, None, effect.reason)

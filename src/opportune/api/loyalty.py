@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Reply
+from opportune.api.given import id_of, whole
 from opportune.api.problems import Refused, problem
 from opportune.clock import to_datetime
 from opportune.errors import BadRequest
@@ -30,7 +31,7 @@ async def standing(door: Door, call: Call) -> PointsInfo:
 
 async def statement(door: Door, call: Call) -> list[StatementLine]:
     """Return a page of a customer's account, the oldest line first."""
-    customer, after, limit = call.parameters["id"], _whole(call, "after", 0, 1 << 62), _whole(call, "limit", 100, PAGE)
+    customer, after, limit = call.parameters["id"], whole(call, "after", 0, 1 << 62), whole(call, "limit", 100, PAGE)
 
     def work() -> list[StatementLine]:
         return [
@@ -44,7 +45,7 @@ async def statement(door: Door, call: Call) -> list[StatementLine]:
 async def spend(door: Door, call: Call) -> PointsMoved | Reply:
     """Spend points of a customer: all of them or none, once for each id."""
     asked: SpendRequest = call.body
-    id = _id(asked.id)
+    id = id_of(asked.id)
     if not 1 <= asked.points <= MOST:
         raise BadRequest(f"points is {asked.points}; spend at least 1", "points")
     return _moved(await door.writer.do(lambda: Till(door.hub).spend(asked.user_id, asked.points, id)))
@@ -53,7 +54,7 @@ async def spend(door: Door, call: Call) -> PointsMoved | Reply:
 async def reverse(door: Door, call: Call) -> PointsMoved | Reply:
     """Give points back that were spent, or take back points that were earned; once for each id."""
     asked: ReverseRequest = call.body
-    id, of = _id(asked.id), _id(asked.of, "of")
+    id, of = id_of(asked.id), id_of(asked.of, "of")
     if asked.points is not None and not 1 <= asked.points <= MOST:
         raise BadRequest(f"points is {asked.points}; reverse at least 1, or leave it out for all", "points")
     done = await door.writer.do(lambda: Till(door.hub).reverse(asked.user_id, asked.what, of, id, asked.points))
@@ -65,22 +66,6 @@ def _moved(done: Moved | NotMoved) -> PointsMoved | Reply:
         return PointsMoved(done.points, done.balance, done.again)
     told = Refused(404 if done.reason == "unknown" else 409, f"points-{done.reason}", done.detail)
     return Reply(problem(told), told.status, "application/problem+json")
-
-
-def _id(text: str, field: str = "id") -> str:
-    try:
-        if 1 <= len(text) <= 512 and text.encode():
-            return text
-    except UnicodeEncodeError:
-        pass
-    raise BadRequest(f"{text[:60]!r} is no {field}; give a text of 1 to 512 characters", field)
-
-
-def _whole(call: Call, name: str, default: int, most: int) -> int:
-    text = call.query.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) <= most):
-        raise Refused(400, "bad-request", f"{name} is {text[:20]!r}; give a whole number up to {most}", name)
-    return int(text)
 
 
 _PROBLEMS = (400, 401, 403, 404, 409, 413, 429)

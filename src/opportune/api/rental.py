@@ -7,6 +7,7 @@ from typing import Any
 
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Reply
+from opportune.api.given import id_of, whole
 from opportune.api.problems import Refused, problem
 from opportune.api.recommend import caught_up
 from opportune.api.who import browser_customer, text_id
@@ -139,7 +140,7 @@ async def suggest(door: Door, call: Call) -> Recommendations:
 async def send(door: Door, call: Call) -> SentItem:
     """Send the next item to a customer; where there is none, say why."""
     asked: SendRequest = call.body
-    user, id = _user(asked.user_id), _id(asked.id)
+    user, id = _user(asked.user_id), id_of(asked.id)
 
     def work() -> SentItem:
         desk = Lending(door.hub)
@@ -151,7 +152,7 @@ async def send(door: Door, call: Call) -> SentItem:
 async def ship(door: Door, call: Call) -> ShippedBatch:
     """Send to everybody whose turn it is, as one batch; the same batch again is what it was."""
     asked: ShipRequest = call.body
-    batch = _id(asked.batch, "batch")
+    batch = id_of(asked.batch, "batch")
     if not 1 <= asked.limit <= MOST_PICKS:
         raise BadRequest(f"limit is {asked.limit}; send 1 to {MOST_PICKS:,} items at once", "limit")
 
@@ -172,7 +173,7 @@ async def returned(door: Door, call: Call) -> RentalInfo | Reply:
     number = asked.rental
     if number is not None:
         return await _became(door, lambda desk: desk.back(_number(number)))
-    id = _id(asked.id)
+    id = id_of(asked.id)
     return await _became(door, lambda desk: desk.back_copy(asked.copy, id))
 
 
@@ -268,7 +269,7 @@ async def of_customer(door: Door, call: Call) -> list[Subscription]:
 
 async def statement(door: Door, call: Call) -> list[RentalLine]:
     """Return a page of a customer's subscriptions and rentals, the oldest line first."""
-    customer, after, limit = call.parameters["id"], _whole(call, "after", 0, 1 << 62), _whole(call, "limit", 100, PAGE)
+    customer, after, limit = call.parameters["id"], whole(call, "after", 0, 1 << 62), whole(call, "limit", 100, PAGE)
 
     def work() -> list[RentalLine]:
         return [_line(number, fact) for number, fact in Lending(door.hub).statement(customer, after, max(1, limit))]
@@ -360,22 +361,6 @@ def _number(rental: int) -> int:
     if not 0 <= rental < 1 << 62:
         raise BadRequest(f"{rental} cannot be the number of a rental", "rental")
     return rental
-
-
-def _id(text: str, field: str = "id") -> str:
-    try:
-        if 1 <= len(text) <= 512 and text.encode():
-            return text
-    except UnicodeEncodeError:
-        pass
-    raise BadRequest(f"{text[:60]!r} is no {field}; give a text of 1 to 512 characters", field)
-
-
-def _whole(call: Call, name: str, default: int, most: int) -> int:
-    text = call.query.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) <= most):
-        raise Refused(400, "bad-request", f"{name} is {text[:20]!r}; give a whole number up to {most}", name)
-    return int(text)
 
 
 _PROBLEMS = (400, 401, 403, 404, 409, 413, 429)

@@ -221,7 +221,8 @@ def _info(door: Door, at_work: RunsAtWork, run: Run) -> RunInfo:
     leaving = not held and any(box.due(queue, soon, 1) for queue in box.queues() if queue.flow == run.name)
     leaving = leaving or any(row.send.flow == run.name for row in box.each("sending"))
     left = not state.passed_all or (later is not None and later <= soon)
-    deciding = left and not held and state.state == "running" and runs.ahead(run) > 0
+    # a channel that cannot send lets messages wait, and the run goes on to decide until enough of them do
+    deciding = left and state.state == "running" and runs.ahead(run) > 0
     messages = plain(box.counts().get((run.name, channel), {}))
     return replace(
         info, state=state.state, id=state.id, by=state.by, engine=state.engine, told=told,

@@ -17,13 +17,16 @@ from typing import TYPE_CHECKING
 from opportune.api.acts import Acts
 from opportune.api.app import App
 from opportune.api.door import Door
+from opportune.api.feed import Feed
 from opportune.api.hub_file import HubFile
 from opportune.api.keys import Key, Keys, Rates
 from opportune.api.lab_at_work import LabAtWork
 from opportune.api.log import Others, log, trace
 from opportune.api.metrics import Metrics
 from opportune.api.outbound import Outbound
+from opportune.api.quality_at_work import QualityAtWork
 from opportune.api.recommend import ShelfAtWork
+from opportune.api.reports_at_work import ReportsAtWork
 from opportune.api.streams import Streams
 from opportune.api.table import ENDPOINTS
 from opportune.api.webhooks import Webhooks
@@ -65,6 +68,7 @@ def door_of(
         webhooks=Webhooks(hub.store, hub.vault, hub.clock),
         metrics=metrics,
         acts=Acts(hub, writer),
+        feed=Feed(hub, writer),
         folder=folder,
         local=local,
         local_hash=sha256(secret.encode()).digest(),
@@ -82,19 +86,25 @@ async def at_work(door: Door, sending: bool = True) -> AsyncIterator[App]:
     Unless `sending`, messages wait in the outbox until somebody asks that they be sent.
     """
     outbound, shelf, lab = Outbound(door), ShelfAtWork(door), LabAtWork(door)
+    reports = ReportsAtWork(door)
+    quality = QualityAtWork(door)
 
     def changed(subject: str | None) -> None:
         door.streams.changed(subject)
         outbound.changed(subject)
+        door.feed.changed(subject)
 
     door.hub.changed = changed
     door.streams.start()
+    door.feed.start()
     outbound.start()
     if sending:
         door.sending()
         door.outbound_runs().start()
         shelf.start()
         lab.start()
+        reports.start()
+        quality.start()
     ticking = asyncio.ensure_future(_tick(door))
     try:
         yield App(door, ENDPOINTS)
@@ -103,9 +113,12 @@ async def at_work(door: Door, sending: bool = True) -> AsyncIterator[App]:
         door.hub.closing()
         ticking.cancel()
         door.streams.stop()
+        door.feed.stop()
         await outbound.stop()
         await shelf.stop()
         await lab.stop()
+        await reports.stop()
+        await quality.stop()
         if door.runs:
             await door.runs.stop()
         if door.dispatch:
@@ -170,6 +183,7 @@ async def server(door: Door) -> AsyncIterator[tuple[uvicorn.Server, Callable[[],
         def stop() -> None:
             door.stopping = True
             door.streams.stop()
+            door.feed.stop()
             made.should_exit = True
 
         yield made, stop

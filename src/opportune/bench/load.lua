@@ -1,10 +1,12 @@
 -- Load for wrk: bodies of one kind, at full speed or (PAUSE > 0) each connection pausing so many ms between requests.
--- Prints one JSON object: requests, errors, bytes of latency percentiles in us.
+-- Prints one JSON object: requests, how many of them were refused as too many (429), errors, and latencies in us.
 local kind, key, customers, pause, run = os.getenv("KIND"), os.getenv("KEY"), tonumber(os.getenv("CUSTOMERS")),
   tonumber(os.getenv("PAUSE")), os.getenv("RUN")
-local count, thread_number = 0, 0
+local count, thread_number, threads = 0, 0, {}
+refused = 0
 
 function setup(thread)
+  threads[#threads + 1] = thread
   thread:set("number", thread_number)
   thread_number = thread_number + 1
 end
@@ -39,9 +41,14 @@ function delay()
   return math.random(0, 2 * pause)
 end
 
+function response(status)
+  if status == 429 then refused = refused + 1 end
+end
+
 function done(summary, latency, requests)
-  local errors = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout
+  local errors, told = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout, 0
+  for _, thread in ipairs(threads) do told = told + thread:get("refused") end
   io.write(string.format(
-    '{"requests":%d,"errors":%d,"seconds":%f,"p50":%d,"p99":%d,"max":%d}\n', summary.requests, errors,
-    summary.duration / 1e6, latency:percentile(50), latency:percentile(99), latency.max))
+    '{"requests":%d,"refused":%d,"errors":%d,"seconds":%f,"p50":%d,"p99":%d,"max":%d}\n', summary.requests, told,
+    errors - told, summary.duration / 1e6, latency:percentile(50), latency:percentile(99), latency.max))
 end

@@ -30,7 +30,8 @@ def need(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise BadInput(f"{module.partition('.')[0]} is not installed; pip install 'opportune[bench]'") from None
+        cure = "run `make bench`, or pip install 'opportune[bench]'"
+        raise BadInput(f"{module.partition('.')[0]} is not installed; {cure}") from None
 
 
 def predict_running_rate(stream: Stream) -> FloatArray:

@@ -87,11 +87,11 @@ def build(
     free_names: bool = False,
 ) -> tuple[Catalog | None, list[Problem]]:
     """Return the catalog of the trees (None after an error) and all problems, sorted."""
-    report = Report(problems)
-    trees = list(trees)
+    report, trees = Report(problems), list(trees)
+    unread = report.failed
     merged = merge(trees, report)
     home = min((f for f in [t.spot.file for t in trees] + [p.file for p in problems] if f), default="")
-    draft = Draft(report, Conditions(report), (*predictors,), free_names, home)
+    draft = Draft(report, Conditions(report), (*predictors,), free_names, home, unread=unread)
     for section in DECLARING:
         draft.parts[section.key] = section.read(draft, merged.get(section.key))
     draft.conditions.names = {n.name: n.kind for n in _names(draft, _mentioned_contacts(draft, merged))}
@@ -99,11 +99,10 @@ def build(
         draft.parts[section.key] = section.read(draft, merged.get(section.key))
     for rule in CHECKS:
         rule(draft)
-    catalog = None if report.failed else Catalog(**draft.parts, names=_names(draft, _read_contacts(draft)))
-    if catalog is not None:
-        arms_can_be_laid(draft, catalog)
+    catalog = Catalog(**draft.parts, names=_names(draft, _read_contacts(draft)))
+    arms_can_be_laid(draft, catalog)
     found = sorted(set(report.problems), key=lambda p: (p.file, p.line, p.column, p.warning, p.what))
-    if catalog is None or report.failed:
+    if report.failed:
         return None, found
     return replace(catalog, hash=hashlib.sha256(to_bytes(catalog)).hexdigest()), found
 

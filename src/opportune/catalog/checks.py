@@ -14,6 +14,7 @@ from opportune.catalog.node import Node, Spot
 from opportune.catalog.reach import conditions_can_hold
 from opportune.catalog.schemas import contents_fit
 from opportune.catalog.situated import BUILT_INS
+from opportune.catalog.tracking_sections import events_are_planned
 from opportune.catalog.types import Action, Pause
 from opportune.clock import format_span
 
@@ -82,7 +83,9 @@ def actions_have_time(draft: Draft) -> None:
 
 
 def scopes_exist(draft: Draft) -> None:
-    """What a rule, lever or situation is about must exist."""
+    """What a rule, lever or situation is about must exist, as far as that can be told."""
+    if not draft.scopes_are_known:
+        return
     actions: tuple[Action, ...] = draft.parts["actions"]
     issues = {a.issue for a in actions}
     members = {"all", *issues, *(f"{a.issue}/{a.group}" for a in actions), *(f"action/{a.name}" for a in actions)}
@@ -205,6 +208,7 @@ CHECKS = (
     decisions_wait_in_the_store,
     contents_fit,
     arms_do_not_meet,
+    events_are_planned,
 )
 
 

@@ -30,6 +30,13 @@ class Draft:
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     parts: dict[str, Any] = field(default_factory=dict)
     nodes: dict[str, dict[str, Node]] = field(default_factory=dict)
+    unread: bool = False
+    """Whether something of the files could not be read, so that what seems not to be there may stand in it."""
+
+    @property
+    def scopes_are_known(self) -> bool:
+        """Whether every scope can be told: all files were read, and each action has its issue and group."""
+        return not self.unread and all(action.issue and action.group for action in self.parts["actions"])
 
     def named(self, section: str, one: str, node: Node, readable: bool = False) -> tuple[Fields, str]:
         """Start reading one named thing of a section: its fields, and its name checked and unique.

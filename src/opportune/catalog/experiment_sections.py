@@ -9,7 +9,7 @@ from typing import Any, cast
 from opportune.catalog.content import with_files
 from opportune.catalog.draft import Draft, entries, slim
 from opportune.catalog.fields import Fields
-from opportune.catalog.lab_sections import about_the_customer, measured
+from opportune.catalog.lab_sections import about_the_customer, guards_another, measured
 from opportune.catalog.lab_types import Arm, Experiment
 from opportune.catalog.node import Node
 from opportune.catalog.types import Catalog
@@ -38,6 +38,8 @@ def _experiment(draft: Draft, item: Node) -> Experiment:
     elif not metric:
         cure = "add `metric:`, or the `hypothesis:` that it tests"
         draft.report.error(item.get("name").spot, f"{fields.what} has no metric", cure)
+    if {"metric", "guardrails"} & {*fields.values}:
+        guards_another(draft, fields, metric, guardrails)
     layer = fields.text("layer")
     if layer:
         draft.spell(layer, fields.spot("layer"), "layer")

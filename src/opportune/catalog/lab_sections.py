@@ -88,6 +88,7 @@ def read_hypotheses(draft: Draft, node: Node | None) -> tuple[Hypothesis, ...]:
 def _hypothesis(draft: Draft, item: Node) -> Hypothesis:
     fields, name = draft.named("hypotheses", "hypothesis", item)
     metric, guardrails = measured(draft, fields, required=True)
+    guards_another(draft, fields, metric, guardrails)
     expected = fields.number("expected", 0.0, -1.0, 100.0, required=True)
     if expected == 0 and "expected" in fields.values:
         fields.wrong(fields.values["expected"], "expected", "another than 0: .1 is 10 % more, -.1 is 10 % less")
@@ -134,6 +135,15 @@ def measured(draft: Draft, fields: Fields, required: bool = False) -> tuple[str,
     return metric, fields.words("guardrails")
 
 
+def guards_another(draft: Draft, fields: Fields, metric: str, guardrails: tuple[str, ...]) -> None:
+    """Report a metric that is to be its own guardrail, where the metric or the guardrails are written."""
+    if metric and metric in guardrails:
+        named = [item.spot for item in fields.items("guardrails") if item.text == metric]
+        what = f"`{metric}` of {fields.what} is its own guardrail"
+        cure = "name another metric: harm to the metric itself stops an arm without it"
+        draft.report.error(named[0] if named else fields.spot("metric"), what, cure)
+
+
 def about_the_customer(draft: Draft, fields: Fields) -> Expression | None:
     """Return the condition of an audience: it reads what is known of a customer, not what a request says."""
     audience = fields.condition("audience", draft.conditions)
@@ -161,7 +171,7 @@ def _holdout(draft: Draft, item: Node) -> Holdout:
         cure = "add `on: [all]`, or a narrower scope"
         draft.report.error(item.get("name").spot, f"{fields.what} is on nothing", cure)
     for inner in fields.items("on"):
-        if inner.text not in known:
+        if inner.text not in known and draft.scopes_are_known:
             draft.report.error(inner.spot, f"unknown scope `{inner.text}` in {fields.what}", nearest(inner.text, known))
     share, rotate = fields.number("share", 0.0, 0.0001, 0.9, required=True), fields.span("rotate")
     washout = fields.span("washout", 0) or 0

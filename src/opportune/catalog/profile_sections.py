@@ -7,6 +7,7 @@ from typing import Any
 
 from opportune.catalog.draft import Draft, entries, slim
 from opportune.catalog.fields import Fields, nearest
+from opportune.catalog.formats import FORMATS
 from opportune.catalog.node import Node
 from opportune.catalog.types import Catalog, Feature, Situation, Trait
 from opportune.clock import DAY, format_span
@@ -34,16 +35,34 @@ def read_traits(draft: Draft, node: Node | None) -> tuple[Trait, ...]:
     for item in entries(node):
         fields, name = draft.named("traits", "trait", item, readable=True)
         kind = Kind(fields.choice("type", KINDS, "number", required=True))
-        traits.append(Trait(name, kind, fields.flag("mutable"), fields.flag("correctable")))
+        mutable, correctable = fields.flag("mutable"), fields.flag("correctable")
+        traits.append(Trait(name, kind, mutable, correctable, *_like(fields, kind), fields.flag("required")))
         fields.close()
     return tuple(sorted(traits, key=lambda t: t.name))
 
 
+def _like(fields: Fields, kind: Kind) -> tuple[str, float | None, float | None, tuple[str, ...]]:
+    """Return the format, bounds and values of a trait."""
+    format, values = fields.choice("format", sorted(FORMATS)), fields.words("values")
+    bounds = {key: fields.number(key, 0.0) if fields.find(key) else None for key in ("least", "most")}
+    for key in ("format", "values"):
+        if fields.find(key) and kind is not Kind.TEXT:
+            fields.report.error(fields.spot(key), f"`{key}` of {fields.what} is for texts", f"remove `{key}`")
+    for key, bound in bounds.items():
+        if bound is not None and kind is not Kind.NUMBER:
+            fields.report.error(fields.spot(key), f"`{key}` of {fields.what} is for numbers", f"remove `{key}`")
+    least, most = bounds["least"], bounds["most"]
+    if least is not None and most is not None and least > most:
+        fields.report.error(fields.spot("most"), f"`most` of {fields.what} is below `least`", "exchange them")
+    return format, least, most, values
+
+
 def write_traits(catalog: Catalog) -> Any:
     return [
-        slim(name=t.name, type=t.kind.value, mutable=t.mutable or None, correctable=t.correctable or None)
+        slim(name=t.name, type=t.kind.value, mutable=t.mutable or None, correctable=t.correctable or None,
+             format=t.format, least=t.least, most=t.most, values=list(t.values), required=t.required or None)
         for t in catalog.traits
-    ]
+    ]  # fmt: skip
 
 
 def read_context(draft: Draft, node: Node | None) -> tuple[Name, ...]:

@@ -175,11 +175,11 @@ def _validator(schema: str) -> Any:
 
     plain = json.loads(schema)
     plain.pop("$schema", None)  # by it, `jsonschema` would go back to its own regular expressions
-    return _dialect()(plain, registry=Registry())
+    return dialect()(plain, registry=Registry())
 
 
 @lru_cache(maxsize=1)
-def _dialect() -> Any:
+def dialect() -> Any:
     """Return what validates with RE2 where `jsonschema` searches with the `re` of Python, which can take forever."""
     from jsonschema import Draft202012Validator, ValidationError
     from jsonschema.validators import extend

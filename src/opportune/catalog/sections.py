@@ -8,20 +8,26 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from opportune.catalog import action_sections as actions
 from opportune.catalog import asked_sections as asked
+from opportune.catalog import campaign_sections as campaigns
 from opportune.catalog import channel_sections as channels
 from opportune.catalog import consent_sections as consent
 from opportune.catalog import experiment_sections as experiments
 from opportune.catalog import flow_sections as flows
+from opportune.catalog import funnel_sections as funnels
 from opportune.catalog import lab_sections as lab
 from opportune.catalog import message_sections as messages
 from opportune.catalog import offer_sections as offers
 from opportune.catalog import page_sections as pages
 from opportune.catalog import policy_sections as policy
+from opportune.catalog import process_sections as processes
 from opportune.catalog import product_sections as products
 from opportune.catalog import profile_sections as profile
 from opportune.catalog import rental_sections as rentals
+from opportune.catalog import report_sections as reports
 from opportune.catalog import shelf_sections as shelves
 from opportune.catalog import standard_sections as standards
+from opportune.catalog import tool_sections as tools
+from opportune.catalog import tracking_sections as tracking
 from opportune.catalog.draft import Draft, Section
 from opportune.catalog.fields import nearest
 from opportune.catalog.node import Node, Spot
@@ -68,6 +74,7 @@ DECLARING = (
     Section("currency", "scalar", read_currency, _write_currency),
     Section("time_zone", "scalar", read_time_zone, _write_time_zone),
     Section("language", "scalar", messages.read_language, messages.write_language),
+    Section("events", "list", tracking.read_events, tracking.write_events),
     Section("traits", "list", profile.read_traits, profile.write_traits),
     Section("features", "list", profile.read_features, profile.write_features),
     Section("context", "list", profile.read_context, profile.write_context),
@@ -104,6 +111,13 @@ READING = (
     Section("hypotheses", "list", lab.read_hypotheses, lab.write_hypotheses),
     Section("experiments", "list", experiments.read_experiments, experiments.write_experiments),
     Section("holdouts", "list", lab.read_holdouts, lab.write_holdouts),
+    Section("people", "list", processes.read_people, processes.write_people),
+    Section("processes", "list", processes.read_processes, processes.write_processes),
+    Section("campaigns", "list", campaigns.read_campaigns, campaigns.write_campaigns),
+    Section("tools", "list", tools.read_tools, tools.write_tools),
+    Section("funnel", "mapping", funnels.read_funnel, funnels.write_funnel),
+    Section("targets", "list", reports.read_targets, reports.write_targets),
+    Section("reports", "list", reports.read_reports, reports.write_reports),
 )
 """The sections that may read those names."""
 

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from opportune.catalog.campaign_types import Campaign, Person, Process
+from opportune.catalog.funnel_types import Funnel
 from opportune.catalog.lab_types import Experiment, Holdout, Hypothesis, Metric
 from opportune.catalog.offer_types import Coupon, Loyalty
 from opportune.catalog.page_types import Page
 from opportune.catalog.product_types import Product
 from opportune.catalog.rental_types import RentalPlan
+from opportune.catalog.report_types import ReportPlan, Target
 from opportune.catalog.shelf_types import ItemsWanted, ShelfRules
+from opportune.catalog.tool_types import Tool
+from opportune.catalog.tracking_types import EventPlan
 from opportune.rules import Expression, Kind, Name
 
 ActionKind = Literal["marketing", "service"]
@@ -29,13 +34,20 @@ STANDING = {"propensity": 0.005, "no_levers": 0.005, "eligibility": 0.005, "rand
 class Trait:
     """A declared attribute of a customer.
 
-    `mutable`: it can be changed, so an explanation may suggest it. `correctable`: customers may set it right.
+    `mutable`: it can be changed, so an explanation may suggest it. `correctable`: customers may set it right. The rest
+    is what a value must be like, so that it is no fault: of a `format` (`catalog.formats`), from `least` to `most`, one
+    of `values`; `required`: every known customer should have one.
     """
 
     name: str
     kind: Kind
     mutable: bool = False
     correctable: bool = False
+    format: str = ""
+    least: float | None = None
+    most: float | None = None
+    values: tuple[str, ...] = ()
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -516,5 +528,13 @@ class Catalog:
     hypotheses: tuple[Hypothesis, ...] = ()
     experiments: tuple[Experiment, ...] = ()
     holdouts: tuple[Holdout, ...] = ()
+    people: tuple[Person, ...] = ()
+    processes: tuple[Process, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    targets: tuple[Target, ...] = ()
+    reports: tuple[ReportPlan, ...] = ()
+    funnel: Funnel = field(default_factory=Funnel)
+    events: tuple[EventPlan, ...] = ()
     external: bool = False
     hash: str = ""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from opportune.cli.options import Dir, Folder, Json, StoreUrl, chosen, connect, say
+from opportune.cli.options import Dir, Folder, Json, StoreUrl, chosen, connect, note, say
 from opportune.errors import BadInput
 
 
@@ -45,7 +45,9 @@ def check(folder: Folder = None, dir: Dir = None, json: Json = False) -> None:
         for p in found
     ]
     lines = [str(p) for p in found]
-    lines.append(f"{len(errors)} mistakes, {len(found) - len(errors)} warnings" if found else "No mistakes.")
+    warned = len(found) - len(errors)
+    counted = f"{len(errors)} mistake{'s' * (len(errors) != 1)}, {warned} warning{'s' * (warned != 1)}"
+    lines.append(counted if found else "No mistakes.")
     say(json, {"ok": not errors, "problems": rows}, "\n".join(lines))
     if errors:
         raise typer.Exit(2)
@@ -63,6 +65,8 @@ def publish(
     """
     with connect(dir, store, quiet=True) as hub:
         live = hub.publish(author)
+    for warning in live.warnings:
+        note(f"Warning: {warning}")
     say(json, live, f"Live: {live.catalog[:12]}" + ("" if live.published else " (nothing changed)"))
 
 

@@ -21,6 +21,7 @@ HEADINGS: dict[str, dict[str, tuple[str, str]]] = {
         "demo": ("demo:demo", "A simulated company, live; no configuration."),
         "init": ("catalog:init", "Write a small, commented project that works."),
         "serve": ("server:serve", "Answer every channel over HTTP."),
+        "console": ("console:console", "A web page to see it think, and steer it."),
         "key": ("server:key", "The keys that open the HTTP door."),
     },
     "Catalog": {
@@ -34,7 +35,8 @@ HEADINGS: dict[str, dict[str, tuple[str, str]]] = {
         "profile": ("customers:profile", "What is known of a customer."),
         "consents": ("customers:consents", "What a customer agreed to, and the proofs."),
         "forget": ("customers:forget", "Destroy a customer's data everywhere."),
-        "quality": ("quality:quality", "The faults of a table of contacts."),
+        "quality": ("quality:quality", "The faults of the data, or of a table."),
+        "plan": ("quality:plan", "The tracking plan, and what of it comes."),
     },
     "Decisions": {
         "decide": ("decisions:decide", "The next best action for a customer."),
@@ -59,11 +61,22 @@ HEADINGS: dict[str, dict[str, tuple[str, str]]] = {
         "configure": ("configure:configure", "Check and complete a choice of a product."),
         "rental": ("rental:rental", "Lists to rent from."),
     },
+    "Operations": {
+        "campaign": ("campaigns:campaign", "Campaigns: stages, tasks, money, calendar."),
+        "figures": ("figures:figures", "The six figures, with their uncertainty."),
+        "report": ("report:report", "Reports by day and week: text, HTML, PDF, e-mail."),
+        "tables": ("figures:tables", "The ledger as Parquet tables."),
+        "tools": ("tools:tools", "The tools that people work with."),
+        "health": ("health:health", "Where the operation is ill, and what to do next."),
+    },
     "Knowledge": {
         "lab": ("lab:lab", "Hypotheses, experiments, holdouts, the gate."),
         "attribution": ("attribution:attribution", "Who gets the credit for conversions."),
         "clv": ("foresight:clv", "What each customer will bring."),
         "budget": ("foresight:budget", "Share a budget out over its lines."),
+        "forecast": ("forecast:forecast", "What comes next in a series."),
+        "geo": ("geo:geo", "What a test in some regions did."),
+        "scores": ("scores:scores", "Who will leave, or respond: scores as traits."),
         "bench": ("measure:bench", "Measure the hub beside its peers."),
     },
     "Upkeep": {

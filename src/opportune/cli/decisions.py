@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from opportune.cli.options import Dir, Json, StoreUrl, connect, say
 from opportune.clock import parse_instant
 from opportune.errors import BadInput
+
+if TYPE_CHECKING:
+    from opportune.wire import Offer
 
 
 def decide(
@@ -36,16 +39,25 @@ def decide(
         answer = hub.decide(
             known, placements=wanted, context=given, limit=limit, anonymous=visitor, peek=not commit, explain=explain
         )
-    lines = [
-        f"{o.placement} {o.rank}. {o.issue}/{o.group}/{o.action} ({o.treatment}): priority {o.priority:.4g} = "
-        f"P {o.propensity:.4g} x C {o.context_weight:.3g} x V {o.value:.4g} x L {o.lever:.3g}"
-        for o in answer.actions
-    ] or [f"Silence: {answer.silence}."]
+    lines = [line for offer in answer.actions for line in _lines(offer)] or [f"Silence: {answer.silence}."]
     if answer.decision_id:
         lines.append(f"Decision {answer.decision_id}")
     if answer.explanation:
         lines += ["", str(answer.explanation)]
     say(json, answer, "\n".join(lines))
+
+
+def _lines(o: Offer) -> Iterator[str]:
+    """Yield what an action is, why it won, and what it carries."""
+    yield (
+        f"{o.placement} {o.rank}. {o.issue}/{o.group}/{o.action} ({o.treatment}): priority {o.priority:.4g} = "
+        f"P {o.propensity:.4g} x C {o.context_weight:.3g} x V {o.value:.4g} x L {o.lever:.3g}"
+    )
+    for item in o.items:
+        yield f"    item {item.id}: {item.reason}"
+    if o.coupon:
+        until = f", good until {o.coupon.ends:%Y-%m-%d %H:%M} UTC" if o.coupon.ends else ""
+        yield f"    coupon {o.coupon.name}: {o.coupon.code}{until}"
 
 
 def explain(

@@ -55,10 +55,12 @@ def demo(
         from opportune.demo.show import Show
         from opportune.demo.summary import summary
 
-        if seconds is None and (json or not sys.stdout.isatty()):
-            seconds = UNATTENDED
+        unwatched = seconds is None and (json or not sys.stdout.isatty())
+        seconds = UNATTENDED if unwatched else seconds
         show, place = Show(quiet=json, pace=pace), Place(dir)
         state = place.settle(seed, customers, DAYS, SystemClock().now())
+        if unwatched:
+            show.say(f"There is no terminal to watch it in: it lives for {UNATTENDED:.0f} seconds and tells of them.")
         show.say(f"A telecom company of {state.customers} simulated customers, in {dir}.")
         _warm_up(place, state, stop, quiet=json)
         if stop.is_set():
@@ -71,6 +73,9 @@ def demo(
                 running.living.stop()  # so that the figures of the summary belong together
                 told = summary(place, state, running)
                 show.summary(running, told)
+                if unwatched:
+                    ended = f"It ended after {UNATTENDED:.0f} seconds, as there is no terminal. Watch it in one"
+                    show.say(f"{ended}, or for longer: opportune demo --dir {dir} --seconds 600")
             found = told.found
     if json:
         say(True, found, "")

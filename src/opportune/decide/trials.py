@@ -71,7 +71,8 @@ def places(
     underway: Collection[Underway], customer: str, exposed: Mapping[str, str], held: Collection[str],
     values: Mapping[str, object], at: int,
 ) -> list[Place]:  # fmt: skip
-    """Return the arms that a customer is in at an instant. Pure. The dates of an experiment do not bind its winner.
+    """Return the arms that a customer is in at an instant. Pure. The dates of an experiment do not bind its winner,
+    which is nobody's any more once it has expired.
 
     `exposed` are the arms of their first exposures by run (`Trial.key`) and by hypothesis (`bond_of`): there they stay,
     whatever their id or values are now; those to a hypothesis bind in all experiments on it that they take part in.
@@ -84,6 +85,8 @@ def places(
         if experiment.hypothesis and experiment.hypothesis in held:
             continue
         if trial.status != "decided" and not one.within(at):
+            continue
+        if trial.status == "decided" and trial.expires is not None and trial.expires <= at:
             continue
         if known is None and not belongs(one, customer, values):
             continue

@@ -98,7 +98,8 @@ def from_segment(
 def to_segment(event: Event) -> dict[str, Any]:
     """Return an event as the tracking API writes it, without empty fields; times are ISO 8601. `from_segment` reads it.
 
-    `timestamp` is the corrected time, `originalTimestamp` what the sender's clock said.
+    `timestamp` is the corrected time, `originalTimestamp` what the sender's clock said, `written` what was cast when it
+    came.
 
     >>> to_segment(Event(type="track", message_id="m1", at=0, received_at=0, event="Tea Bought"))["event"]
     'Tea Bought'
@@ -122,6 +123,7 @@ def to_segment(event: Event) -> dict[str, Any]:
         "context": event.context,
         "integrations": event.integrations,
         "source": event.source,
+        "written": event.written,
     }
     return {name: value for name, value in told.items() if value not in (None, {})}
 

@@ -21,6 +21,11 @@ class Tail:
         self._last = log.last()
         self._rows: list[tuple[str, bytes]] = []
 
+    @property
+    def next(self) -> int:
+        """The number that the next event will have."""
+        return self._last + len(self._rows) + 1
+
     def add(self, node: str, event: Event) -> tuple[int, Event]:
         """Return the number that an event of a node will have, and the event as it will be read back."""
         try:

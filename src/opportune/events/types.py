@@ -19,6 +19,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag_fi
 
     `at` is the corrected timestamp, never later than `received_at`. `user_id` and `anonymous_id` are None when absent
     or meaningless (`identity.meaningless`). `page` and `screen` calls carry `event` = `Page Viewed` / `Screen Viewed`.
+    `written` has what the tracking plan cast when the event came: the path of a property -> the value as it was sent.
     """
 
     type: EventType
@@ -39,6 +40,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag="event", tag_fi
     source: str = "default"
     original_at: int | None = None
     sent_at: int | None = None
+    written: Properties = {}
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True, tag_field="fact"):
@@ -181,12 +183,16 @@ class Rebuilt(Fact, frozen=True, tag="rebuilt"):
 
 
 class CampaignStage(Fact, frozen=True, tag="campaign"):
-    """A campaign reached a stage: one of its process, or first_outcome, which the hub stamps by itself."""
+    """A campaign reached a stage of its process (`moved`), or the hub stamped by itself that something came to pass.
+
+    Stamps are first_decision and first_outcome; of campaigns without a process proposed, approved and live, as well.
+    """
 
     campaign: str
     stage: str
     by: str = ""
     why: str = ""
+    moved: bool = False
 
 
 class Spent(Fact, frozen=True, tag="spent"):
@@ -204,7 +210,8 @@ class Spent(Fact, frozen=True, tag="spent"):
 class CampaignWork(Fact, frozen=True, tag="campaign_work"):
     """Work on a campaign: an `approval` given or taken back, a `task` done or open again, `hours` that went into it.
 
-    `name` is the check approved, the task, or what the hours were for; `entry` makes hours idempotent.
+    `name` is the check approved, the task, or what the hours were for; `entry` makes hours idempotent. `content` is the
+    hash of what was approved.
     """
 
     campaign: str
@@ -215,6 +222,7 @@ class CampaignWork(Fact, frozen=True, tag="campaign_work"):
     hours: float = 0.0
     entry: str = ""
     why: str = ""
+    content: str = ""
 
 
 class ToolUsed(Fact, frozen=True, tag="tool_used"):

@@ -39,10 +39,9 @@ import msgspec
 
 from opportune.catalog.fields import Fields, Report, nearest
 from opportune.catalog.node import Node, from_python
-from opportune.catalog.source import parse_yaml
+from opportune.catalog.spec_file import data_path, read_spec
 from opportune.clock import DAY
 from opportune.errors import BadCatalog, BadInput, Problem
-from opportune.lab.spec import data_path
 from opportune.measure.attribution.models import MODELS, Options
 from opportune.measure.attribution.tournament import Holdout
 
@@ -89,19 +88,11 @@ def load_attribution(path: str | Path) -> AttributionSpec:
     `data` comes back as a path that is absolute or relative to the working directory. Raises `BadCatalog` with every
     mistake at once, `BadInput` if the file cannot be read.
     """
-    path = Path(path)
-    try:
-        text = path.read_text("utf-8-sig")
-    except OSError as wrong:
-        what = f"{path}: cannot be read: {wrong.strerror}; give the path of an attribution spec in YAML"
-        raise BadInput(what) from None
-    except UnicodeDecodeError as wrong:
-        raise BadInput(f"{path}: not UTF-8 at byte {wrong.start + 1}; save the spec as UTF-8") from None
-    problems: list[Problem] = []
-    root = parse_yaml(text, str(path), problems)
-    if root is None:
-        raise BadCatalog(problems or [Problem("an empty spec", "start with `data:`, the journeys", file=str(path))])
-    return _whole(root, problems, lambda fields: data_path(fields, "data", path.parent))
+
+    def read(fields: Fields, root: Node, folder: Path) -> AttributionSpec:
+        return _read(fields, root, lambda fields: data_path(fields, "data", folder))
+
+    return read_spec(path, "an attribution spec", "`data:`, the journeys", read)
 
 
 def sent_attribution(given: Mapping[str, Any]) -> AttributionSpec:
@@ -115,12 +106,8 @@ def sent_attribution(given: Mapping[str, Any]) -> AttributionSpec:
         fields.report.error(fields.spot("data"), "`data` is not `ledger`", "files are read by `opportune attribution`")
         return ""
 
-    return _whole(from_python({"data": LEDGER, **given}, "", problems), problems, only_ledger)
-
-
-def _whole(root: Node, problems: list[Problem], data: Callable[[Fields], str]) -> AttributionSpec:
-    report = Report(problems)
-    spec = _read(Fields(root, report, "the attribution spec"), root, data)
+    root, report = from_python({"data": LEDGER, **given}, "", problems), Report(problems)
+    spec = _read(Fields(root, report, "the attribution spec"), root, only_ledger)
     if report.failed:
         raise BadCatalog(sorted(report.problems, key=lambda p: (p.line, p.column)))
     return spec

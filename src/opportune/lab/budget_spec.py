@@ -23,9 +23,9 @@ import msgspec
 
 from opportune.catalog.fields import Fields, Report
 from opportune.catalog.node import Node
+from opportune.catalog.spec_file import data_path
 from opportune.errors import BadInput
 from opportune.lab.foresight_spec import Spec, loaded
-from opportune.lab.spec import data_path
 from opportune.measure.response_curves import KINDS, Curve, Kind
 
 

@@ -39,12 +39,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from opportune.catalog.fields import Fields, Report
+from opportune.catalog.fields import Fields
 from opportune.catalog.node import Node
-from opportune.catalog.source import parse_yaml
+from opportune.catalog.spec_file import data_path, read_spec
 from opportune.clock import DAY
-from opportune.errors import BadCatalog, BadInput, Problem
-from opportune.lab.spec import data_path
+from opportune.errors import Problem
 
 Found = TypeVar("Found", bound="Spec")
 
@@ -97,24 +96,13 @@ def load_clv(path: str | Path) -> ClvSpec:
 
 def loaded(path: str | Path, what: str, read: Callable[[Fields, Node, Path], Found]) -> Found:
     """Return what a function reads of a YAML file; every mistake at once."""
-    path = Path(path)
-    try:
-        text = path.read_text("utf-8-sig")
-    except OSError as wrong:
-        raise BadInput(f"{path}: cannot be read: {wrong.strerror}; give the path of a spec in YAML") from None
-    except UnicodeDecodeError as wrong:
-        raise BadInput(f"{path}: not UTF-8 at byte {wrong.start + 1}; save the spec as UTF-8") from None
-    problems: list[Problem] = []
-    root = parse_yaml(text, str(path), problems)
-    if root is None:
-        raise BadCatalog(problems or [Problem("an empty spec", "start with `data:`, the table", file=str(path))])
-    report = Report(problems)
-    fields = Fields(root, report, what)
-    spec = read(fields, root, path.parent)
-    fields.close()
-    if report.failed:
-        raise BadCatalog(sorted(report.problems, key=lambda p: (p.line, p.column)))
-    return spec
+
+    def closed(fields: Fields, root: Node, folder: Path) -> Found:
+        spec = read(fields, root, folder)
+        fields.close()
+        return spec
+
+    return read_spec(path, f"a {what.removeprefix('the ')}", "`data:`, the table", closed)
 
 
 _OF_CONTRACTS = ("periods", "ended", "count", "ahead")

@@ -40,20 +40,16 @@ What customers did may be in a table of its own; each customer then counts from 
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 from typing import Literal, cast
 
 import msgspec
 
-from opportune.catalog.fields import Fields, Report
+from opportune.catalog.fields import Fields
 from opportune.catalog.lab_types import Change, MetricKind
 from opportune.catalog.node import Node
-from opportune.catalog.source import parse_yaml
-from opportune.errors import BadCatalog, BadInput, Problem
-
-DATA = "OPPORTUNE_DATA"
+from opportune.catalog.spec_file import data_path, read_spec
+from opportune.errors import Problem
 
 KINDS = ("proportion", "retention", "mean", "ratio", "quantile", "count")
 
@@ -61,7 +57,6 @@ Inference = Literal["sequential", "fixed"]
 Correction = Literal["none", "holm", "bh"]
 Place = tuple[str | int, ...]
 
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,22 +133,7 @@ def load_analysis(path: str | Path) -> AnalysisSpec:
     Paths of data come back absolute or relative to the working directory. Raises `BadCatalog` with every mistake at
     once, `BadInput` if the file cannot be read.
     """
-    path = Path(path)
-    try:
-        text = path.read_text("utf-8-sig")
-    except OSError as wrong:
-        raise BadInput(f"{path}: cannot be read: {wrong.strerror}; give the path of an analysis in YAML") from None
-    except UnicodeDecodeError as wrong:
-        raise BadInput(f"{path}: not UTF-8 at byte {wrong.start + 1}; save the spec as UTF-8") from None
-    problems: list[Problem] = []
-    root = parse_yaml(text, str(path), problems)
-    if root is None:
-        raise BadCatalog(problems or [Problem("an empty spec", "start with `data:`, the table", file=str(path))])
-    report = Report(problems)
-    spec = _read(Fields(root, report, "the analysis"), root, path.parent)
-    if report.failed:
-        raise BadCatalog(sorted(report.problems, key=lambda p: (p.line, p.column)))
-    return spec
+    return read_spec(path, "an analysis", "`data:`, the table", _read)
 
 
 def _read(fields: Fields, root: Node, folder: Path) -> AnalysisSpec:
@@ -291,19 +271,3 @@ def _fits(fields: Fields, metric: Measured, ratio: bool, windowed: bool) -> None
     if metric.within is not None and metric.after >= metric.within:
         cure = "let `after` be less than `within`"
         fields.report.error(fields.spot("after"), f"nothing of {fields.what} counts", cure)
-
-
-def data_path(fields: Fields, key: str, folder: Path) -> str:
-    """Return a path of data with `${OPPORTUNE_DATA}` expanded; one that is relative is so to the folder."""
-    text = fields.text(key, required=True)
-    for name in dict.fromkeys(_VARIABLE.findall(text)):
-        folder_of_data = os.environ.get(name, "") if name == DATA else ""
-        if name != DATA:
-            cure = f"only ${{{DATA}}} is expanded"
-            fields.report.error(fields.spot(key), f"`${{{name}}}` is not known here", cure)
-        elif not folder_of_data:
-            cure = f"export {DATA}=FOLDER, the folder of the data, or write the path itself"
-            fields.report.error(fields.spot(key), f"{DATA} is not set", cure)
-        # the variable is relative to where the command runs, the rest to the spec
-        text = text.replace(f"${{{name}}}", os.path.abspath(folder_of_data))
-    return str(folder / text)

@@ -21,11 +21,10 @@ from pathlib import Path
 
 import msgspec
 
-from opportune.catalog.fields import Fields, Report
+from opportune.catalog.fields import Fields
 from opportune.catalog.node import Node
-from opportune.catalog.source import parse_yaml
-from opportune.errors import BadCatalog, BadInput, Problem
-from opportune.lab.spec import data_path
+from opportune.catalog.spec_file import data_path, read_spec
+from opportune.errors import Problem
 
 
 class UpliftSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,22 +69,7 @@ def load_uplift(path: str | Path) -> UpliftSpec:
     `data` comes back as a path that is absolute or relative to the working directory. Raises `BadCatalog` with every
     mistake at once, `BadInput` if the file cannot be read.
     """
-    path = Path(path)
-    try:
-        text = path.read_text("utf-8-sig")
-    except OSError as wrong:
-        raise BadInput(f"{path}: cannot be read: {wrong.strerror}; give the path of an uplift spec in YAML") from None
-    except UnicodeDecodeError as wrong:
-        raise BadInput(f"{path}: not UTF-8 at byte {wrong.start + 1}; save the spec as UTF-8") from None
-    problems: list[Problem] = []
-    root = parse_yaml(text, str(path), problems)
-    if root is None:
-        raise BadCatalog(problems or [Problem("an empty spec", "start with `data:`, the customers", file=str(path))])
-    report = Report(problems)
-    spec = _read(Fields(root, report, "the uplift spec"), root, path.parent)
-    if report.failed:
-        raise BadCatalog(sorted(report.problems, key=lambda p: (p.line, p.column)))
-    return spec
+    return read_spec(path, "an uplift spec", "`data:`, the customers", _read)
 
 
 def _read(fields: Fields, root: Node, folder: Path) -> UpliftSpec:

@@ -1,7 +1,8 @@
 """The append-only record, and what is kept beside it so that no question needs a walk through it.
 
 Beside the log of facts: `episodes` (what became of each decision), `relationships` (contacts and open goals per
-customer node), `due` (ends of outcome windows), `requests` (answers to be repeated), `campaigns` (stages reached).
+customer node), `due` (ends of outcome windows), `requests` (answers to be repeated), `campaigns` (stages reached),
+`campaign_facts` (what was told of each campaign).
 All of these can be rebuilt from the log; all are written in the transaction of the fact that changes them.
 """
 
@@ -14,18 +15,21 @@ from hashlib import blake2b
 from typing import TypeVar
 
 from opportune.catalog import from_bytes, to_bytes
+from opportune.catalog.campaign_types import process_of
 from opportune.catalog.types import Catalog
 from opportune.clock import DAY
 from opportune.errors import NotFound
 from opportune.events import codec
 from opportune.events.types import (
     CampaignStage,
+    CampaignWork,
     Checkpoint,
     DecisionMade,
     LedgerFact,
     Published,
     Rebuilt,
     SituationChanged,
+    Spent,
 )
 from opportune.ledger import episodes, record, relationship
 from opportune.ledger.episode_table import EpisodeTable
@@ -44,6 +48,12 @@ BRAINS = 16
 REMEMBER = DAY
 """How long a request id gives the first answer again."""
 
+BEGUN = "\x1f"
+"""What a campaign with a process reached when the catalog first had it; no stage is called so."""
+
+CampaignFact = CampaignStage | CampaignWork | Spent
+"""The facts that are about a campaign."""
+
 _V = TypeVar("_V")
 
 
@@ -56,6 +66,7 @@ class Ledger:
         self._due = store.table("due")
         self._relationships, self._requests = store.table("relationships"), store.table("requests")
         self._campaigns, self._saved = store.table("campaigns"), store.table("saved")
+        self._told = store.table("campaign_facts")
         self._live = store.table("live")
         self._brains = self._read_saved()
         self._next_due = self._read_due()
@@ -85,6 +96,8 @@ class Ledger:
                 self._rebuilt.add(sequence)
                 self._saved.put([(f"r{sequence:016x}", b"")])
                 self._keep(sequence, fact.blob)
+            elif isinstance(fact, CampaignFact):
+                self._tell(sequence, fact)
         return last
 
     def read(self, after: int = 0, until: int | None = None) -> Iterator[tuple[int, LedgerFact]]:
@@ -106,22 +119,50 @@ class Ledger:
     def publish(self, catalog: Catalog, at: int, author: str) -> int:
         """Make a catalog the live one, stamp what that means for its campaigns; return the fact's sequence number."""
         blob = self.blobs.put(to_bytes(catalog))
-        campaigns = {a.campaign: a.owner for a in catalog.actions if a.campaign}
-        sequence = self.append([Published(at, blob, author, campaigns)])
+        living = {c.name: c for c in catalog.campaigns if not c.template}
+        owners = {a.campaign: a.owner for a in catalog.actions if a.campaign}
+        sequence = self.append([Published(at, blob, author, owners | {c.name: c.owner for c in living.values()})])
         self._live.put([("published", str(sequence).encode())])
-        for campaign in sorted(campaigns):
+        if sequence == 1:
+            self.remember_campaigns()
+        for campaign in sorted({*owners} - {*living}):
             for stage in ("proposed", "approved"):
                 self.reach(campaign, stage, at, author)
+        for name, entry in living.items():
+            first = process_of(catalog.processes, entry.process).stages[0].name
+            if self._first_time(name, BEGUN, at):
+                self.append([CampaignStage(at, name, first, author, moved=True)])
         return sequence
 
     def reach(self, campaign: str, stage: str, at: int, by: str = "") -> bool:
         """Stamp the first time that a campaign reaches a stage; return whether this was it."""
-        key = f"{campaign}\x1f{stage}"
-        if not campaign or self._campaigns.get(key) is not None:
+        if not campaign or not self._first_time(campaign, stage, at):
             return False
-        self._campaigns.put([(key, str(at).encode())])
         self.append([CampaignStage(at, campaign, stage, by)])
         return True
+
+    def told_of(self, campaign: str) -> Iterator[tuple[int, CampaignFact]]:
+        """Yield what was told of a campaign, with the sequence numbers of the facts, in order."""
+        for key, row in self._told.scan(f"{campaign}\x1f"):
+            fact = codec.decode_fact(row)
+            if isinstance(fact, CampaignFact) and fact.campaign == campaign:
+                yield int(key.rpartition("\x1f")[2], 16), fact
+
+    def campaigns(self) -> list[str]:
+        """Return the names of all campaigns of which anything was told, sorted."""
+        return sorted({key.rpartition("\x1f")[0] for key, _ in self._told.scan()})
+
+    @property
+    def knows_campaigns(self) -> bool:
+        """Whether all that was ever told of campaigns is kept beside the log; else call `remember_campaigns`."""
+        return self._live.get("campaigns") is not None
+
+    def remember_campaigns(self) -> None:
+        """Look through the log for what was told of campaigns before it was kept beside it."""
+        for sequence, fact in self.read():
+            if isinstance(fact, CampaignFact):
+                self._tell(sequence, fact)
+        self._live.put([("campaigns", b"")])
 
     def published(self) -> int:
         """Return the sequence number of the catalog that is live; 0 if there is none."""
@@ -254,6 +295,16 @@ class Ledger:
         self._last = None
         self._decisions.clear()
         self._near.clear()
+
+    def _tell(self, sequence: int, fact: CampaignFact) -> None:
+        self._told.put([(f"{fact.campaign}\x1f{sequence:016x}", codec.encode(fact))])
+
+    def _first_time(self, campaign: str, stage: str, at: int) -> bool:
+        key = f"{campaign}\x1f{stage}"
+        if self._campaigns.get(key) is not None:
+            return False
+        self._campaigns.put([(key, str(at).encode())])
+        return True
 
     def _keep(self, sequence: int, blob: str) -> None:
         self._saved.put([(f"{sequence:016x}", blob.encode())])

@@ -28,8 +28,8 @@ class Trial(msgspec.Struct, frozen=True):
 
     `share` of the customers take part now; it may grow to what the catalog says, which `slots` of its layer keep free.
     Customers of `stopped` arms get what control gets. `winner` is the arm that everybody in the audience gets once it
-    is decided ("": nobody gets more than the catalog says). While it is paused nobody is in it. `run` counts how often
-    it had begun before under this name.
+    is decided ("": nobody gets more than the catalog says), until it `expires` (None: never by itself). While it is
+    paused nobody is in it. `run` counts how often it had begun before under this name.
     """
 
     experiment: str
@@ -42,6 +42,7 @@ class Trial(msgspec.Struct, frozen=True):
     stopped: tuple[str, ...] = ()
     winner: str = ""
     run: int = 0
+    expires: int | None = None
 
     @property
     def live(self) -> bool:

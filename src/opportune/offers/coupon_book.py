@@ -376,6 +376,10 @@ class CouponBook:
         """Return the keyed hash under which a code, as `codes.read` returned it, is kept: 32 characters."""
         return self._hash("code", code)
 
+    def decision_hash(self, decision_id: str) -> str:
+        """Return the keyed hash under which facts name the decision that a code was made for."""
+        return self._hash("decision", decision_id)
+
     # --- parts
 
     def _coupon(self, name: str) -> Coupon:

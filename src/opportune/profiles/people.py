@@ -8,6 +8,7 @@ written at once: take events inside the transaction that appends them, and `rese
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import Any
@@ -167,6 +168,13 @@ class People:
                     yield self._view(node)
                 except Forgotten:
                     continue
+
+    def after(self, subject: str) -> Iterator[View]:
+        """Yield the view of every person whose pseudonym sorts after one; who is new since `save` may be missing."""
+        for node, _ in self._rows.scan(after=subject):
+            if self.identities.root(node) == node:
+                with suppress(Forgotten):
+                    yield self._view(node)
 
     def unjoin(self, node: str, at: int, cause: str = "admin") -> Joined:
         """Undo a join: the person is as if it had never been, and so is the visitor. `BadRequest` if there is none."""

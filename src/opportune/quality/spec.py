@@ -21,11 +21,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from opportune.catalog.fields import Fields, Report, nearest
+from opportune.catalog.fields import Fields, nearest
 from opportune.catalog.node import Node
-from opportune.catalog.source import parse_yaml
-from opportune.errors import BadCatalog, BadInput, Problem
-from opportune.lab.spec import data_path
+from opportune.catalog.spec_file import data_path, read_spec
+from opportune.errors import Problem
 from opportune.quality.roles import ROLES
 
 WEIGHTS = {"consent": 5.0, "validity": 3.0, "completeness": 3.0, "uniqueness": 2.0, "consistency": 2.0}
@@ -64,22 +63,7 @@ def load_quality(path: str | Path) -> QualitySpec:
     path = Path(path)
     if path.suffix.lower() not in (".yaml", ".yml"):
         return QualitySpec(data=str(path))
-    try:
-        text = path.read_text("utf-8-sig")
-    except OSError as wrong:
-        what = f"{path}: cannot be read: {wrong.strerror}; give the path of a table or a spec in YAML"
-        raise BadInput(what) from None
-    except UnicodeDecodeError as wrong:
-        raise BadInput(f"{path}: not UTF-8 at byte {wrong.start + 1}; save the spec as UTF-8") from None
-    problems: list[Problem] = []
-    root = parse_yaml(text, str(path), problems)
-    if root is None:
-        raise BadCatalog(problems or [Problem("an empty spec", "start with `data:`, the table", file=str(path))])
-    report = Report(problems)
-    spec = _read(Fields(root, report, "the quality spec"), root, path.parent)
-    if report.failed:
-        raise BadCatalog(sorted(report.problems, key=lambda p: (p.line, p.column)))
-    return spec
+    return read_spec(path, "a quality spec", "`data:`, the table", _read)
 
 
 def _read(fields: Fields, root: Node, folder: Path) -> QualitySpec:

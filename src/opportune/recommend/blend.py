@@ -27,6 +27,9 @@ ROUNDS, CHANGES = 6, (0.0, 0.25, 0.5, 0.8, 1.25, 2.0, 4.0)
 LEAST = 0.01
 """What each part counts at least beside the one that counts most: where others have nothing to say, it decides."""
 
+BEFORE = 30
+"""Cases that what is thought beforehand is worth: few say little of which part knows more."""
+
 WORTH = 0.0005
 """Gain per case below which a change is taken for chance."""
 
@@ -104,18 +107,21 @@ def placed(total: npt.NDArray[np.floating], mine: float, n: int) -> float:
     return float(min(max((n - above) / max(same, 1), 0.0), 1.0))
 
 
-def fitted(cases: Sequence[Compared], parts: int) -> Doubles:
+def fitted(cases: Sequence[Compared], before: Doubles) -> Doubles:
     """Return the weights of the parts, none negative, that put the held items of the cases in front.
+
+    `before` is what each part is thought to count where there are no cases, with all scores of one size.
 
     A conditional logit (McFadden 1974) gives a start: P(item) = exp(w . scores) / sum over the compared items. From
     there, or from the best part alone where that is better, one weight after the other is changed as long as the held
     items come nearer to the front: the gain is sum of 1 / (1 + exp((place - 10.5) / 3)), a hit rate with soft edges,
-    and a change must be worth `WORTH` of a case. Too few cases: all parts count alike.
+    and a change must be worth `WORTH` of a case. What n cases say is drawn towards `before` by the share
+    `BEFORE` / (n + `BEFORE`), so that a few customers more or less change little; below 20, only `before` counts.
     """
-    usable = [case for case in cases if case.target >= 0]
+    usable, parts = [case for case in cases if case.target >= 0], len(before)
     if len(usable) < 20:
         squares = [(case.scores**2).mean(0) for case in cases if len(case.scores)]
-        none: Doubles = np.ones(parts) / (np.sqrt(np.mean(squares, 0)) + 1e-2 if squares else 1.0)
+        none: Doubles = before / (np.sqrt(np.mean(squares, 0)) + 1e-2 if squares else 1.0)
         return none
     scores, mask = _stacked(usable, parts)
     spread = np.sqrt((scores**2).sum((0, 1)) / mask.sum()) + 1e-9
@@ -125,7 +131,8 @@ def fitted(cases: Sequence[Compared], parts: int) -> Doubles:
     total = np.where(mask[..., None], scores @ np.stack(starts, 1), -np.inf)
     weights = starts[int(np.argmax([_gain(total[..., k], targets) for k in range(len(starts))]))]
     found: Doubles = _climbed(scores, mask, targets, weights / max(weights.max(), 1e-9))
-    weighed: Doubles = (np.maximum(found, LEAST * found.max()) if found.any() else np.ones(parts)) / spread
+    found = np.maximum(found / found.max(), LEAST) if found.any() else np.ones(parts)
+    weighed: Doubles = (len(usable) * found + BEFORE * before) / (len(usable) + BEFORE) / spread
     return weighed
 
 

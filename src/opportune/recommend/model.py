@@ -25,11 +25,14 @@ from opportune.recommend.parts.neighbors import (
     solved,
 )
 from opportune.recommend.parts.popular import Popular, popular, popular_now
-from opportune.recommend.rows import baskets, without
+from opportune.recommend.rows import arranged, baskets, by_content, without
 from opportune.recommend.types import Asked, Floats, Longs, Part, Rows, Words
 
 HELD, HELD_SHARE = 3_000, 0.4
 """Customers of whom one item is held back to learn the weights of the parts, and the most of all of them."""
+
+BEFORE: Mapping[str, float] = {"popular_now": 0.1, "popular": 0.1}
+"""How much a part is thought to count beside 1 of the others: what everybody wants says little of anybody."""
 
 FORMAT = 1
 
@@ -58,7 +61,7 @@ def train(
     rows: Rows, words: Words | None = None, trained: int = 0, ids: Longs | None = None, seed: int = 0,
     bought: Rows | None = None,
 ) -> Model:  # fmt: skip
-    """Return the model of some rows. Pure: the same rows give the same model.
+    """Return the model of some rows. Pure: the same rows give the same model to the bit, in whatever order they come.
 
     Weights below 0 or of 0 in the rows are left out. Some customers' last items (random ones where no instants are
     known) are held back first, the parts learned from the rest, the ridge of `ease` and the weights of the parts chosen
@@ -66,6 +69,9 @@ def train(
     which say what is bought together: all of `rows` by default.
     """
     rows = without(rows, np.flatnonzero(rows.weights <= 0))
+    keys = np.empty(0, np.int64) if ids is None else ids
+    order = by_content(rows, keys if len(keys) else np.arange(rows.n), rows if bought is None else bought)
+    rows, bought = arranged(rows, order), None if bought is None else arranged(bought, order)
     places = held_back(rows, min(HELD, int((np.diff(rows.starts) > 1).sum() * HELD_SHARE)), 2, seed)
     rest = without(rows, places)
     cases = cases_of(rest, rows, places)
@@ -73,11 +79,10 @@ def train(
     sold = rest if bought is None else without(bought, _same(bought, rows, places))
     parts = _parts(rest, words, ease(rest, ridge), sold)
     compared = [blend.compared(parts, case) for case in cases]
-    weights = blend.fitted(compared, len(parts))
+    weights = blend.fitted(compared, np.array([BEFORE.get(part.name, 1.0) for part in parts]))
     judged = {part.name: blend.hits(compared, np.eye(len(parts))[k]) for k, part in enumerate(parts)}
     judged["blend"] = blend.hits(compared, weights)
     whole = _parts(rows, words, ease(rows, ridge), rows if bought is None else bought)
-    keys = np.empty(0, np.int64) if ids is None else ids
     return Model(whole, weights.astype(np.float32), judged, ridge, trained, keys)
 
 

@@ -261,7 +261,7 @@ def _told(
     did = strongest(taste, by.id, question.purpose, shelf) if by else ""
     reason = sentence(part, by.name if by else "", did, question.purpose, asked.likes)
     if by and by.id == item.id:  # what was looked at before may be the best there is; it is not like itself
-        reason = f"because {DID.get(did, DID['viewed'])} {by.name}"
+        reason = f"because {DID.get(did, DID['viewed'])} it"
     return Recommended(item.id, score, reason, part, by.id if by else "", chance, explored, told(item))
 
 

@@ -15,23 +15,17 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from opportune.catalog.draft import PREDICTORS
-from opportune.catalog.fields import Fields, Report
+from opportune.catalog.fields import Fields
 from opportune.catalog.node import Node
 from opportune.catalog.policy_sections import EXPLORERS
-from opportune.catalog.source import parse_yaml
-from opportune.errors import BadCatalog, BadInput, Problem
-
-DATA = "OPPORTUNE_DATA"
-
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+from opportune.catalog.spec_file import data_path, read_spec
+from opportune.errors import Problem
 
 
 class ReplaySpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,27 +72,12 @@ def load_spec(path: str | Path) -> ReplaySpec:
     `data` comes back as a path that is absolute or relative to the working directory. Raises `BadCatalog` with every
     mistake at once, `BadInput` if the file cannot be read.
     """
-    path = Path(path)
-    try:
-        text = path.read_text("utf-8-sig")
-    except OSError as wrong:
-        raise BadInput(f"{path}: cannot be read: {wrong.strerror}; give the path of a replay spec in YAML") from None
-    except UnicodeDecodeError as wrong:
-        raise BadInput(f"{path}: not UTF-8 at byte {wrong.start + 1}; save the spec as UTF-8") from None
-    problems: list[Problem] = []
-    root = parse_yaml(text, str(path), problems)
-    if root is None:
-        raise BadCatalog(problems or [Problem("an empty spec", "start with `data:`, the log", file=str(path))])
-    report = Report(problems)
-    spec = _read(Fields(root, report, "the replay spec"), root, path.parent)
-    if report.failed:
-        raise BadCatalog(sorted(report.problems, key=lambda p: (p.line, p.column)))
-    return spec
+    return read_spec(path, "a replay spec", "`data:`, the log", _read)
 
 
 def _read(fields: Fields, root: Node, folder: Path) -> ReplaySpec:
     spec = ReplaySpec(
-        data=_data(fields, folder),
+        data=data_path(fields, "data", folder),
         predictors=fields.words("predictors") if fields.find("predictors", required=True) else (),
         action=fields.text("action") or None,
         silence=fields.text("silence") or None,
@@ -114,21 +93,6 @@ def _read(fields: Fields, root: Node, folder: Path) -> ReplaySpec:
     )
     fields.close()
     return spec
-
-
-def _data(fields: Fields, folder: Path) -> str:
-    text = fields.text("data", required=True)
-    for name in dict.fromkeys(_VARIABLE.findall(text)):
-        folder_of_data = os.environ.get(name, "") if name == DATA else ""
-        if name != DATA:
-            cure = f"only ${{{DATA}}} is expanded"
-            fields.report.error(fields.spot("data"), f"`${{{name}}}` is not known here", cure)
-        elif not folder_of_data:
-            cure = f"export {DATA}=FOLDER, the folder of the data, or write the path itself"
-            fields.report.error(fields.spot("data"), f"{DATA} is not set", cure)
-        # the variable is relative to where the command runs, the rest to the spec
-        text = text.replace(f"${{{name}}}", os.path.abspath(folder_of_data))
-    return str(folder / text)
 
 
 def _number_or_column(fields: Fields, key: str, default: Any, most: float = 1e15) -> Any:

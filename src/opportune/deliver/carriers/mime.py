@@ -23,6 +23,9 @@ from opportune.deliver.types import Message
 BOUNDARY = "=_opportune"
 """Quoted-printable text never holds `=_`, so the boundary cannot occur in a part."""
 
+OUTER = "=_mixed_opportune"
+"""The boundary around the message and its attachments; neither boundary begins like the other."""
+
 _OWN = {"from", "to", "subject", "date", "message-id", "reply-to", "mime-version", "content-type", "bcc", "cc"}
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _CONTROL = dict.fromkeys((*range(32), 127), " ")
@@ -65,6 +68,7 @@ class Letterhead:
 def mail(message: Message, letterhead: Letterhead, at: int) -> Mail:
     """Return the e-mail of a message whose content has `subject`, `html` and `text` (one of these two may be missing).
 
+    `attachments` of the content are files: each a `name` and a `media` type in ASCII, and `data`, bytes.
     The headers `From` and `Reply-To` of the message, and `from_name` of its content, go before the letterhead. What
     would break a line of a header becomes a space. Raises `Refused`, hard if the customer's address is no address, and
     `TryLater` if the letterhead's are none.
@@ -207,6 +211,24 @@ def _named(name: str, address: Address) -> str:
 
 def _body(content: Mapping[str, Any]) -> bytes:
     """Return the rest of the message, from its Content-Type."""
+    files = content.get("attachments") or ()
+    if not files:
+        return _texts(content)
+    edge = f"--{OUTER}".encode()
+    inner = b"".join(edge + b"\r\n" + part for part in (_texts(content), *map(_attached, files)))
+    return f'Content-Type: multipart/mixed; boundary="{OUTER}"\r\n\r\n'.encode() + inner + edge + b"--\r\n"
+
+
+def _attached(file: Mapping[str, Any]) -> bytes:
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", str(file["name"]))
+    coded = base64.encodebytes(file["data"]).replace(b"\n", b"\r\n")
+    about = (f'Content-Type: {file["media"]}; name="{name}"\r\nContent-Transfer-Encoding: base64\r\n'
+             f'Content-Disposition: attachment; filename="{name}"\r\n\r\n')  # fmt: skip
+    return about.encode() + coded
+
+
+def _texts(content: Mapping[str, Any]) -> bytes:
+    """Return the text and HTML parts, of which one may be missing."""
     parts = [(kind, content[key]) for kind, key in (("plain", "text"), ("html", "html")) if content.get(key)]
     if not parts:
         raise Refused("the e-mail has neither `html` nor `text`")

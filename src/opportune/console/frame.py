@@ -1,0 +1,208 @@
+"""The frame around every page: who sees it, the navigation, what went wrong; and the desk that a page works at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode
+
+from fastapi import Request
+from nicegui import ui
+
+from opportune.client import Client
+from opportune.console import roles
+from opportune.console.audit import Audit
+from opportune.console.live import Hub, Live
+from opportune.console.parts.shown import Shown, worded
+from opportune.console.sessions import Session, Sessions
+from opportune.console.sign_in import DESIGN
+from opportune.console.users import THEMES, Users
+from opportune.console.words import Words
+from opportune.errors import OpportuneError
+
+if TYPE_CHECKING:
+    from opportune.console.table import Page
+
+T = TypeVar("T")
+
+LOOK = 30.0
+"""Seconds between two looks at whether somebody whose page is open is still signed in."""
+
+THEME = {"auto": None, "light": False, "dark": True}
+THEME_ICONS = {"auto": "brightness_auto", "light": "light_mode", "dark": "dark_mode"}
+
+
+class Desk:
+    """What a page works with: who looks at it and how they write numbers, the hub, and the one way to do something."""
+
+    def __init__(self, page: Page, request: Request, hub: Hub, sessions: Sessions, users: Users, audit: Audit) -> None:
+        self.page, self.hub = page, hub
+        self.session: Session = request.scope["state"]["session"]
+        self.query = dict(request.query_params)
+        self.words = Words.of(request.headers.get("accept-language", ""), self.session.zone)
+        self._sessions, self._users, self._audit = sessions, users, audit
+        self._client = ui.context.client
+        self._stops: list[Callable[[], None]] = []
+
+    def may(self, what: str) -> bool:
+        """Return whether who looks at this page may do something: to leave out what they may not."""
+        return roles.may(self.session.role, what)
+
+    def watch(self, live: Live[T], tell: Callable[[T], None]) -> Callable[[], None]:
+        """Call `tell` with the value, and with each new one, as long as this page is open; return what ends it."""
+        stop = live.watch(tell)
+        self._stops.append(stop)
+        self._client.on_delete(stop)
+        if live.value is not None:
+            tell(live.value)
+        return stop
+
+    def at(self, **changes: str) -> None:
+        """Put the state of the page into its address, so that it can be shared; "" leaves a part out."""
+        self.query = {name: text for name, text in {**self.query, **changes}.items() if text}
+        query = f"?{urlencode(self.query)}" if self.query else ""
+        ui.navigate.history.replace(f"{self.page.path}{query}")
+
+    async def ask(self, what: str, work: Callable[[Client], T]) -> T | None:
+        """Ask the hub something that a role may see; None, and a word to the reader, where that fails."""
+        try:
+            self._check(what)
+            return await self.hub.ask(work)
+        except OpportuneError as error:
+            self.say(str(error), bad=True)
+            return None
+
+    async def does(self, what: str, about: str, work: Callable[[Client], T]) -> bool:
+        """Do something that changes the hub, on behalf of who looks at this page, and write it into the audit trail."""
+        try:
+            self._check(what)
+            await self.hub.ask(work)
+        except OpportuneError as error:
+            self._audit.note(int(time.time()), self.session.name, f"failed to {what}", about)
+            self.say(str(error), bad=True)
+            return False
+        self._audit.note(int(time.time()), self.session.name, what, about)
+        return True
+
+    def say(self, text: str, bad: bool = False) -> None:
+        """Tell the reader something in passing."""
+        with self._client:
+            ui.notify(text, type="negative" if bad else "positive", multi_line=True, close_button="Close")
+
+    def like(self, theme: str) -> None:
+        """Remember the theme."""
+        self._users.like(self.session.name, theme)
+
+    def still(self) -> None:
+        """Tell who is no longer signed in, or may no longer see this page, nothing more, and send them away."""
+        now = self._sessions.look(self.session.id, int(time.time()))
+        if now is None or not roles.may(now.role, self.page.what):
+            for stop in self._stops:
+                stop()
+            with self._client:
+                ui.navigate.to(self.page.path)
+
+    def _check(self, what: str) -> None:
+        """Raise unless the session still is one, and its role, as it is now, may do something."""
+        now = self._sessions.look(self.session.id, int(time.time()), used=True)
+        if now is None:
+            raise roles.NotAllowed("your session has ended; sign in again")
+        self.session = now
+        roles.require(now.role, what)
+
+
+async def framed(pages: tuple[Page, ...], desk: Desk, show: Callable[[Desk], Awaitable[None] | None]) -> None:
+    """Build a page inside the frame; or say that its reader may not see it."""
+    page = desk.page
+    ui.page_title(f"{page.title} · Opportune")
+    ui.add_head_html(f'<link rel="stylesheet" href="{DESIGN}"><meta name="referrer" content="same-origin">')
+    dark = ui.dark_mode(THEME.get(desk.session.theme))
+    drawer = ui.left_drawer(value=False)
+    drawer.props("show-if-above width=232 breakpoint=1023 role=navigation aria-label=Pages")
+    with drawer:
+        _navigation(pages, desk)
+    with ui.header().classes("top"):
+        _top(drawer, dark, desk)
+    _away(desk)
+    main = ui.element("div").classes("stage")
+    ui.skip_link(target=main)
+    with main:
+        if not desk.may(page.what):
+            with ui.element("h1"):
+                ui.label(page.title)
+            with ui.element("div").classes("empty"):
+                ui.label("This page is not for your role.").classes("strong")
+                ui.label(_refusal(desk, page.what))
+            return
+        ui.timer(LOOK, desk.still)
+        if (built := show(desk)) is not None:
+            await built
+
+
+def _refusal(desk: Desk, what: str) -> str:
+    try:
+        roles.require(desk.session.role, what)
+    except roles.NotAllowed as error:
+        return str(error)
+    return ""
+
+
+def _navigation(pages: tuple[Page, ...], desk: Desk) -> None:
+    with ui.element("div").classes("nav"):
+        for page in pages:
+            if desk.may(page.what):
+                with ui.element("a").props(f"href={page.path}") as link:
+                    ui.icon(page.icon).props("aria-hidden=true")
+                    ui.label(page.title)
+                if page is desk.page:
+                    link.props("aria-current=page")
+
+
+def _top(drawer: ui.left_drawer, dark: ui.dark_mode, desk: Desk) -> None:
+    with (
+        ui.element("button")
+        .classes("button quiet menu-button")
+        .props('type=button aria-label="Open the pages"') as menu
+    ):
+        ui.icon("menu", size="22px")
+    menu.on("click", drawer.toggle)
+    with ui.element("a").classes("brand").props("href=/"):
+        ui.label("Opportune")
+    ui.element("div").classes("spacer")
+    with ui.element("button").classes("button quiet").props("type=button") as switch:
+        icon = ui.icon(THEME_ICONS.get(desk.session.theme, "brightness_auto"), size="20px")
+    theme = {"now": desk.session.theme}
+
+    def name() -> None:
+        switch.props(f'aria-label="Theme: {theme["now"]}" title="Theme: {theme["now"]}"')
+
+    def turn() -> None:
+        theme["now"] = THEMES[(THEMES.index(theme["now"]) + 1) % len(THEMES)]
+        dark.value = THEME[theme["now"]]
+        icon.name = THEME_ICONS[theme["now"]]
+        name()
+        desk.like(theme["now"])
+
+    name()
+    switch.on("click", turn)
+    with ui.element("div").classes("who-am-i"):
+        with ui.element("b"):
+            ui.label(desk.session.name)
+        with ui.element("span"):
+            ui.label(desk.session.role)
+    form = ui.element("form").props("method=post action=/sign-out")
+    with form, ui.element("button").classes("button quiet").props('type=submit title="Sign out" aria-label="Sign out"'):
+        ui.icon("logout", size="20px")
+
+
+def _away(desk: Desk) -> None:
+    with ui.element("div").classes("away").props("role=status") as banner:
+        told = Shown(worded)
+
+    def tell(why: str) -> None:
+        banner.set_visibility(bool(why))
+        told.show(f"The hub is away, and what you see is from before. Trying again by itself: {why}" if why else "")
+
+    tell(desk.hub.trouble)
+    ui.context.client.on_delete(desk.hub.on_trouble(tell))

@@ -1,0 +1,72 @@
+"""What is known of a customer: traits and features with source and age, consents, situations, contacts."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from opportune.console.parts.figure import empty
+from opportune.console.parts.shown import joined
+from opportune.console.words import Words
+from opportune.wire import KnownFact, Profile, Value
+
+TONES = {"granted": "good", "refused": "bad", "withdrawn": "bad", "pending": "warn"}
+
+
+def facts(profile: Profile, words: Words) -> Markup:
+    """Return the traits, features and contact counts, each with where it comes from and how old it is."""
+    names = [name for name in sorted({*profile.values, *profile.facts}) if not name.startswith("situation/")]
+    if not names:
+        return empty("Nothing is known of them yet.", "Declare traits and features in the catalog, and send events.")
+    rows = [_row(name, profile.values.get(name), profile.facts.get(name), words) for name in names]
+    rows += [
+        Markup('<tr><td>{}</td><td class="strong">{}</td><td class="soft small">contacts made</td></tr>').format(
+            name, plain(value, words)
+        )
+        for name, value in sorted(profile.contacts.items())
+    ]
+    return Markup(
+        '<div class="scroll"><table class="plain"><thead><tr><th>trait or feature</th><th>value</th>'
+        "<th>since, and from</th></tr></thead><tbody>{}</tbody></table></div>"
+    ).format(joined(rows))
+
+
+def consents(profile: Profile) -> Markup:
+    """Return what may be said where, and what the customer chose beside that."""
+    if not profile.consents and not profile.choices:
+        return empty("They said nothing about consent.",
+                     "Channels that reach out stay silent about marketing until they agree.")  # fmt: skip
+    rows = [
+        Markup('<tr><td>{}</td><td><span class="tag {}">{}</span></td></tr>').format(
+            what, TONES.get(status, ""), status
+        )
+        for what, status in sorted(profile.consents.items())
+    ]
+    rows += [Markup("<tr><td>{}</td><td>{}</td></tr>").format(*one) for one in sorted(profile.choices.items())]
+    return Markup('<div class="scroll"><table class="plain"><tbody>{}</tbody></table></div>').format(joined(rows))
+
+
+def situations(profile: Profile) -> Markup:
+    """Return the situations that the customer is in, as tags."""
+    return joined(Markup('<span class="tag warn">◆ {}</span> ').format(name) for name in profile.situations)
+
+
+def plain(value: Value, words: Words) -> str:
+    """Return a value as text."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return words.number(value, 2) if isinstance(value, int | float) else value
+
+
+def _row(name: str, value: Value, fact: KnownFact | None, words: Words) -> Markup:
+    if fact is None:
+        about = "never heard of"
+    else:
+        source = f"{fact.event}{f' ({fact.source})' if fact.source else ''}"
+        evidence = "" if fact.evidence is None else f", {fact.evidence} {'event' if fact.evidence == 1 else 'events'}"
+        about = f"{words.ago(fact.at)}, {source}{evidence}" if fact.at else f"{source}{evidence}"
+    whole = words.whole(fact.at) if fact and fact.at else ""
+    return Markup('<tr><td>{}</td><td class="strong">{}</td><td class="soft small" title="{}">{}</td></tr>').format(
+        name, plain(value, words), whole, about
+    )

@@ -1,0 +1,84 @@
+"""A chart: its data as csv, its picture as png, and its colors those of the design."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nicegui import ui
+
+from opportune.console.parts.button import button
+from opportune.console.parts.csv import download_csv
+
+COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7")
+DASHES = ("solid", "dashed", "dotted", "solid")
+"""Lines differ in more than color."""
+
+GREY = "#7d8a9a"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A named line of a chart."""
+
+    name: str
+    values: tuple[float, ...]
+
+
+class LineChart:
+    """Lines over times of day. `name` is that of its files, `meaning` what a screen reader says."""
+
+    def __init__(self, title: str, name: str, meaning: str) -> None:
+        self._name = name
+        self._labels: tuple[str, ...] = ()
+        self._lines: tuple[Line, ...] = ()
+        with ui.element("div").classes("card-head"):
+            with ui.element("h2"):
+                ui.label(title)
+            with ui.element("div").classes("row"):
+                button("csv", self._csv, quiet=True, help=f"Save {title} as csv")
+                button("png", self._png, quiet=True, help=f"Save {title} as png")
+        self._chart = ui.echart(_options(), renderer="canvas").props(f"role=img aria-label={json.dumps(meaning)}")
+
+    def show(self, labels: Sequence[str], lines: Sequence[Line]) -> None:
+        """Draw lines over labels of their points."""
+        if (tuple(labels), tuple(lines)) == (self._labels, self._lines):
+            return
+        self._labels, self._lines = tuple(labels), tuple(lines)
+        options = self._chart.options
+        options["xAxis"]["data"] = list(labels)
+        options["series"] = [
+            {"type": "line", "name": line.name, "data": list(line.values), "animation": False,
+             "showSymbol": len(labels) < 4, "color": COLORS[i], "lineStyle": {"width": 2, "type": DASHES[i]}}
+            for i, line in enumerate(lines)
+        ]  # fmt: skip
+
+    def _csv(self) -> None:
+        rows = zip(self._labels, *(line.values for line in self._lines), strict=True)
+        download_csv(self._name, ["time", *(line.name for line in self._lines)], list(rows))
+
+    def _png(self) -> None:
+        save = (
+            f"const a = document.createElement('a'); a.download = {json.dumps(self._name + '.png')};"
+            f"a.href = getElement({self._chart.id}).chart.getDataURL({{pixelRatio: 2,"
+            "backgroundColor: getComputedStyle(document.body).backgroundColor}); a.click();"
+        )
+        ui.run_javascript(save)
+
+
+def _options() -> dict[str, object]:
+    axis = {"axisLabel": {"color": GREY}, "axisLine": {"lineStyle": {"color": GREY}}}
+    return {
+        "grid": {"left": 26, "right": 26, "top": 34, "bottom": 4, "containLabel": True},
+        "legend": {"top": 0, "left": 0, "textStyle": {"color": GREY}, "icon": "roundRect", "itemHeight": 3},
+        "tooltip": {"trigger": "axis", "renderMode": "richText"},
+        "xAxis": {"type": "category", "boundaryGap": False, "data": [], **axis},
+        "yAxis": {
+            "type": "value",
+            "minInterval": 1,
+            "splitLine": {"lineStyle": {"color": GREY, "opacity": 0.25}},
+            **axis,
+        },
+        "series": [],
+    }

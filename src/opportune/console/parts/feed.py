@@ -1,0 +1,85 @@
+"""What happened, as a list: the latest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from urllib.parse import quote
+
+from markupsafe import Markup
+from msgspec.structs import replace
+
+from opportune.console.parts.figure import empty
+from opportune.console.parts.shown import joined
+from opportune.console.words import Words
+from opportune.watching import Happened
+
+LATEST = 20
+"""Happenings that are shown."""
+
+NEWEST = 12
+"""Happenings of a customer that are shown at once."""
+
+MARKS = {"event": "•", "decision": "→", "silence": "·", "seen": "○", "answer": "✓", "situation": "◆", "change": "▲"}
+MEANINGS = {
+    "event": "event", "decision": "decision", "silence": "silence", "seen": "seen", "answer": "answer",
+    "situation": "situation", "change": "change",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def feed(happened: tuple[Happened, ...], words: Words, names: bool) -> Markup:
+    """Return the list with the customer of each, named (and linked to) only where the reader may see `names`."""
+    if not happened:
+        return empty("Nothing has happened since this console began to listen.",
+                     "Send an event, and it is here at once:",
+                     "opportune import shop/stories/lunch_break.jsonl")  # fmt: skip
+    return Markup('<ol class="feed">{}</ol>').format(joined(_line(one, words, names) for one in happened[::-1]))
+
+
+def story(happened: Sequence[Happened], words: Words) -> Markup:
+    """Return the list of one customer."""
+    now = datetime.now(UTC)
+    lines = (
+        Markup('<li><time title="{}">{}</time><span class="what">{}{}</span></li>').format(
+            words.whole(one.at), words.when(one.at, now), _mark(one), _what(one)
+        )
+        for one in happened
+    )
+    each = [*lines]
+    older = Markup("")
+    if len(each) > NEWEST:
+        older = Markup('<details><summary>{} older</summary><ol class="feed one">{}</ol></details>').format(
+            len(each) - NEWEST, joined(each[NEWEST:])
+        )
+    return Markup('<ol class="feed one">{}</ol>{}').format(joined(each[:NEWEST]), older)
+
+
+def _line(one: Happened, words: Words, names: bool) -> Markup:
+    if not one.customer_id:
+        who: Markup | str = "the hub"
+    elif names:
+        link = f"/customer?id={quote(one.customer_id, safe='')}"
+        who = Markup('<a href="{}" title="{}">{}</a>').format(link, one.customer_id, one.customer_id)
+    else:
+        who, one = "a customer", veiled(one)
+    return Markup(
+        '<li><time title="{}">{}</time><span class="who">{}</span><span class="what">{}{}</span></li>'
+    ).format(words.whole(one.at), words.time(one.at), who, _mark(one), _what(one))
+
+
+def veiled(one: Happened) -> Happened:
+    """Return a happening without what it says of a person: who it was, and what came with an event."""
+    return replace(one, customer_id="", detail="" if one.kind == "event" else one.detail)
+
+
+def _mark(one: Happened) -> Markup:
+    return Markup('<span class="mark {0}" title="{1}" aria-label="{1}" role="img">{2}</span> ').format(
+        one.kind, MEANINGS[one.kind], MARKS[one.kind]
+    )
+
+
+def _what(one: Happened) -> Markup:
+    detail = Markup(" <small>{}</small>").format(one.detail) if one.detail else Markup("")
+    return Markup("{}{}").format(one.what, detail)

@@ -1,0 +1,52 @@
+"""Passwords, kept as argon2id only."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from opportune.errors import BadInput
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+LEAST, MOST = 12, 200
+"""Characters of a password."""
+
+
+def kept(password: str, name: str) -> str:
+    """Return what is kept of a password; raise `BadInput` for one that is easily guessed.
+
+    >>> kept("short", "ana")
+    Traceback (most recent call last):
+    opportune.errors.BadInput: a password has 12 characters or more: four words in a row are easy to keep in mind
+    """
+    if len(password) < LEAST:
+        raise BadInput(f"a password has {LEAST} characters or more: four words in a row are easy to keep in mind")
+    if len(password) > MOST:
+        raise BadInput(f"a password has {MOST} characters at most")
+    if len(set(password)) < 5 or password.strip().lower() in (name.lower(), name.lower() * 2):
+        raise BadInput("this password is easily guessed: take four words in a row that have nothing to do with you")
+    return _hasher().hash(password)
+
+
+def fits(hashed: str | None, password: str) -> bool:
+    """Return whether a password is the one that was kept. Takes as long where there is none."""
+    from argon2.exceptions import Argon2Error, InvalidHashError
+
+    try:
+        return _hasher().verify(hashed or _nobody(), password[:MOST]) and hashed is not None
+    except (Argon2Error, InvalidHashError):
+        return False
+
+
+@lru_cache(maxsize=1)
+def _hasher() -> PasswordHasher:
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1)  # argon2id
+
+
+@lru_cache(maxsize=1)
+def _nobody() -> str:
+    return _hasher().hash("nobody has this password")

@@ -1,0 +1,75 @@
+"""Who may do what: the one table that every page and every act is looked up in.
+
+A role is what a person is here for. What is not in the table is allowed to nobody but administrators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from opportune.errors import BadInput, OpportuneError
+
+ADMINISTRATOR = "administrator"
+ROLES = (
+    ADMINISTRATOR,
+    "marketing manager",
+    "marketing technologist",
+    "analyst",
+    "process specialist",
+    "project manager",
+    "database manager",
+    "developer",
+    "compliance officer",
+    "read-only",
+)
+
+_EVERYBODY = frozenset(ROLES)
+_WITH_CUSTOMERS = _EVERYBODY - {"project manager", "read-only"}
+_WITH_DATA = frozenset({"database manager", "compliance officer"})
+
+ALLOWED: Mapping[str, frozenset[str]] = {
+    "see now": _EVERYBODY,
+    "see customers": _WITH_CUSTOMERS,
+    "suppose": _WITH_CUSTOMERS,
+    "undo joins": _WITH_DATA,
+}
+"""What -> the roles that may, besides administrators. Pages are `see NAME`, acts are what a person does there."""
+
+HOMES: Mapping[str, str] = {
+    "database manager": "/customer",
+    "compliance officer": "/customer",
+    "developer": "/customer",
+}
+"""The page that a role begins on, where it is not `/now`."""
+
+
+class NotAllowed(OpportuneError):
+    """A person may not do what they asked for."""
+
+
+def may(role: str, what: str) -> bool:
+    """Return whether a role may do something.
+
+    >>> may("read-only", "see now"), may("read-only", "undo joins"), may("administrator", "anything")
+    (True, False, True)
+    """
+    return role == ADMINISTRATOR or role in ALLOWED.get(what, ())
+
+
+def require(role: str, what: str) -> None:
+    """Raise `NotAllowed` if a role may not do something."""
+    if not may(role, what):
+        who = ", ".join(sorted({ADMINISTRATOR, *ALLOWED.get(what, ())}))
+        raise NotAllowed(f"as {role} you may not {what}; it is for: {who}. An administrator can change your role")
+
+
+def home(role: str) -> str:
+    """Return the page that a role begins on."""
+    return HOMES.get(role, "/now")
+
+
+def known(role: str) -> str:
+    """Return a role; raise `BadInput` if there is none of that name."""
+    if role not in ROLES:
+        raise BadInput(f"there is no role {role!r}; the roles are {', '.join(ROLES)}")
+    return role

@@ -1,0 +1,124 @@
+"""The console as a server: every part put together, until a signal says to stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from opportune.console.audit import Audit
+from opportune.console.book import Book
+from opportune.console.live import Hub
+from opportune.console.roles import ADMINISTRATOR
+from opportune.console.sessions import Sessions
+from opportune.console.users import Users
+from opportune.errors import BadInput
+
+FIRST = "admin"
+"""The name of the user that the first start makes."""
+
+FILE = "console.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where a console listens, and the folder of its file. `find` says where its hub is, and which key opens it."""
+
+    host: str
+    port: int
+    find: Callable[[], tuple[str, str] | None]
+    folder: Path
+    public_url: str = ""
+
+
+def first_link(book: Book, now: int) -> str | None:
+    """Return a token that makes the first administrator, as long as nobody has chosen a password; None after that."""
+    users = Users(book)
+    if any(user.chose for user in users.all()):
+        return None
+    if not users.all():
+        users.add(FIRST, ADMINISTRATOR, now)
+        Audit(book).note(now, "the first start", f"added {FIRST} as {ADMINISTRATOR}")
+    return users.link(next(user.name for user in users.all() if user.role == ADMINISTRATOR), now)
+
+
+def run(settings: Settings, told: Callable[[str, str | None], None]) -> None:
+    """Serve until a signal says to stop; `told` is called with the address, and the first link where one is due."""
+    import uvicorn
+
+    listening = _listen(settings.host, settings.port)
+    port = listening.getsockname()[1]
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = settings.public_url or f"http://{shown}:{port}"
+    book = Book(settings.folder / FILE)
+    logging.getLogger("nicegui").setLevel(logging.WARNING)
+    app, hub = _app(settings, port, book)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            token = first_link(book, int(time.time()))
+            told(address, f"{address}/welcome/{token}" if token else None)
+
+    config = uvicorn.Config(
+        app, ws="websockets-sansio", ws_per_message_deflate=False, lifespan="on", access_log=False,
+        log_level="warning", server_header=False, proxy_headers=False, timeout_graceful_shutdown=3,
+    )  # fmt: skip
+    Server(config).run([listening])
+    hub.close()
+    book.close()
+
+
+def _app(settings: Settings, port: int, book: Book) -> tuple[Any, Hub]:
+    from fastapi import FastAPI, Request
+    from nicegui import app as pages_app
+    from nicegui import ui
+    from starlette.middleware.gzip import GZipMiddleware
+
+    from opportune.console.door import Door
+    from opportune.console.frame import Desk, framed
+    from opportune.console.headers import Origins
+    from opportune.console.sign_in import SignIn
+    from opportune.console.table import PAGES, Page
+
+    users, sessions, audit = Users(book), Sessions(book), Audit(book)
+    hub = Hub(settings.find)
+
+    def open_page(page: Page) -> None:
+        module, _, name = page.show.partition(":")
+
+        async def view(request: Request) -> None:
+            show = getattr(import_module(f"opportune.console.pages.{module}"), name)
+            await framed(PAGES, Desk(page, request, hub, sessions, users, audit), show)
+
+        view.__annotations__ = {"request": Request, "return": None}
+        ui.page(page.path, title=f"{page.title} · Opportune", dark=None, language="en-US")(view)
+
+    for page in PAGES:
+        open_page(page)
+    inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    ui.run_with(
+        inner, title="Opportune", tailwind=False, gzip_middleware_factory=None, reconnect_timeout=10.0,
+        show_welcome_message=False, binding_refresh_interval=None, favicon="◎",
+    )  # fmt: skip
+    pages_app.config.socket_io_js_transports = ["websocket"]
+    door = Door(inner, sessions, SignIn(users, sessions, audit), Origins(settings.host, port, settings.public_url))
+    return GZipMiddleware(door, minimum_size=1000, compresslevel=5), hub
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise BadInput(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port, or 0 for any"
+        ) from None
+    return made

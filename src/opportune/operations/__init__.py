@@ -1,0 +1,1 @@
+"""THE OPERATION: campaigns as living work, the tools that people use, and how healthy all of it is."""
