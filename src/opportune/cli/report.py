@@ -43,7 +43,7 @@ def make(
 ) -> None:
     """Make a report: its text here, or its files in a folder. The same tables and instant give the same bytes.
 
-    Example: opportune report marketing --out reports --as-of 2026-03-02
+    Example: opportune report make marketing --out reports --as-of 2026-03-02
     """
     forms = format or (["html", "pdf"] if out else ["json" if json else "text"])
     if wrong := [form for form in forms if form not in FORMS]:

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from opportune.client import Client, Refused, Unreachable
 from opportune.errors import NotFound, OpportuneError
@@ -174,6 +174,7 @@ class Hub:
         self._told: list[Callable[[str], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._people: dict[str, Live[Person]] = {}
+        self._regular: dict[str, Live[Any]] = {}
         self._happened: deque[Happened] = deque(maxlen=KEPT)
         self.pulse = Live(self._look_now, lambda: self.client.feed(), self._hear_now, self._away, EVERY)
 
@@ -189,6 +190,17 @@ class Hub:
                 PERSON_EVERY,
             )
         return self._people[customer]
+
+    def regular(self, name: str, look: Callable[[Client, T | None], T], every: float) -> Live[T]:
+        """Return what is looked up every so many seconds while anybody watches: one for all who ask for that name.
+
+        `look` is given what was seen last.
+        """
+        if name not in self._regular:
+            self._regular[name] = Live(
+                lambda old: look(self.client, old), lambda: _ticks(every), lambda old, item: old, self._away, every
+            )
+        return cast("Live[T]", self._regular[name])
 
     async def ask(self, work: Callable[[Client], T]) -> T:
         """Ask the hub something without holding up anybody else."""
@@ -226,6 +238,12 @@ class Hub:
         if old is None:
             return None
         return Pulse(old.now, item.today or old.today, item.beat or old.beat, tuple(self._happened))
+
+
+def _ticks(every: float) -> Iterator[FeedItem]:
+    while True:
+        time.sleep(every)
+        yield FeedItem()
 
 
 def _look_at(client: Client, customer: str) -> Person:

@@ -32,11 +32,14 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "see customers": _WITH_CUSTOMERS,
     "suppose": _WITH_CUSTOMERS,
     "undo joins": _WITH_DATA,
+    "see data": _EVERYBODY,
+    "replay events": frozenset({"database manager", "developer", "marketing technologist"}),
+    "score data": frozenset({"database manager", "developer", "marketing technologist", "analyst"}),
 }
 """What -> the roles that may, besides administrators. Pages are `see NAME`, acts are what a person does there."""
 
 HOMES: Mapping[str, str] = {
-    "database manager": "/customer",
+    "database manager": "/data",
     "compliance officer": "/customer",
     "developer": "/customer",
 }

@@ -19,4 +19,5 @@ class Page:
 PAGES = (
     Page("/now", "Now", "monitor_heart", "see now", "now:show"),
     Page("/customer", "Customer", "person_search", "see customers", "customer:show"),
+    Page("/data", "Data", "database", "see data", "data:show"),
 )

@@ -70,7 +70,7 @@ class LineChart:
 def _options() -> dict[str, object]:
     axis = {"axisLabel": {"color": GREY}, "axisLine": {"lineStyle": {"color": GREY}}}
     return {
-        "grid": {"left": 26, "right": 26, "top": 34, "bottom": 4, "containLabel": True},
+        "grid": {"left": 34, "right": 34, "top": 34, "bottom": 4, "containLabel": True},
         "legend": {"top": 0, "left": 0, "textStyle": {"color": GREY}, "icon": "roundRect", "itemHeight": 3},
         "tooltip": {"trigger": "axis", "renderMode": "richText"},
         "xAxis": {"type": "category", "boundaryGap": False, "data": [], **axis},

@@ -1,0 +1,132 @@
+"""Data: what comes in and from whom, how good it is, what was set aside, and what of the tracking plan comes."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from opportune.client import Client
+from opportune.console.frame import Desk
+from opportune.console.live import Pulse
+from opportune.console.pages import coverage, letters, quality, sources
+from opportune.console.pages.arriving import Data, arriving, figures, look
+from opportune.console.parts.button import button
+from opportune.console.parts.chart import Line, LineChart
+from opportune.console.parts.confirm import confirmed
+from opportune.console.parts.csv import download_csv
+from opportune.console.parts.shown import Shown
+from opportune.watching import Happened
+
+EVERY = 3.0
+"""Seconds between two looks at what is counted; events are shown as they come."""
+
+LATEST = 12
+"""Events that are shown."""
+
+
+def show(desk: Desk) -> None:
+    """Build the page."""
+    words, names = desk.words, desk.may("see customers")
+    source = desk.query.get("source", "")
+    last, came = list[Data](), list[Happened]()
+    live = desk.hub.regular("data", look, EVERY)
+    with ui.element("div").classes("head"):
+        with ui.element("h1"):
+            ui.label("Data")
+        ui.label(f"Only what {source} sends" if source else "What comes in, how good it is, and what mends it").classes(
+            "soft"
+        )
+        if source:
+            with ui.element("a").props("href=/data"):
+                ui.label("Show every source")
+    numbers = Shown[Data](lambda data: figures(data, words))
+
+    async def replay() -> None:
+        count = last[0].letters.count if last else 0
+        effect = (
+            f"All {words.number(count)} events that were set aside are tried again by the catalog that is live. What fits "
+            "now is taken as if it came today: it counts in profiles, may set triggers off, and cannot be sent back."
+        )
+        if await confirmed("Try these events again?", effect, "Try them again"):
+            told: list[tuple[int, int]] = []
+
+            def work(hub: Client) -> None:
+                done = hub.retry()
+                told.append((done.taken, done.left))
+
+            if await desk.does("replay events", f"{count} events that were set aside", work):
+                desk.say(f"{words.number(told[0][0])} were taken, {words.number(told[0][1])} still do not fit.")
+                live.again()
+
+    async def score() -> None:
+        if await desk.does("score data", "the day that is running", lambda hub: hub.score_quality()):
+            desk.say("The day that is running was scored.")
+            live.again()
+
+    with ui.element("div").classes("two"):
+        with ui.element("div").classes("stack"):
+            with ui.element("section").classes("card"):
+                chart = LineChart("Quality score, day by day", "quality", "The score of the data of each day, in percent")
+                kinds = Shown[Data](lambda data: quality.kinds(data.quality, words))
+            with ui.element("section").classes("card").props("id=faults"):
+                with _head("What is wrong, the costliest first"):
+                    if desk.may("score data"):
+                        button("Score today now", score, quiet=True, help="Look at the data of the day that is running")
+                    button("csv", lambda: _save(quality.faults_csv, last, source, "faults"), quiet=True,
+                           help="Save what is wrong as csv")  # fmt: skip
+                faults = Shown[Data](lambda data: quality.faults(data.quality, source, words), live=True)
+        with ui.element("div").classes("stack"):
+            with ui.element("section").classes("card"):
+                with ui.element("h2"):
+                    ui.label("Events as they arrive")
+                arrived = Shown[tuple[Happened, ...]](lambda told: arriving(told, last, words, names))
+            with ui.element("section").classes("card"):
+                with _head("Sources and keys"):
+                    button("csv", lambda: _save(sources.csv, last, source, "sources"), quiet=True,
+                           help="Save the sources as csv")  # fmt: skip
+                keys = Shown[Data](lambda data: sources.drawn(data, words))
+    with ui.element("section").classes("card").props("id=violations"):
+        with _head("Against the tracking plan, 30 days"):
+            button("csv", lambda: _save(coverage.violations_csv, last, source, "violations"), quiet=True,
+                   help="Save the violations as csv")  # fmt: skip
+        violations = Shown[Data](lambda data: coverage.violations(data.plan, source, words), live=True)
+    with ui.element("section").classes("card").props("id=letters"):
+        with _head("Set aside"):
+            if desk.may("replay events"):
+                button("Try them again", replay, help="Try every event that was set aside again")
+            if names:
+                button("csv", lambda: _save(letters.csv, last, source, "set aside"), quiet=True,
+                       help="Save what was set aside as csv")  # fmt: skip
+        aside = Shown[Data](lambda data: letters.drawn(data.letters, source, words, names), live=True)
+    with ui.element("section").classes("card").props("id=plan"):
+        with _head("What of the tracking plan comes"):
+            button("csv", lambda: _save(coverage.csv, last, source, "tracking plan"), quiet=True,
+                   help="Save the coverage as csv")  # fmt: skip
+        planned = Shown[Data](lambda data: coverage.drawn(data.plan, words))
+
+    def tell(data: Data) -> None:
+        last[:] = [data]
+        for part in (numbers, kinds, faults, keys, violations, aside, planned):
+            part.show(data)
+        arrived.show(tuple(came))
+        days = data.quality["days"]
+        scores = tuple(round(100 * day["score"], 2) for day in days if day["score"] is not None)
+        chart.show([day["day"] for day in days if day["score"] is not None], [Line("score in percent", scores)])
+
+    def heard(pulse: Pulse) -> None:
+        came[:] = [one for one in pulse.happened if one.kind == "event"][-LATEST:]
+        arrived.show(tuple(came))
+
+    desk.watch(live, tell)
+    desk.watch(desk.hub.pulse, heard)
+
+
+def _head(title: str) -> ui.element:
+    with ui.element("div").classes("card-head"):
+        with ui.element("h2"):
+            ui.label(title)
+        return ui.element("div").classes("row")
+
+
+def _save(rows, last: list[Data], source: str, name: str) -> None:  # type: ignore[no-untyped-def]
+    header, table = rows(last[0], source) if last else ([], [])
+    download_csv(name.replace(" ", "_"), header, table)
