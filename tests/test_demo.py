@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from threading import Event
 
+import httpx
 import msgspec
 import pytest
 from rich.console import Console
@@ -118,8 +119,14 @@ def in_a_terminal(folder: Path) -> None:
         deadline = time.monotonic() + WITHIN
         while client.status().events <= before.events:
             assert time.monotonic() < deadline, "nothing happens"
+    link = re.findall(r"http://[\d.:]+/welcome/[\w-]+", terminal.text)[0]
+    with httpx.Client(follow_redirects=True, timeout=WITHIN, trust_env=False) as clicked:
+        page = clicked.get(link)
+    assert (page.status_code, page.url.path) == (200, "/now"), "one click lets in"
     code = terminal.interrupt()
     assert code == 0, terminal.text
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(link, trust_env=False)
     assert "Traceback" not in terminal.text
     assert terminal.wrote.rindex("\x1b[?1049l") < terminal.wrote.rindex("What it was worth"), "the screen is given back"
     assert "0 of them sales" in terminal.text[terminal.text.rindex("What it was worth") :]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +21,7 @@ from opportune.errors import BadInput
 if TYPE_CHECKING:
     from opportune.console.book import Book
 
-PORT = 8090
+PORT = 8081
 
 
 class _Console(TyperGroup):
@@ -43,6 +47,9 @@ def serve(
     hub: Annotated[str, typer.Option(help="The hub to show (default: the one that serves the folder).")] = "",
     key: Annotated[str, typer.Option(envvar="OPPORTUNE_KEY", help="An admin key of that hub.")] = "",
     console_url: Annotated[str, typer.Option(help="The https address that people open, behind a proxy with TLS.")] = "",
+    guest: Annotated[
+        bool, typer.Option(help="For a demo: the link lets in by itself, and the console ends with its stdin.")
+    ] = False,
     dir: Dir = None,
     store: StoreUrl = None,
     json: Json = False,
@@ -75,7 +82,15 @@ def serve(
             text += f"\nBegin here (once, within the hour): {link}"
         say(json, {"address": address, "link": link}, text)
 
-    run(Settings(host, port, find, _folder(found), console_url.rstrip("/")), begun)
+    if guest:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
+    run(Settings(host, port, find, _folder(found), console_url.rstrip("/"), guest), begun)
+
+
+def _end_with_stdin() -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @users.command("list")

@@ -67,7 +67,7 @@ def demo(
             show.say("Stopped before the hub served; the next start goes on from here.")
             found = {"dir": str(dir), "starts": state.starts}
         else:
-            with serving(place, state, port, pace, show.hear) as running:
+            with serving(place, state, port, pace, show.hear, not json) as running:
                 show.door(running, state.starts)
                 _live(show, place, state, running, stop, seconds, STEP / pace)
                 running.living.stop()  # so that the figures of the summary belong together

@@ -27,13 +27,18 @@ FILE = "console.db"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where a console listens, and the folder of its file. `find` says where its hub is, and which key opens it."""
+    """Where a console listens, and the folder of its file. `find` says where its hub is, and which key opens it.
+
+    `guest`: a link lets in as the first administrator without a password, for an hour, as often as it is opened. Only
+    for a demo, whose customers are simulated.
+    """
 
     host: str
     port: int
     find: Callable[[], tuple[str, str] | None]
     folder: Path
     public_url: str = ""
+    guest: bool = False
 
 
 def first_link(book: Book, now: int) -> str | None:
@@ -107,7 +112,7 @@ def _app(settings: Settings, port: int, book: Book) -> tuple[Any, Hub]:
         show_welcome_message=False, binding_refresh_interval=None, favicon="◎",
     )  # fmt: skip
     pages_app.config.socket_io_js_transports = ["websocket"]
-    door = Door(inner, sessions, SignIn(users, sessions, audit), Origins(settings.host, port, settings.public_url))
+    door = Door(inner, sessions, SignIn(users, sessions, audit, settings.guest), Origins(settings.host, port, settings.public_url))
     return GZipMiddleware(door, minimum_size=1000, compresslevel=5), hub
 
 

@@ -40,8 +40,9 @@ class Page:
 class SignIn:
     """Lets people in."""
 
-    def __init__(self, users: Users, sessions: Sessions, audit: Audit) -> None:
-        self._users, self._sessions, self._audit = users, sessions, audit
+    def __init__(self, users: Users, sessions: Sessions, audit: Audit, guest: bool = False) -> None:
+        """`guest`: links let in by themselves."""
+        self._users, self._sessions, self._audit, self._guest = users, sessions, audit, guest
         self._few = asyncio.Semaphore(AT_ONCE)
         self.design = Path(__file__).with_name("design.css").read_bytes()
 
@@ -75,6 +76,8 @@ class SignIn:
         name = self._users.invited(link, now)
         if name is None:
             return Page(_framed("This link is no longer good", f"<p>{escape(SPENT)}</p>", nonce), 410)
+        if self._guest:
+            return self._begin(name, zone, address, now, "came in as a guest", "/")
         if not form:
             return Page(_welcome_form(nonce, name))
         if form.get("password") != form.get("again"):

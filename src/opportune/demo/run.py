@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Event
 
@@ -14,6 +14,7 @@ from opportune.api.hub_file import HubFile
 from opportune.api.serving import listen
 from opportune.client import Client
 from opportune.clock import DAY, SystemClock
+from opportune.demo.console import console
 from opportune.demo.customers import Clock, Customers, Notice
 from opportune.demo.figures import HUB
 from opportune.demo.live import Counters, Living
@@ -33,6 +34,7 @@ LONGEST = 5.0
 HOST = "127.0.0.1"
 PORT = 8080
 SHOP_PORT = 8090
+CONSOLE_PORT = 8081
 
 NAMES = ("Ana", "Bob", "Chidi", "Dora", "Emre")
 """What the customers are called who may sign in to the shop, besides Maya."""
@@ -40,10 +42,14 @@ NAMES = ("Ana", "Bob", "Chidi", "Dora", "Emre")
 
 @dataclass
 class Running:
-    """A demo whose hub serves and whose customers live. `shop` is the address of its shop; empty if it has none."""
+    """A demo whose hub serves and whose customers live.
+
+    `shop` is the address of its shop, `console` a link that lets in to its console; empty if it has none.
+    """
 
     address: str
     shop: str
+    console: str
     key: str
     hub: Hub
     admin: Client
@@ -75,12 +81,12 @@ def warm_up(place: Place, state: State, stop: Event) -> Iterator[tuple[float, st
 
 @contextmanager
 def serving(
-    place: Place, state: State, port: int | None, pace: float, tell: Callable[[Notice], None]
+    place: Place, state: State, port: int | None, pace: float, tell: Callable[[Notice], None], watched: bool = True
 ) -> Iterator[Running]:
     """Serve the hub of the demo and let its customers live while the block runs; what they do goes to `tell`.
 
-    Without a `port` it is 8080, or any other if that is taken; the shop has a port of its own. A `pace` of 1 is to read
-    along.
+    Without a `port` it is 8080, or any other if that is taken; shop and console have ports of their own. A `pace` of 1
+    is to read along. There is a console where the demo is `watched`.
     """
     with ExitStack() as stack:
         hub = stack.enter_context(Hub.open(place.folder, place.url))
@@ -91,6 +97,7 @@ def serving(
         customers = _customers(hub, state, SystemClock())
         customers.reach(sender, asker)
         customers.tell = tell
+        console_link = stack.enter_context(_console(place)) if watched else str
         shop = _shop(stack, place, state, admin, customers, address)
         state.starts += 1
         living = Living(customers, pace, lambda: _remember(place, state, customers))
@@ -98,7 +105,7 @@ def serving(
         living.start()
         try:
             key = state.keys["server"][1]
-            yield Running(address, shop, key, hub, admin, sender, asker, customers, living, counters)
+            yield Running(address, shop, console_link(), key, hub, admin, sender, asker, customers, living, counters)
         finally:
             living.stop()
             counters.close()
@@ -151,6 +158,12 @@ def _shop(
     people = [(MAYA, "Maya"), *zip(others, NAMES)]
     shop = open_shop(listening, address, state.keys["server"][1], key, goods, people)
     return stack.enter_context(shop).address
+
+
+def _console(place: Place) -> AbstractContextManager[Callable[[], str]]:
+    with _listening(None, CONSOLE_PORT) as free:
+        port = free.getsockname()[1]
+    return console(place.folder, place.url, port)
 
 
 def _listening(port: int | None, usual: int) -> socket.socket:

@@ -53,6 +53,8 @@ class Show:
         """Say where the hub answers, and how to ask it."""
         if starts > 1:
             self.say(f"Start {starts}: it goes on where it stopped, with all that it has learned.")
+        if running.console:
+            self.say(f"See it think, and steer it, in your browser: {running.console}", "bold")
         if running.shop:
             self.say(f"The company's shop, for your browser: {running.shop}", "bold")
         self.say(f"The hub answers at {running.address}; ask it yourself, in another terminal:")
