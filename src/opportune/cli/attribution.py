@@ -9,6 +9,9 @@ import typer
 
 from opportune.cli.options import Dir, Json, StoreUrl, connect, say
 
+WIDTH = 1.96
+"""Standard errors to each side of an interval of 95 %, as the models have them."""
+
 
 def attribution(
     spec: Annotated[Path, typer.Argument(help="An attribution spec in YAML.")],
@@ -44,15 +47,22 @@ def readable(found: dict[str, Any]) -> str:
     else:
         lines += dict.fromkeys(one["reason"] for one in found["models"].values())
     if models:
-        lines += ["", f"{'conversions':20} " + " ".join(f"{name:>12}" for name in models)]
+        lines += ["", f"{'conversions, 95 %':20} " + " ".join(f"{name:>12}" for name in models)]
     for channel in channels:
         cells = (f"{one['channels'][channel]['conversions']:,.1f}" for one in models.values())
         reach = (_half(one["channels"][channel]["interval"]) for one in models.values())
         lines.append(f"{channel[:20]:20} " + " ".join(f"{cell:>12}" for cell in cells))
         lines.append(f"{'':20} " + " ".join(f"{cell:>12}" for cell in reach))
+        price = [one["channels"][channel].get("cost_per_conversion") for one in models.values()]
+        if any(each is not None for each in price):
+            lines.append(f"{'  cost of one':20} " + " ".join(f"{_money(each):>12}" for each in price))
     if found["tournament"]:
         lines += ["", *_tournament(found["tournament"])]
     return "\n".join(lines)
+
+
+def _money(price: float | None) -> str:
+    return "-" if price is None else f"{price:,.2f}"
 
 
 def _half(interval: list[float]) -> str:
@@ -60,10 +70,10 @@ def _half(interval: list[float]) -> str:
 
 
 def _tournament(told: dict[str, Any]) -> list[str]:
-    lines = [f"{'added':20} {'measured':>20} {'with the models':>16} {'90 % interval':>22}"]
+    lines = [f"{'added':20} {'measured, 95 %':>20} {'with the models':>16} {'90 % interval':>22}"]
     for channel, one in told["calibrated"].items():
         held = told["measured"].get(channel)
-        measured = f"{held['added']:,.1f} +-{held['error']:,.1f}" if held else "no holdout"
+        measured = f"{held['added']:,.1f} +-{WIDTH * held['error']:,.1f}" if held else "no holdout"
         low, high = one["interval"]
         between = f"[{low:,.1f}, {high:,.1f}]"
         lines.append(f"{channel[:20]:20} {measured:>20} {one['added']:>16,.1f} {between:>22}")
