@@ -105,3 +105,15 @@ def test_the_command(tmp_path: Path) -> None:
     people = run(app, ["budget", str(tmp_path / "budget.yaml")]).stdout
     assert "What is added goes to social, and brings less than it costs." in people
     assert "8,891.3 now" in people
+
+
+def test_more_than_was_ever_spent_is_called_a_guess(tmp_path: Path) -> None:
+    spends(tmp_path / "spend.csv")
+    assert answer(tmp_path, TABLE)["warnings"] == [], "both lines stay within what was spent"
+    found = answer(tmp_path, TABLE.replace("60000", "400000"))
+    told = {name for name, one in found["lines"].items() if one["spend"] > 1.5 * one["seen"]}
+    assert told
+    assert {warning.partition(":")[0] for warning in found["warnings"]} == told
+    assert all(45_000 < one["seen"] <= 50_000 for one in found["lines"].values())
+    shown = CliRunner().invoke(app, ["budget", str(tmp_path / "budget.yaml")]).stdout
+    assert "times the largest spend in the data" in shown

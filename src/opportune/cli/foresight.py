@@ -97,6 +97,7 @@ def budget(
 def of_lines(found: dict[str, Any]) -> str:
     """Return an allocation for people."""
     lines = [f"! {name}: {reason}" for name, reason in found["reasons"].items()]
+    lines += [f"! {warning}" for warning in found["warnings"]]
     if found["result"] is None:
         return "\n".join([*lines, "Not enough data: no line has a curve"])
     lines.append(f"{'line':20} {'spend':>14} {'result':>12} {'95 % interval':>24} {'of the next':>12} {'now':>14}")
@@ -108,7 +109,7 @@ def of_lines(found: dict[str, Any]) -> str:
     beside = [f"{found[key]:,.1f} {what}" for key, what in (("now", "now"), ("even", "by an even split"))
               if found[key] is not None]  # fmt: skip
     lines += ["", f"{found['result']:,.1f} in all" + (f"; {', '.join(beside)}" if beside else "")
-              + f". No allocation brings more than {found['gap']:.2%} more."]  # fmt: skip
+              + f". By these curves no allocation brings more than {found['gap']:.2%} more."]  # fmt: skip
     if found["next"]:
         pays = {None: "", True: ", and brings more than it costs", False: ", and brings less than it costs"}
         lines.append(f"What is added goes to {found['next']}{pays[found['pays']]}.")

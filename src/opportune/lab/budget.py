@@ -18,6 +18,9 @@ from opportune.rules import Kind
 
 __all__ = ["budget", "load_budget"]
 
+BEYOND = 1.5
+"""How many times the largest spend of its rows a line may get before there is a warning."""
+
 
 def budget(spec: BudgetSpec) -> dict[str, Any]:
     """Return how to share out a budget, as plain data.
@@ -32,10 +35,12 @@ def budget(spec: BudgetSpec) -> dict[str, Any]:
     """
     lines, reasons = dict(spec.lines), {}
     curves = {name: line.curve for name, line in lines.items() if line.curve}
+    seen = dict[str, float]()
     for name, (spend, result) in _rows(spec).items() if spec.data else ():
         if name in curves or (spec.lines and name not in spec.lines):
             continue
         lines.setdefault(name, Named())
+        seen[name] = float(spend.max())
         found = fitted(spend, result)
         if isinstance(found, NotEnoughData):
             reasons[name] = found.reason
@@ -43,21 +48,23 @@ def budget(spec: BudgetSpec) -> dict[str, Any]:
             curves[name] = found
     reasons |= {name: "the data have no rows of it" for name in lines if name not in curves and name not in reasons}
     kept = sum(lines[name].least for name in reasons)
-    answer = {"total": spec.total, "reasons": reasons, "kept": kept, "lines": {}, "result": None, "gap": None,
-              "even": None, "now": None, "next": None, "pays": None}  # fmt: skip
+    answer = {"total": spec.total, "reasons": reasons, "warnings": [], "kept": kept, "lines": {}, "result": None,
+              "gap": None, "even": None, "now": None, "next": None, "pays": None}  # fmt: skip
     if not curves:
         return answer
     choices = [Line(name, curve.result, lines[name].least, lines[name].most) for name, curve in curves.items()]
     best = allocated(choices, spec.total - kept)
     told = {
-        name: _line(spec, lines[name], curve, spend) for (name, curve), spend in zip(curves.items(), best.spend)
-    }  # fmt: skip
+        name: _line(spec, lines[name], curve, spend, seen.get(name))
+        for (name, curve), spend in zip(curves.items(), best.spend)
+    }
     open_ = [name for name in told if told[name]["spend"] < lines[name].most * (1 - 1e-9)]
     following = max(open_, key=lambda name: float(told[name]["marginal"]), default=None)
     share = (spec.total - kept) / len(curves)
     even = all(lines[name].least <= share <= lines[name].most for name in curves)
     return answer | {
         "lines": told,
+        "warnings": [_warning(name, one) for name, one in told.items() if one["seen"] and _beyond(one) > BEYOND],
         "spent": float(sum(best.spend)),
         "result": best.result,
         "gap": (best.bound - best.result) / best.bound if best.bound > 0 else 0.0,
@@ -68,12 +75,23 @@ def budget(spec: BudgetSpec) -> dict[str, Any]:
     }
 
 
-def _line(spec: BudgetSpec, line: Named, curve: Curve, spend: float) -> dict[str, Any]:
+def _beyond(line: dict[str, Any]) -> float:
+    return float(line["spend"] / line["seen"])
+
+
+def _warning(name: str, line: dict[str, Any]) -> str:
+    times = f"{_beyond(line):,.1f} times the largest spend in the data ({line['seen']:,.2f})"
+    cure = "bound it with `max`, or sum the rows by period if they are parts of a spend"
+    return f"{name}: {line['spend']:,.2f} is {times}; what comes there is a guess of the curve: {cure}"
+
+
+def _line(spec: BudgetSpec, line: Named, curve: Curve, spend: float, seen: float | None) -> dict[str, Any]:
     interval = curve.interval(spend)
     return {
         "curve": {"kind": curve.kind, "scale": curve.scale, "half": curve.half, "shape": curve.shape},
         "fitted": curve.covariance is not None,
         "spend": spend,
+        "seen": seen,
         "result": _at(curve, spend),
         "interval": None if interval is None else list(interval),
         "marginal": curve.marginal(spend) * (1.0 if spec.worth is None else spec.worth),
