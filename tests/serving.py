@@ -30,7 +30,7 @@ from opportune.events import codec
 from opportune.events.types import Event
 from opportune.hub import Hub
 
-STARTS_WITHIN = 60.0
+STARTS_WITHIN = 180.0
 STOPS_WITHIN = 30.0
 
 

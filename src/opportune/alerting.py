@@ -58,9 +58,12 @@ class Alerting:
             self._states.put([(_LOOKED, today)])
         return row is not None and row != today
 
-    def judge(self, folder: Path) -> list[Judged]:
-        """Return what is new of each figure and target, over 28 days beside the 28 before. Writes nothing."""
-        setting, as_of = setting_of(self._hub.plan.catalog), self._today()
+    def judge(self, folder: Path, as_of: int | None = None) -> list[Judged]:
+        """Return what is new of each figure and target, over 28 days beside the 28 before. Writes nothing.
+
+        The 28 days end at an instant (None: where the running day began).
+        """
+        setting, as_of = setting_of(self._hub.plan.catalog), self._today() if as_of is None else as_of
         with tables_in(folder) as tables:
             version = tables.at(as_of)[1].version
             stories = [story(figure, setting, OVER, as_of, tables.figure, periods=1) for figure in FIGURES]
@@ -68,7 +71,7 @@ class Alerting:
         for told in stories:
             wholes: list[Target | None] = [target for target in told.targets if target.by is None]
             parts = [target for target in told.targets if target.by is not None]
-            found += [self._judged(told, target, as_of, version) for target in (*(wholes or [None]), *parts)]
+            found += [self._judged(told, target, version) for target in (*(wholes or [None]), *parts)]
         return found
 
     def note(self, judged: Sequence[Judged]) -> list[Alert]:
@@ -106,7 +109,7 @@ class Alerting:
                 before = now
         return found
 
-    def _judged(self, told: Story, target: Target | None, as_of: int, version: str) -> Judged:
+    def _judged(self, told: Story, target: Target | None, version: str) -> Judged:
         about = subject(told, target)
         row = self._states.get(about.about)
         known = Known() if row is None else _known(row)
@@ -115,7 +118,7 @@ class Alerting:
             now, before, why = reading(told.now), reading(told.before) if told.before else None, cause(told)
         else:
             now, before, why = _part(told, target.by, 0), _part(told, target.by, 1), None
-        alerts, known = alerts_of(about, now, before, why, known, as_of, version)
+        alerts, known = alerts_of(about, now, before, why, known, self._hub.clock.now(), version)
         return Judged(about.about, alerts, known)
 
     def _today(self) -> int:

@@ -23,11 +23,15 @@ class CampaignMove(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
 
 
 class CampaignApproval(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Approve a campaign as it is now, or (`undo`) take the approval back. Who does it, and why."""
+    """Approve a campaign as it is now, or (`undo`) take the approval back. Who does it, and why.
+
+    `content` is that of `CampaignInfo`, as it was read: refused if it is another one by now (empty: whatever it is).
+    """
 
     by: str
     reason: str = ""
     undo: bool = False
+    content: str = ""
 
 
 class CampaignTask(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -56,10 +60,12 @@ class MoneyEntry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
 
 
 class MoneyEntries(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Enter money, all entries or none. Who does it."""
+    """Enter money, all entries or none. Who does it; `again`: what was ever told just so is known, as of a file that is
+    sent again, and what was corrected since stands."""
 
     by: str
     entries: list[MoneyEntry]
+    again: bool = False
 
 
 class MoneyTaken(msgspec.Struct, frozen=True):
@@ -211,7 +217,8 @@ class CampaignInfo(msgspec.Struct, frozen=True, rename="camel"):
     """A campaign as it stands: its row on the board, its entry, its work, and what the `following` stage misses.
 
     `stamps` are what came to pass by itself: the first decision and outcome, and what the hub stamped before the
-    campaign had a process. `costs` is null where nobody asked for them.
+    campaign had a process. `costs` is null where nobody asked for them. `content` changes with whatever an approval is
+    of (empty: there is no entry).
     """
 
     row: CampaignRow
@@ -231,6 +238,7 @@ class CampaignInfo(msgspec.Struct, frozen=True, rename="camel"):
     entries: list[MoneyInfo]
     stamps: dict[str, datetime]
     costs: CampaignCosts | None = None
+    content: str = ""
 
 
 class CampaignLine(msgspec.Struct, frozen=True):
@@ -318,9 +326,12 @@ class Campaigning:
         """Move a campaign to a stage ("": the next), if its checks are passed."""
         return self._call("POST", f"/v1/campaigns/{_q(name)}/move", CampaignMoved, CampaignMove(by, to, reason))
 
-    def approve_campaign(self, name: str, by: str, reason: str = "", undo: bool = False) -> bool:
-        """Approve a campaign as it is now, or take that back; return whether it was news."""
-        asked = CampaignApproval(by, reason, undo)
+    def approve_campaign(self, name: str, by: str, reason: str = "", undo: bool = False, content: str = "") -> bool:
+        """Approve a campaign as it is now, or take that back; return whether it was news.
+
+        With the `content` that was read (of `campaign`) it is refused if that changed since.
+        """
+        asked = CampaignApproval(by, reason, undo, content)
         return self._call("POST", f"/v1/campaigns/{_q(name)}/approve", CampaignChanged, asked).news
 
     def do_task(self, name: str, task: str, by: str, undo: bool = False, reason: str = "") -> bool:
@@ -328,9 +339,12 @@ class Campaigning:
         asked = CampaignTask(task, by, undo, reason)
         return self._call("POST", f"/v1/campaigns/{_q(name)}/task", CampaignChanged, asked).news
 
-    def enter_money(self, entries: Sequence[MoneyEntry], by: str) -> MoneyTaken:
-        """Enter money that was committed or spent, all of it or none; the same entry counts once."""
-        return self._call("POST", "/v1/campaign-money", MoneyTaken, MoneyEntries(by, [*entries]))
+    def enter_money(self, entries: Sequence[MoneyEntry], by: str, again: bool = False) -> MoneyTaken:
+        """Enter money that was committed or spent, all of it or none; the same entry counts once.
+
+        `again`: the entries may have been sent before, and corrected since.
+        """
+        return self._call("POST", "/v1/campaign-money", MoneyTaken, MoneyEntries(by, [*entries], again))
 
     def enter_hours(
         self, name: str, hours: float, by: str, what: str = "", entry: str = "", at: str = ""

@@ -54,7 +54,11 @@ def examine(hub: Hub) -> list[Finding]:
         linked = {run.experiment: _campaigns(hub, run) for run, _ in runs}
     effects = [effect for run, look in runs if look is not None for effect in _effects(run, look, linked)]
     running = len({run.experiment for run, _ in runs if not run.over and linked[run.experiment]})
-    money = [CampaignSpend(name, amount, measured_by(catalog, name, linked)) for name, amount in took.spent.items()]
+    says = {"", *(a.campaign for a in catalog.actions), *(one.name for one in took.campaigns if one.contacts)}
+    money = [
+        CampaignSpend(name, amount, measured_by(catalog, name, linked, name in says), name in says)
+        for name, amount in took.spent.items()
+    ]
     return worst_first([
         results(effects, running),
         spend(money, catalog.currency),
@@ -64,15 +68,17 @@ def examine(hub: Hub) -> list[Finding]:
     ])  # fmt: skip
 
 
-def measured_by(catalog: Catalog, campaign: str, tested: Mapping[str, Sequence[str]]) -> str:
+def measured_by(catalog: Catalog, campaign: str, tested: Mapping[str, Sequence[str]], says: bool = True) -> str:
     """Return the experiment or holdout by which the effect of a campaign can be known; "" if there is none.
 
     `tested` are the campaigns of each experiment that was ever started; a holdout counts if it is on all that the
-    campaign says.
+    campaign `says` through the hub, and not where that is nothing: it keeps nobody from an advertisement elsewhere.
     """
     for experiment, campaigns in tested.items():
         if campaign in campaigns:
             return experiment
+    if not says:
+        return ""
     if catalog.model.holdout_share > 0:
         return UNIVERSAL
     actions = [action for action in catalog.actions if action.campaign == campaign and action.kind == "marketing"]

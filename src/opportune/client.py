@@ -32,6 +32,7 @@ from opportune.errors import Problem as Mistake
 from opportune.gauging import Gauging
 from opportune.informing import Informing
 from opportune.inspecting import Inspecting
+from opportune.judging import Judging
 from opportune.pages import PageAnswer, PageRequest
 from opportune.renting import (
     Changed,
@@ -45,6 +46,8 @@ from opportune.renting import (
     Subscription,
     Swapped,
 )
+from opportune.requesting import Requesting
+from opportune.steering import Steering
 from opportune.trying import (
     Decided,
     ExperimentInfo,
@@ -135,7 +138,7 @@ class Transport(Protocol):
         """Let go of what is held."""
 
 
-class Client(Gauging, Watching, Equipping, Campaigning, Inspecting, Informing):
+class Client(Gauging, Watching, Steering, Judging, Equipping, Campaigning, Inspecting, Informing, Requesting):
     """A hub at a URL. `key` is a server key; the methods after `forget` need an admin key.
 
     Raises what `Hub` raises, `Refused` where the key does not open something, and `Unreachable`.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 
 from opportune.errors import BadInput
@@ -105,15 +105,15 @@ def format_span(span: int) -> str:
     return f"{span // SECOND}s"
 
 
-def parse_instant(text: str) -> int:
-    """Return the instant of an ISO 8601 text; without an offset it is UTC.
+def parse_instant(text: str, zone: tzinfo = UTC) -> int:
+    """Return the instant of an ISO 8601 text; without an offset it is of a time zone, and a day its midnight there.
 
     >>> parse_instant("1970-01-01T00:00:01Z")
     1000000
     """
     try:
         moment = datetime.fromisoformat(text.strip())
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        moment = (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
     except (ValueError, OverflowError):
         raise BadInput(f"{text!r} is not a time; write ISO 8601, such as 2026-01-31T12:00:00Z") from None
     return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -6,17 +6,19 @@ thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from opportune.catalog.lab_types import Holdout
+from opportune.catalog.types import Catalog
 from opportune.clock import DAY
 from opportune.decide.holdouts import UNIVERSAL
 from opportune.decide.stages.assign import HOLDOUT, arm_of
 from opportune.errors import Forgotten, NotFound
+from opportune.events.types import DecisionMade
 from opportune.hub import Hub
-from opportune.lab.holding import HELD, REST, Whole, groups, since, sum_of_wins, whole
+from opportune.lab.holding import HELD, REST, Whole, groups, since, sum_of_wins, undecided, whole
 from opportune.lab.parts import Made, Part, parts
 from opportune.laboratory import Laboratory
 from opportune.ledger.exposures import Exposure
@@ -51,21 +53,27 @@ class ControlGroups:
     def holdouts(self) -> list[Held]:
         """Return every holdout of the catalog, and that of `holdout_share`, with what the metrics of events show.
 
-        Answers to actions are no measure here: who is not asked cannot answer. Customers count from the beginning of
-        the period on, all others against those held out.
+        Answers to actions are no measure here: who is not asked cannot answer. Customers count from the first decision
+        about them on that was made in the period with the holdout in the catalog, all others against those held out:
+        before it nobody was kept from anything.
         """
         hub = self._hub
         with hub.reading():
             now, catalog, leaks = hub.clock.now(), hub.plan.catalog, hub.leaks.counts()
-        customers = dict(self._everyone())
+        customers, holdouts = dict(self._everyone()), _of(catalog)
+        decided = self._decided({one: since(one, now, BEFORE) if one.rotate else 0 for one in holdouts})
         found = []
-        for holdout in (*catalog.holdouts, *_of_the_model(catalog.model.holdout_share)):
+        for holdout in holdouts:
             began = since(holdout, now, BEFORE)
-            group = self._group(holdout, customers, now)
-            exposures = [Exposure(s, arm, began) for s, arm in group.items() if arm in (HELD, REST)]
+            group, first = self._group(holdout, customers, now), decided[holdout]
+            exposures = [
+                Exposure(s, group[s], max(at, began)) for s, at in first.items() if group.get(s) in (HELD, REST)
+            ]
             # a holdout has its period for a window: `within` is told from an exposure, and nobody is exposed to it
             metrics = [replace(metric, within=None) for metric in catalog.metrics if metric.event]
             counted = self._lab.count(metrics, exposures, began) if metrics and exposures else None
+            effects = [whole(holdout, metric, counted) if counted else undecided(holdout, metric, began)
+                       for metric in metrics]  # fmt: skip
             counts = [(channel, what, many) for (name, channel, what), many in leaks.items() if name == holdout.name]
             found.append(
                 Held(
@@ -75,7 +83,7 @@ class ControlGroups:
                     {channel: many for channel, what, many in counts if what == "blocked"},
                     {channel: many for channel, what, many in counts if what == "reached"},
                     None if holdout.rotate is None else (now // holdout.rotate + 1) * holdout.rotate,
-                    tuple(whole(holdout, metric, counted, began) for metric in metrics) if counted else (),
+                    tuple(effects),
                 )
             )
         return found
@@ -99,6 +107,29 @@ class ControlGroups:
             if view is None:
                 return
             yield view.subject, view.customer
+
+    def _decided(self, begins: Mapping[Holdout, int]) -> dict[Holdout, dict[str, int]]:
+        """Return, by holdout, when each customer was first decided about with it in the catalog, from its begin on."""
+        hub, found = self._hub, {holdout: dict[str, int]() for holdout in begins}
+        live: dict[int, list[Holdout]] = {}
+        for _, fact in hub.ledger.read(0):
+            if not isinstance(fact, DecisionMade):
+                continue
+            if fact.catalog not in live:
+                with hub.reading():
+                    then = _of(hub.ledger.catalog(fact.catalog))
+                live[fact.catalog] = [holdout for holdout in begins if holdout in then]
+            for holdout in live[fact.catalog]:
+                if fact.at >= begins[holdout]:
+                    found[holdout].setdefault(fact.subject, fact.at)
+        with hub.reading():
+            root = hub.people.identities.root
+            for holdout, first in found.items():
+                roots: dict[str, int] = {}
+                for node, at in first.items():
+                    roots[root(node)] = min(at, roots.get(root(node), at))
+                found[holdout] = roots
+        return found
 
     def _made(self, begin: int) -> Iterator[Made]:
         hub = self._hub
@@ -126,7 +157,7 @@ class ControlGroups:
         return {s: HELD if arm_of(model, customer) == HOLDOUT else REST for s, customer in customers.items()}
 
 
-def _of_the_model(share: float) -> Iterator[Holdout]:
-    """Yield the holdout of `model.holdout_share` as one of the catalog."""
-    if share:
-        yield Holdout(HOLDOUT, (UNIVERSAL,), share)
+def _of(catalog: Catalog) -> tuple[Holdout, ...]:
+    """Return the holdouts of a catalog, that of `model.holdout_share` as one of them."""
+    share = catalog.model.holdout_share
+    return (*catalog.holdouts, *([Holdout(HOLDOUT, (UNIVERSAL,), share)] if share else []))

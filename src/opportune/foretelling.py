@@ -7,8 +7,9 @@ been filled in after the outcome. The scores are of what is known now.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from opportune.events import codec
 from opportune.profiles.fields import event_name
 from opportune.profiles.fold import fold, values
 from opportune.profiles.merge import merge
+from opportune.profiles.people import View
 from opportune.profiles.state import State
 from opportune.rules import Kind, Value
 from opportune.scores.answer import told
@@ -30,20 +32,26 @@ from opportune.scores.table import Customers
 if TYPE_CHECKING:
     from opportune.hub import Hub
 
+PAGE = 100
+"""Customers that are looked at while others wait: some milliseconds."""
+
 
 def scores(hub: Hub, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answer for a spec of the hub's customers in plain data (see `opportune.scores.answer.told`).
 
-    Customers with a user id are learned from and scored; those forgotten are not. Raises `BadCatalog` for a spec with
-    mistakes, such as a time that has not ended. Holds up others item by item.
+    Customers who had a user id then are learned from, all who have one now are scored; those forgotten are not. Raises
+    `BadCatalog` for a spec with mistakes, such as a time that has not ended. Holds up others item by item.
     """
     spec = sent_scores(given)
     with hub.reading():
         now, profile = hub.clock.now(), hub.people.spec
-        views = {view.subject: view for view in hub.people.everyone() if any(state.user for state in view.states)}
-        today = {subject: dict(view.values(now)) for subject, view in views.items()}
-        names = {subject: view.customer for subject, view in views.items()}
-        roots = {node: subject for subject, view in views.items() for node in view.nodes}
+        hub.people.save()
+    today, names, roots, users = dict[str, Mapping[str, Value]](), dict[str, str](), dict[str, str](), set[str]()
+    for page in _pages(hub):
+        today |= {view.subject: dict(view.values(now)) for view in page}
+        names |= {view.subject: view.customer for view in page}
+        roots |= {node: view.subject for view in page for node in view.nodes}
+        users |= {node for view in page for node, state in zip(view.nodes, view.states) if state.user}
     kinds = {trait.name: trait.kind for trait in profile.traits} | {f.name: f.kind for f in profile.features}
     at = _checked(spec, kinds, now)
     states: dict[str, dict[str, State]] = defaultdict(dict)
@@ -61,7 +69,8 @@ def scores(hub: Hub, given: Mapping[str, Any]) -> dict[str, Any]:
                 fold(states[roots[node]].setdefault(node, State()), event, number, profile)
             elif at < event.at <= at + spec.within and event_name(event) == spec.event:
                 came.add(roots[node])
-    then = {subject: merge(nodes.values(), profile) for subject, nodes in states.items()}
+    # who signed up after that moment, often because of what came, was nobody to be scored then
+    then = {subject: merge(nodes.values(), profile) for subject, nodes in states.items() if users & nodes.keys()}
     if spec.seen is not None:
         then = {subject: state for subject, state in then.items() if (state.last or 0) > at - spec.seen}
     before: dict[str, dict[str, Value]] = {subject: values(state, profile, at)[0] for subject, state in then.items()}
@@ -79,6 +88,18 @@ def scores(hub: Hub, given: Mapping[str, Any]) -> dict[str, Any]:
         what = f"{late:,} events had happened by then and were received later: they are not known"
         found["warnings"].append(f"{what}; for a history that was imported say `known: happened`")
     return found
+
+
+def _pages(hub: Hub) -> Iterator[list[View]]:
+    """Yield the customers with a user id, by pseudonym. Nothing changes while a page is looked at."""
+    after = ""
+    while True:
+        with hub.reading():
+            page = [*islice(hub.people.after(after), PAGE)]
+            yield [view for view in page if any(state.user for state in view.states)]
+        if not page:
+            return
+        after = page[-1].subject
 
 
 def _checked(spec: ScoresSpec, kinds: Mapping[str, Kind], now: int) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from opportune.clock import to_datetime
+from opportune.clock import MINUTE, to_datetime
 from opportune.errors import Forgotten, NotFound
 from opportune.events import codec
 from opportune.events.types import (
@@ -32,12 +32,15 @@ from opportune.watching import Happened, Identity, Story
 MOST_SAID = 4
 """Properties of an event that are told."""
 
+LATE = 10 * MINUTE
+"""How long after it happened an event is told when it was received as well."""
+
 LONGEST = 60
 """Characters of a value that are told."""
 
 
 def event_told(event: Event, customer: str) -> Happened:
-    """Return an event in words: what happened, and the first of its properties.
+    """Return an event in words: what happened, when it did, and the first of its properties.
 
     >>> told = event_told(Event(type="page", message_id="m", at=0, received_at=0, event="Page Viewed", name="cancel"),
     ...                   "maya")
@@ -47,7 +50,8 @@ def event_told(event: Event, customer: str) -> Happened:
     said = [event.name] if event.name else []
     said += _said(event.traits if event.type == "identify" else event.properties)
     what = event.event or {"identify": "Identified", "group": "Grouped", "alias": "Aliased"}.get(event.type, event.type)
-    return Happened(to_datetime(event.received_at), "event", customer, what, ", ".join(said))
+    received = to_datetime(event.received_at) if event.received_at - event.at > LATE else None
+    return Happened(to_datetime(event.at), "event", customer, what, ", ".join(said), received=received)
 
 
 def fact_told(hub: Hub, fact: LedgerFact) -> list[Happened]:

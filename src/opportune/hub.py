@@ -51,6 +51,7 @@ from opportune.events.types import (
     SituationChanged,
     TrialChanged,
 )
+from opportune.figures.manifest import FORGOTTEN
 from opportune.goods import Goods
 from opportune.learn import consequences
 from opportune.learn.brain import Brain
@@ -540,6 +541,7 @@ class Hub:
                 self.exposures.forget(gone)
                 self.triggers.forget(gone)
                 self.learner.append([ForgottenCustomer(now, subject) for subject in gone])
+                self.store.table(FORGOTTEN).put([(subject, b"") for subject in gone])
                 self._change()
             self.store.settle()
 

@@ -59,10 +59,18 @@ class Inspection:
         self.book = Book(hub.store)
 
     def due(self) -> int | None:
-        """Return the day that is over and has no score of its end yet; None if there is none."""
-        day = self._hub.clock.now() // DAY - 1
-        known = self.book.get(day)
-        return day if self._hub.published and (known is None or known.at < (day + 1) * DAY) else None
+        """Return a day that is over and has no score of its end yet; None if there is none.
+
+        That is yesterday, or one of the `USUAL` days before on which something came: nobody ran to score it then.
+        """
+        hub, yesterday = self._hub, self._hub.clock.now() // DAY - 1
+        if not hub.published:
+            return None
+        for day in range(yesterday - USUAL + 1, yesterday + 1):
+            known = self.book.get(day)
+            if (known is None or known.at < (day + 1) * DAY) and (day == yesterday or len(self._numbers(day))):
+                return day
+        return None
 
     def score(self, day: int | None = None) -> DayScore:
         """Return the score of a day (default: that which is running), and keep it."""
@@ -130,15 +138,19 @@ class Inspection:
 
     def _arrivals(self, day: int, catalog: Catalog, weights: Weights) -> Part:
         """Return what was found of the events of a day."""
-        hub, checks = self._hub, ArrivalChecks(catalog, weights)
-        first, last = (hub.events.before(at * DAY, self._received) for at in (day, day + 1))
-        part, numbers = Part(day, last - first), range(first + 1, last + 1)
+        checks, numbers = ArrivalChecks(catalog, weights), self._numbers(day)
+        part = Part(day, len(numbers))
         drawn = numbers if len(numbers) <= self._events else sorted(Random(day).sample(numbers, self._events))
         for number in drawn:
             event = self._event(number)
             if event is not None:
                 part.add(((event.source, one) for one in checks.findings(event, number)), f"event {number}")
         return part
+
+    def _numbers(self, day: int) -> range:
+        """Return the numbers in the log of the events of a day."""
+        first, last = (self._hub.events.before(at * DAY, self._received) for at in (day, day + 1))
+        return range(first + 1, last + 1)
 
     def _refused(self, day: int) -> list[Row]:
         """Return rows of what was set aside on a day, but for what the plan set aside: that is counted at the door."""

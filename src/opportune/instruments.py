@@ -16,16 +16,18 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from opportune.catalog.types import Catalog
-from opportune.clock import MINUTE, parse_instant, parse_span
+from opportune.clock import DAY, MINUTE, parse_instant, parse_span
 from opportune.errors import BadInput, BadRequest, Forgotten, NotFound
 from opportune.events import codec
 from opportune.events.types import DecisionMade, Event, LedgerFact
-from opportune.figures import compute
+from opportune.figures import compute, export
 from opportune.figures.answer import Answer
-from opportune.figures.export import Wanted, export
+from opportune.figures.export import Wanted
 from opportune.figures.header import header
-from opportune.figures.manifest import Manifest, read_manifest
+from opportune.figures.manifest import FORGOTTEN, Manifest, read_manifest
 from opportune.figures.ranges import targeted
 from opportune.figures.rows import Row
 from opportune.figures.small import of_catalog
@@ -63,9 +65,23 @@ def tables(hub: Hub, folder: Path, since: int | None = None) -> Manifest:
             if not hub.published:
                 raise BadRequest("no catalog is live: publish one first")
             last, catalog = (hub.ledger.last(), hub.events.last()), hub.plan.catalog
-        wanted = Wanted(*last, catalog, {"identities": _links(hub), "quality": book.rows(hub.store)}
-                        | of_catalog(catalog))  # fmt: skip
-        return export(folder, _Read(hub), wanted, None if since is None else _before(hub, since))
+        small = {"identities": _links(hub), "quality": book.rows(hub.store)} | of_catalog(catalog)
+        wanted = Wanted(*last, catalog, small, _scored(hub))
+        return export.export(folder, _Read(hub), wanted, None if since is None else _before(hub, since))
+
+
+def forget(hub: Hub) -> None:
+    """Take who was forgotten out of the tables of a hub. Waits until nobody reads them."""
+    gone = hub.store.table(FORGOTTEN)
+    with _exporting:
+        with hub.reading():
+            subjects = [subject for subject, _ in gone.scan()]
+        if not subjects:
+            return
+        if hub.store.folder is not None:
+            export.forget(tables_of(hub), subjects)
+        with hub.group():
+            gone.delete(subjects)
 
 
 def figure(
@@ -75,7 +91,7 @@ def figure(
     header(name)
     at = hub.clock.now() if as_of is None else as_of
     with current(hub) as folder, opened(folder, at) as (connection, manifest):
-        return targeted(compute.figure(connection, manifest, name, at, since, by), hub.plan.catalog.targets)
+        return _told(compute.figure(connection, manifest, name, at, since, by), hub.plan.catalog)
 
 
 def figures(hub: Hub, since: int | None = None, as_of: int | None = None) -> list[Answer]:
@@ -83,7 +99,11 @@ def figures(hub: Hub, since: int | None = None, as_of: int | None = None) -> lis
     at = hub.clock.now() if as_of is None else as_of
     with current(hub) as folder, opened(folder, at) as (connection, manifest):
         found = compute.figures(connection, manifest, at, since)
-        return [targeted(answer, hub.plan.catalog.targets) for answer in found]
+        return [_told(answer, hub.plan.catalog) for answer in found]
+
+
+def _told(answer: Answer, catalog: Catalog) -> Answer:
+    return replace(targeted(answer, catalog.targets), currency=catalog.currency)
 
 
 @contextmanager
@@ -93,6 +113,7 @@ def current(hub: Hub) -> Iterator[Path]:
     It lies beside the store, and is exported for the occasion where that is in memory.
     """
     with _exporting:
+        forget(hub)
         if hub.store.folder is None:
             with TemporaryDirectory(prefix="opportune-") as made:
                 tables(hub, Path(made))
@@ -108,9 +129,14 @@ def current(hub: Hub) -> Iterator[Path]:
 def _is_old(hub: Hub, manifest: Manifest) -> bool:
     """Return whether tables lack something that they should have."""
     new = hub.ledger.last() - manifest.to, hub.events.last() - manifest.events
-    if manifest.catalog != hub.published or min(new) < 0:
+    if manifest.catalog != hub.published or min(new) < 0 or manifest.scored != _scored(hub):
         return True
     return sum(new) > 0 and (sum(new) <= FEW or hub.clock.now() - manifest.at >= OLD)
+
+
+def _scored(hub: Hub) -> int:
+    """Return when the running day or the two before were scored last, 0 if none was."""
+    return max((score.at for score in book.Book(hub.store).since(hub.clock.now() // DAY - 2)), default=0)
 
 
 def _links(hub: Hub) -> Iterator[Row]:

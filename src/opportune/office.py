@@ -59,9 +59,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Far:
-    """What checks look at beyond a campaign's own entry and facts, as of the catalog of that hash."""
+    """What some checks look at beyond a campaign's own entry and facts, as of the catalog of that hash."""
 
     catalog: str
+    checks: frozenset[str]
     breaches: Mapping[str, Sequence[Problem]]
     tested: tuple[Linked, ...]
     answered: Rate
@@ -125,7 +126,7 @@ class Office:
         entry = self._entries.get(name)
         if entry is None and not facts:
             known = {*self._entries, *(a.campaign for a in self.catalog.actions if a.campaign)}
-            raise NotFound(f"there is no campaign {name!r}; {nearest(name, known)}")
+            raise NotFound(f"there is no campaign {name[:60]!r}; {nearest(name[:200], known)}")
         facts = tuple((number, fact) for number, fact in facts if until is None or fact.at <= until)
         process = process_of(self.catalog.processes, entry.process) if entry else None
         return Standing(name, entry, process, folded(fact for _, fact in facts), facts)
@@ -140,7 +141,7 @@ class Office:
         """Return what checks look at, when a campaign is moved by somebody ("": nobody yet)."""
         entry = self._living(standing.name)
         content = approved_content(self.catalog, entry)
-        told = far or Far("", {}, (), rate(0, 0))
+        told = far or Far("", frozenset(), {}, (), rate(0, 0))
         return Case(self.catalog, entry, standing.state, content, now, by, told.breaches, told.tested, told.answered)
 
     def following(self, standing: Standing) -> str:
@@ -167,7 +168,7 @@ class Office:
             tested = [self._tested(one.name, "experiment" in wanted) for one in experiments_of(catalog, entry)]
         if entry and "evaluated" in wanted and not tested:
             answered = self._reached(name, hub.clock.now()).rate
-        return Far(catalog.hash, breaches, tuple(tested), answered)
+        return Far(catalog.hash, frozenset(checks), breaches, tuple(tested), answered)
 
     def costs(self, name: str, until: int | None = None) -> Costs:
         """Return what a campaign cost by itself up to an instant (None: now): contacts, and codes that were used."""
@@ -187,7 +188,8 @@ class Office:
     def move(self, name: str, by: str, to: str = "", reason: str = "", far: Far | None = None) -> Move:
         """Move a campaign to a stage (default: the next) if its checks are passed, or back to an earlier one.
 
-        `far` is what `far(name, checks of that stage)` found; it is looked at anew where the catalog changed since.
+        `far` is what `far(name, checks of that stage)` found; it is looked at anew where the catalog changed since, or
+        where it is of another stage.
         Raises `NotFound`, and `BadRequest` for a stage that cannot follow. A refusal changes nothing.
         """
         who, reason = self._who(by), _text(reason, "reason")
@@ -199,7 +201,7 @@ class Office:
             stage, forwards = step(standing.process, before, to, reason)
             found: tuple[Checked, ...] = ()
             if forwards:
-                if far is None or far.catalog != self.catalog.hash:
+                if far is None or far.catalog != self.catalog.hash or not {*stage.checks} <= far.checks:
                     far = self.far(name, stage.checks)
                 found = checked(stage.checks, self.case(standing, who, far, now))
             made = all(one.passed for one in found)
@@ -207,14 +209,20 @@ class Office:
                 self._tell(CampaignStage(now, name, stage.name, who, reason, moved=True))
         return Move(before, stage.name, made, found)
 
-    def approve(self, name: str, by: str, reason: str = "", undo: bool = False) -> bool:
-        """Approve a campaign as it is, or take that back; return whether it was news. Its owner cannot approve it."""
+    def approve(self, name: str, by: str, reason: str = "", undo: bool = False, read: str = "") -> bool:
+        """Approve a campaign as it is, or take that back; return whether it was news. Its owner cannot approve it.
+
+        `read` is the hash of what they read (`approved_content`; "": whatever it is). Raises `BadRequest` if it is
+        another one by now.
+        """
         who, reason = self._who(by), _text(reason, "reason")
         with self._hub.group():
             entry, standing = self._living(name), self.standing(name)
             if not undo and same_name(entry.owner) == same_name(who):
                 raise BadRequest(f"{who} owns {name!r}: let somebody else approve it", "by")
             known, content = standing.state.approvals.get(same_name(who)), approved_content(self.catalog, entry)
+            if read and read != content and not undo:
+                raise BadRequest(f"{name!r} changed since it was read: look at it again, and approve that", "content")
             stands = known is not None and not known.undone and known.content == content
             if undo and not stands:
                 raise BadRequest(f"no approval of {name!r} by {who} stands, so there is none to take back", "undo")
@@ -237,10 +245,12 @@ class Office:
             self._tell(CampaignWork(self._hub.clock.now(), name, "task", task, who, undo, why=reason))
             return True
 
-    def spend(self, money: Sequence[Money], by: str) -> int:
+    def spend(self, money: Sequence[Money], by: str, again: bool = False) -> int:
         """Enter money that was committed or spent, all of it or none; return how many entries were news.
 
-        An entry that is told again as it is changes nothing; told otherwise it takes the place of what it was. Raises
+        An entry that is told again as it is changes nothing; told otherwise it takes the place of what it was. Where
+        the entries may have been told before as a whole, by a file that is sent `again`, one that was ever told just
+        so is known: what was corrected since stands. Raises
         `BadRequest` with the number of the first entry that is wrong, from 1.
         """
         who = self._who(by)
@@ -248,17 +258,20 @@ class Office:
             raise BadRequest(f"{len(money):,} entries; send {MOST_ENTRIES:,} at most at once", "entries")
         with self._hub.group():
             now, known, news = self._hub.clock.now(), dict[str, dict[str, Spent]](), list[LedgerFact]()
+            told = set[tuple[object, ...]]()
             for number, one in enumerate(money, 1):
                 try:
                     fact = self._spent(one, who, now)
                 except (BadRequest, NotFound) as wrong:
-                    raise BadRequest(f"entry {number}: {wrong}", "entries") from None
+                    raise BadRequest(f"entry {number}: {wrong}", f"entries[{number - 1}]") from None
                 if fact.campaign not in known:
-                    known[fact.campaign] = dict(self.standing(fact.campaign).state.entries)
+                    standing = self.standing(fact.campaign)
+                    known[fact.campaign] = dict(standing.state.entries)
+                    told |= {_content(one) for _, one in standing.facts if isinstance(one, Spent)} if again else set()
                 before = known[fact.campaign].get(fact.entry)
                 if before is not None and one.at is None and before.kind == fact.kind:
                     fact = replace(fact, at=before.at)  # what is corrected happened when it did
-                if before is None or not _same_money(before, fact):
+                if before is None or not (_same_money(before, fact) or _content(fact) in told):
                     known[fact.campaign][fact.entry] = fact
                     news.append(fact)
             self._tell(*news)
@@ -271,7 +284,7 @@ class Office:
         who, what = self._who(by), _text(what, "what")
         _number(hours, "hours")
         if not 0 <= hours <= 10_000:
-            raise BadRequest(f"hours is {hours:g}; give 0 to 10,000", "hours")
+            raise BadRequest(f"hours is {hours}; give 0 to 10,000", "hours")
         with self._hub.group():
             self._living(name)
             standing = self.standing(name)
@@ -295,8 +308,8 @@ class Office:
         """Return the entry of a campaign that is work: no template, and the live catalog has it."""
         entry = self._entries.get(name)
         if entry is None:
-            cure = "add it, and publish" if not self._entries else nearest(name, self._entries)
-            raise NotFound(f"`campaigns` of the live catalog has no entry for {name!r}; {cure}")
+            cure = "add it, and publish" if not self._entries else nearest(name[:200], self._entries)
+            raise NotFound(f"`campaigns` of the live catalog has no entry for {name[:60]!r}; {cure}")
         if entry.template:
             raise BadRequest(f"{name!r} is a template: `opportune campaign clone {name} NAME` makes a campaign of it")
         return entry
@@ -366,6 +379,10 @@ def _priced(catalog: Catalog, campaign: str) -> dict[str, Priced]:
         return Priced(action.cost, action.outcomes.positive, any(t.coupon for t in action.treatments))
 
     return {action.name: one(action) for action in actions_of(catalog, campaign)}
+
+
+def _content(fact: Spent) -> tuple[object, ...]:
+    return fact.campaign, fact.entry, fact.kind, fact.amount, fact.line, fact.note
 
 
 def _same_money(before: Spent, after: Spent) -> bool:

@@ -14,6 +14,7 @@ from opportune.decide.types import Request, Snapshot, hash64
 from opportune.hub import Hub
 from opportune.learn.brain import Brain
 from opportune.ledger.record import inputs_of, keys_of
+from opportune.overlaid import Overlay
 from opportune.snapshots import Snapshots
 from opportune.wire import CatalogChange, CatalogDiff
 
@@ -39,7 +40,7 @@ def blast_radius(hub: Hub, new: Catalog, most: int = 2000) -> dict[str, int]:
 
 def difference(hub: Hub, folder: Path) -> CatalogDiff:
     """Return what publishing the files of a folder would change, and for how many customers. Raises `BadCatalog`."""
-    new = load(folder)
+    new = Overlay(hub).laid(load(folder))
     changes = [CatalogChange(c.kind, c.path, c.before, c.after, str(c)) for c in diff(hub.plan.catalog, new)]
     radius = blast_radius(hub, new) if changes else {"customers": 0, "changed": 0}
     return CatalogDiff(changes, **radius)

@@ -63,8 +63,8 @@ def clashing(hub: Hub, office: Office, first: int, count: int, customers: int = 
     audiences, spoken = Audiences(), Spoken()
     for speaking in _sample(hub, catalog, actions, customers, now):
         audiences.tell(speaking)
-    if first < week_of(now, office.zone):
-        _contacts(hub, office, numbers, spoken)
+    if past := range(first, min(first + count, week_of(now, office.zone))):
+        _contacts(hub, office, past, spoken)
     places = {action.name: places_of(catalog, action) for mine in actions.values() for action in mine}
     around = {number: week_span(number, office.zone) for number in numbers}
     found = clashes(catalog, actions, spans(catalog, standings), around, audiences, spoken, places)
@@ -75,11 +75,25 @@ def spans(catalog: Catalog, standings: Sequence[Standing]) -> dict[str, Span]:
     """Return when campaigns are on, of those that say it."""
     found = {}
     for one in standings:
-        live = next((move.at for move in one.state.moves if move.stage == "live"), None)
-        span = span_of(one.entry, actions_of(catalog, one.name), live) if one.entry else None
+        span = span_of(one.entry, actions_of(catalog, one.name), _live(one)) if one.entry else None
         if span is not None:
             found[one.name] = span
     return found
+
+
+def _live(one: Standing) -> int | None:
+    """Return since when a campaign is live; None where it never was, or was moved back to a stage before that."""
+    since, process = None, one.process
+    live = process.position("live") if process else None
+    if process is None or live is None:
+        return None
+    for move in one.state.moves:
+        place = process.position(move.stage)
+        if place is not None and place < live:
+            since = None
+        elif place == live and since is None:
+            since = move.at
+    return since
 
 
 def places_of(catalog: Catalog, action: Action) -> frozenset[str]:
@@ -137,7 +151,7 @@ def _speaks(hub: Hub, view: View, actions: Sequence[Action], now: int) -> bool:
 
 
 def _contacts(hub: Hub, office: Office, numbers: range, spoken: Spoken) -> None:
-    """Count the contacts of the ledger in those of some weeks that are over."""
+    """Count the contacts of the ledger in some weeks."""
     start, end = week_span(numbers[0], office.zone).starts, week_span(numbers[-1], office.zone).ends
     campaigns = dict[int, dict[str, str]]()
     assert start is not None

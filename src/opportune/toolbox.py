@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -50,13 +50,16 @@ class Toolbox:
         catalog = hub.plan.catalog
         self.zone, self.tools = ZoneInfo(catalog.time_zone), {tool.name: tool for tool in catalog.tools}
 
-    def use(self, uses: Sequence[ToolUsed]) -> Told:
-        """Take uses in, each once by its `entry`; what has a fault is refused and holds up nothing else."""
+    def use(self, uses: Sequence[ToolUsed], undated: Collection[int] = ()) -> Told:
+        """Take uses in, each once by its `entry`; what has a fault is refused and holds up nothing else.
+
+        `undated` are the positions of those whose instant nobody told for sure: it is the one told first.
+        """
         hub, people = self._hub, frozenset(person.name for person in self._hub.plan.catalog.people)
         now = hub.clock.now()
         refused = {at: wrong for at, use in enumerate(uses) if (wrong := fault(use, self.tools, people, now))}
         with hub.group():
-            kept = self._book.keep({at: use for at, use in enumerate(uses) if at not in refused})
+            kept = self._book.keep({at: use for at, use in enumerate(uses) if at not in refused}, undated)
             if kept.facts:
                 hub.learner.learn(kept.facts)
         return Told(len(kept.facts) - kept.changed, kept.changed, kept.known, {**refused, **kept.refused})
@@ -64,7 +67,7 @@ class Toolbox:
     def tool(self, name: str) -> Tool:
         """Return a tool of the live catalog. Raises `NotFound`."""
         if name not in self.tools:
-            raise NotFound(f"the live catalog has no tool {name!r}; {nearest(name, self.tools)}")
+            raise NotFound(f"the live catalog has no tool {name[:60]!r}; {nearest(name[:200], self.tools)}")
         return self.tools[name]
 
     def adoption(self, name: str) -> Adoption | NotEnoughData:

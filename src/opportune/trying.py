@@ -138,7 +138,7 @@ class Decided(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class FlowInfo(msgspec.Struct, frozen=True, rename="camel"):
-    """An arm of an experiment that carried a hypothesis, and what came of it."""
+    """An arm of an experiment that carried a hypothesis, and what came of it; the interval holds 95 %."""
 
     experiment: str
     arm: str
@@ -147,6 +147,7 @@ class FlowInfo(msgspec.Struct, frozen=True, rename="camel"):
     sentence: str
     reason: str
     relative: float | None = None
+    relative_interval: tuple[float, float] | None = None
 
 
 class HypothesisInfo(msgspec.Struct, frozen=True, rename="camel"):

@@ -118,7 +118,8 @@ class NowInfo(msgspec.Struct, frozen=True, rename="camel"):
 class Happened(msgspec.Struct, frozen=True, rename="camel"):
     """Something that happened, in words: an event, a decision, silence, an answer, a change of situation, a change.
 
-    `customerId` is "" for what is about nobody in particular.
+    `customerId` is "" for what is about nobody in particular. `received` is when the hub heard of an event, where that
+    was long after it happened, as of one that was imported.
     """
 
     at: datetime
@@ -127,6 +128,7 @@ class Happened(msgspec.Struct, frozen=True, rename="camel"):
     what: str
     detail: str = ""
     decision_id: str = ""
+    received: datetime | None = None
 
 
 class FeedItem(msgspec.Struct, frozen=True):

@@ -257,6 +257,10 @@ def test_what_makes_no_sense_is_told(house: House) -> None:
             hub.campaign_clashes(weeks=1000)
         with pytest.raises(BadRequest, match="ISO 8601"):
             hub.campaigns("yesterday")
+        assert [row.name for row in hub.campaigns("9999-12-31")] == [row.name for row in hub.campaigns()]
+        with pytest.raises(BadRequest) as far:
+            hub.move_campaign("spring", "Bo", "x" * 100_000)
+        assert len(str(far.value)) < 300
         with pytest.raises(BadRequest, match="hours is 1e"):
             hub.enter_hours("spring", 1e300, "Bo")
     key = house.server.key("server", name="reader")
@@ -309,9 +313,28 @@ def test_the_command_line_says_the_same(house: House, tmp_path: Path) -> None:
     told = str(done.exception) + done.output
     assert "costs.csv:3: amount is 'much'" in told
     assert "costs.csv:4: no campaign" in told
+    good = [f"spring,{k},1,tv" for k in range(502)]
+    for last in ("sprung,x,1,tv", "spring,x,1e16,tv"):  # only the hub knows these, and it gets them in parts
+        file.write_text("\n".join(["campaign,entry,amount,line", *good, last]), "utf-8")
+        done = CliRunner().invoke(app, ["campaign", "spend", "--file", str(file), "--by", "Bo", "--dir",
+                                        str(house.server.folder)])  # fmt: skip
+        told = str(done.exception) + done.output
+        assert "costs.csv:504: " in told
+        assert "entry 3" not in told
+        assert "the 500 before line 502 are entered" in told
+    assert run("spend", "spring", "-500", "--entry", "credit", "--by", "Bo") == "1 entered; 0 were known as they are.\n"
+    for words in (("spend", "spring", "nan", "--entry", "n"), ("hours", "spring", "inf")):
+        done = CliRunner().invoke(app, ["campaign", *words, "--by", "Bo", "--dir", str(house.server.folder)])
+        assert "give a finite number" in str(done.exception) + done.output
+    assert "missing" not in run("show", "spring", "--at", "2026-01-01"), "its checks were not asked for"
     assert run("hours", "spring", "2.5", "--by", "Bo", "--entry", "monday") == "2.5 hours by Bo.\n"
     assert "known as they are" in run("hours", "spring", "2.5", "--by", "Bo", "--entry", "monday")
     assert "Write the texts: open" in run("task", "spring", "Write the texts", "--by", "Bo", "--undo")
+    content = next(line.split()[1] for line in run("show", "spring").splitlines() if line.startswith("  content: "))
+    assert run("approve", "spring", "--by", "Bo", "--content", content) == "Bo approved spring as it is.\n"
+    old = CliRunner().invoke(app, ["campaign", "approve", "spring", "--by", "Cy", "--content", "0" * 16, "--dir",
+                                   str(house.server.folder)])  # fmt: skip
+    assert "changed since it was read" in str(old.exception) + old.output
     run("move", "spring", "--by", "Cy", "--to", "idea", "--reason", "again")
     assert "spring: idea -> brief" in run("move", "spring", "--by", "Cy")
     assert "moved to idea: again (Cy)" in run("history", "spring")

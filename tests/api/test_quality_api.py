@@ -18,6 +18,7 @@ from opportune.api.beside import beside
 from opportune.api.keys import Keys
 from opportune.api.serving import listen
 from opportune.catalog import check, load
+from opportune.cli.options import say
 from opportune.client import Client
 from opportune.clock import DAY
 from opportune.hub import Hub
@@ -215,3 +216,8 @@ def test_a_server_scores_each_day_once_it_is_over(tmp_path: Path, monkeypatch: p
                     break
                 sleep(0.02)
         assert (found["day"], found["kinds"]["validity"]["faults"]) == ("2026-01-01", 5)
+
+
+def test_names_that_anybody_sends_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    say(False, {}, "an\x1b[31mred\x9bm\r\ttea\nnext \N{TEACUP WITHOUT HANDLE}")
+    assert capsys.readouterr().out == "an\ufffd[31mred\ufffdm\ufffd\ttea\nnext \N{TEACUP WITHOUT HANDLE}\n"

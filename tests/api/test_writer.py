@@ -79,7 +79,7 @@ def test_a_long_job_has_a_thread_and_the_others_wait(hub: Hub) -> None:
 
 @pytest.mark.parametrize("bound", ["MOST", "MOST_BYTES", "PATIENCE"])
 def test_what_waits_is_bounded(hub: Hub, bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, bound, {"MOST": 3, "MOST_BYTES": 300, "PATIENCE": 0.02}[bound])
+    monkeypatch.setattr(module, bound, {"MOST": 3, "MOST_BYTES": 300, "PATIENCE": 0.3}[bound])
 
     async def run() -> None:
         writer, gate = Writer(hub), threading.Event()
@@ -87,7 +87,7 @@ def test_what_waits_is_bounded(hub: Hub, bound: str, monkeypatch: pytest.MonkeyP
         await asyncio.sleep(0.01)
 
         async def fill() -> None:
-            for _ in range(50):
+            for _ in range(1000):
                 jobs.append(writer.do(lambda: True, size=100))
                 await asyncio.sleep(0.002)
 

@@ -102,7 +102,7 @@ def test_two_tools_of_a_name_and_an_owner_whom_nobody_knows() -> None:
         stack(MAILER, MAILER)
     people = [{"name": "bob", "role": "manager", "team": "crm"}, {"name": "anna", "role": "manager", "team": "crm"}]
     [line] = told(MAILER, people=people)
-    assert "unknown owner `ana` of tool `mailer`; did you mean `anna`" in line
+    assert "`ana` in tool `mailer` is none of `people`; did you mean `anna`" in line
 
 
 def test_a_mistake_has_its_place(tmp_path: Path) -> None:

@@ -98,6 +98,11 @@ actions:
     assert any("feature `a`" in one and "did you mean `Order Completed`?" in one and ":5:" in one for one in found)
     assert any("the goal of action `hello`" in one and "did you mean `Order Completed`?" in one for one in found)
     assert any("metric `gone`" in one for one in found)
+    swapped = (tmp_path / "hub.yaml").read_text("utf-8").replace("Order Complete,", "Order Refunded,")
+    (tmp_path / "hub.yaml").write_text(swapped, "utf-8")
+    [refunds] = [problem for problem in check(tmp_path) if "`Order Refunded`" in problem.what]
+    assert "did you mean" not in refunds.cure
+    assert "add it to the plan; it has" in refunds.cure
     assert any("the `funnel` reads the event `Lead Qualifed`" in one for one in found)
     assert not [p for p in check(tmp_path) if not p.warning]
 

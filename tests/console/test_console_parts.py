@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
+from msgspec.structs import replace
 
+from opportune.api.asked import compared
+from opportune.clock import DAY, SECOND
 from opportune.console.pages import known, says, worth
 from opportune.console.parts.feed import feed, story, veiled
 from opportune.console.parts.figure import empty, figure
 from opportune.console.parts.shown import once, worded
+from opportune.console.serving import nowhere
 from opportune.console.words import Words
-from opportune.watching import Happened
+from opportune.events.types import Event
+from opportune.happened import event_told
+from opportune.measure import care
+from opportune.trying import HeldEffect
+from opportune.watching import Added, Counts, Happened, HubHealth, NowInfo, Share
 from opportune.wire import KnownFact, Lost, Mover, Profile, Won
 
 AT = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
@@ -69,6 +80,67 @@ def test_a_waterfall_falls_from_value_to_priority() -> None:
     for (low, high), (wanted_low, wanted_high) in zip(ends[1:], ((25, 100), (20, 25), (20, 30), (0, 30)), strict=True):
         assert low == pytest.approx(wanted_low, abs=0.02)
         assert high == pytest.approx(wanted_high, abs=0.02)
+
+
+def test_what_was_imported_is_told_with_the_day_it_happened_and_when_it_was_received() -> None:
+    at = int(AT.timestamp()) * SECOND
+    order = Event(type="track", message_id="m", at=at, received_at=at, event="Order Completed")
+    assert event_told(order, "maya").received is None
+    late = event_told(replace(order, at=order.at - 30 * DAY), "maya")
+    assert (late.at, late.received) == (AT - timedelta(days=30), AT)
+    for drawing in (feed((late,), WORDS, True), story([late], WORDS)):
+        assert "23/10/2026, 14:30" in drawing
+        assert "received 22 Nov 2026, 13:30:00 CET" in drawing
+    assert "received" not in feed((event_told(order, "maya"),), WORDS, True)
+    assert "Nothing new has happened" in feed((), WORDS, True)
+
+
+def quiet(counted: float) -> NowInfo:
+    """Return a hub in which nothing has happened."""
+    none = Share(0, 0, None, None)
+    asked = compared(None, {care.HUB: care.Answers(), care.HOLDOUT: care.Answers()})
+    health = HubHealth(0, 0.0, 0, None, None, 0, 0)
+    return NowInfo(
+        AT, "UTC", "EUR", Counts(), Counts(), [], AT, counted, {"hub": none, "random": none},
+        Added(None, None, "no action of the hub was seen yet"), none, [], asked, [], None, "soon", health, [],
+    )  # fmt: skip
+
+
+def test_while_it_is_counted_nothing_is_said_to_be_missing() -> None:
+    told = str(worth.worth(quiet(0.01), WORDS))
+    assert told.count("being counted") == 4
+    assert "seen yet" not in told
+    assert "Answered or bought: the hub" in told
+    assert "Pushed by value or lever" in told
+    assert "seen yet" in worth.worth(quiet(1.0), WORDS)
+
+
+def test_tables_become_lists_on_a_phone() -> None:
+    profile = Profile("s", "c", [], {"plan": "plus"}, {"email": 2}, {}, [], [], {},
+                      {"plan": KnownFact("plan", "trait", "Plan Chosen", "web", AT, 2, "plus")})  # fmt: skip
+    drawn = str(known.facts(profile, WORDS))
+    assert "stacks" in drawn
+    assert 'data-head="since, and from"' in drawn
+    assert "Plan Chosen (web), 2 events" in drawn
+    effect = HeldEffect("orders", AT, 1, 2, 0.1, 0.2, None, None, None, "too few")
+    told = worth.worth(replace(quiet(1.0), value=[effect]), WORDS)
+    assert 'data-head="may be contacted"' in told
+    assert "stacks" in told
+
+
+def test_an_address_that_leads_nowhere_says_so_in_words() -> None:
+    app = FastAPI()
+    nowhere(app)
+
+    async def asked(path: str, accept: str) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://console") as door:
+            return await door.get(path, headers={"accept": accept})
+
+    page = asyncio.run(asked("/opertions", "text/html,*/*"))
+    assert page.status_code == 404
+    assert "There is no page at this address" in page.text
+    assert "HTTPException" not in page.text
+    assert asyncio.run(asked("/x.js", "*/*")).json() == {"detail": "Not Found"}
 
 
 def test_who_may_not_see_customers_reads_no_name_and_no_property() -> None:

@@ -26,7 +26,7 @@ def card(title: str, **more: Any) -> dict[str, Any]:
     return {"name": "card", "channel": "app", "placements": ["app.*"], "content": {"title": title}, **more}
 
 
-def test(name: str, action: str, hypothesis: str, **more: Any) -> dict[str, Any]:
+def trial(name: str, action: str, hypothesis: str, **more: Any) -> dict[str, Any]:
     bold = {"actions": [{"name": action, "treatments": [{"name": "card", "content": {"title": "Bold"}}]}]}
     return {"name": name, "hypothesis": hypothesis, "planned": 300, "expires": "180d", "harm": 0.5,
             "arms": [{"name": "control"}, {"name": "bold", "changes": bold}], **more}  # fmt: skip
@@ -61,9 +61,9 @@ def catalog(start: int) -> Catalog:
              "owner": "ana"},
         ],
         experiments=[
-            test("bold_hello", "hello", "bold_words"), test("bold_letter", "letter", "bold_words", layer="two"),
-            test("bold_extra", "extra", "bold_words", layer="three"),
-            test("bold_later", "later", "bold_words", layer="four", planned=2_000, campaign="autumn"),
+            trial("bold_hello", "hello", "bold_words"), trial("bold_letter", "letter", "bold_words", layer="two"),
+            trial("bold_extra", "extra", "bold_words", layer="three"),
+            trial("bold_later", "later", "bold_words", layer="four", planned=2_000, campaign="autumn"),
         ],
         holdouts=[{"name": "nobody", "on": ["all"], "share": 0.1}],
         funnel={"margin": 0.4, "window": "30d"},
@@ -101,7 +101,8 @@ def write(folder: Path, customers: int = 360) -> None:
     with Hub.of(catalog(start), f"sqlite:///{folder / '.opportune' / 'hub.db'}", clock) as hub:
         _work(Office(hub), clock)
         _use(Toolbox(hub), start)
-        _test(hub, clock, customers)
+        with hub.store.transaction():
+            _test(hub, clock, customers)
         clock.at = max(clock.at, start + (DAYS - 1) * DAY)
         Office(hub).spend([Money("spring", "invoice 19", 900.0, line="posters")], "bo")
 

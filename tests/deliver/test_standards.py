@@ -141,7 +141,7 @@ def test_check_and_publish_refuse_what_does_not_meet_a_standard(tmp_path: Path) 
     assert isinstance(refused.exception, BadCatalog)
     assert "`thank you`" in str(refused.exception)
     (tmp_path / "standards.yaml").unlink()
-    assert json.loads(run("publish", "--store", store).stdout) == {"published": False, "catalog": live}
+    assert json.loads(run("publish", "--store", store).stdout) == {"published": False, "catalog": live, "warnings": []}
 
 
 def catalog(*rules: dict[str, Any], content: Any = None, languages: Any = None, **action: Any) -> Catalog:

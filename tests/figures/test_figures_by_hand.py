@@ -9,6 +9,7 @@ import pytest
 from made_tables import asked, beside, day, made
 
 from opportune.errors import BadRequest, NotFound
+from opportune.figures import roi
 from opportune.figures.header import NAMES, header
 from opportune.measure.pooling import students
 
@@ -163,6 +164,23 @@ def test_adoption_counts_seats_by_feature_and_week(tmp_path: Path) -> None:
     assert {row["key"]: row["value"] for row in weeks} == {"2026-W02": 0.25, "2026-W03": 0.125, "2026-W04": 0.125}
 
 
+def test_a_tool_counts_from_the_week_of_the_first_word_about_it(tmp_path: Path) -> None:
+    tools = [{"tool": name, "category": "email", "seats": 4} for name in ("mailer", "blaster", "silent")]
+    said = (("mailer", "2026-01-06", 1), ("mailer", "2026-01-14", 1), ("blaster", "2026-01-20", 0),
+            ("blaster", "2026-01-29", 1))  # fmt: skip
+    use = [{"seq": i, "at": day(at), "tool": tool, "person": "ana", "uses": uses, "entry": f"e{i}"}
+           for i, (tool, at, uses) in enumerate(said)]  # fmt: skip
+    folder = made(tmp_path, tools=tools, tool_use=use)
+    early = asked(folder, "adoption", "2026-01-10", since="2025-12-01")
+    assert early.value is None, "no week is whole since somebody said a word"
+    assert "since its use was first told" in str(early.reason)
+    rows = {row["key"]: row for row in asked(folder, "adoption", "2026-02-02", since="2025-12-01", by="tool").rows}
+    # four weeks of the one; two of the other, of which one was said to be idle; nothing was said of the third
+    assert {key: (row["weeks"], row["value"]) for key, row in rows.items()} == {
+        "mailer": (4, pytest.approx(2 / 16)), "blaster": (2, pytest.approx(1 / 8)),
+    }  # fmt: skip
+
+
 def test_quality_weighs_faults_by_what_they_cost(tmp_path: Path) -> None:
     def told(at: str, kind: str, checked: int, faults: int, weight: float) -> dict[str, object]:
         return {"day": day(at).date(), "kind": kind, "checked": checked, "faults": faults, "weight": weight,
@@ -249,16 +267,53 @@ def test_budget_beside_the_plan(tmp_path: Path) -> None:
     # 400 over 56 days: 50 a week, 150 until the fourth Monday
     assert found.value == pytest.approx((180 + 20) / 150)
     forecast = beside(found, "forecast at completion")
-    assert forecast.value == pytest.approx(180 + (500 - 150) * 180 / 150)
-    noise = ((50 - 60) ** 2 + (70 - 60) ** 2) / 2
-    half = students(2, 0.975) * sqrt(noise * (3 * (350 / 150) ** 2 + 350 / 50))
-    assert forecast.interval == pytest.approx((600 - half, 600 + half))
+    # a euro of the plan took 4/3 so far, of 50, 70, 60 and 20 in four weeks, and 20 of it are only committed
+    end = 200 + (500 - 150) * 200 / 150
+    assert forecast.value == pytest.approx(end)
+    noise = ((50 - 200 / 3) ** 2 + (70 - 200 / 3) ** 2 + (60 - 200 / 3) ** 2 + 20**2) / 3
+    half = students(3, 0.975) * sqrt(noise * (4 * (350 / 150) ** 2 + 350 / (150 / 4)))
+    assert forecast.interval == pytest.approx((max(end - half, 200), end + half))
     assert beside(found, "allocated").value == pytest.approx(0.8)
-    assert beside(found, "used well").value == 0
+    assert beside(found, "used well").value is None
+    assert "the effect of no campaign is known" in beside(found, "used well").meaning
     rows = {row["key"]: row for row in asked(folder, "budget", "2026-01-26", by="owner").rows}
     assert rows["ana"]["value"] == pytest.approx(200 / 150)
     assert rows["ben"]["value"] is None
     assert "starts" in rows["ben"]["reason"]
+
+
+def test_a_forecast_is_never_below_what_is_spent_and_committed(tmp_path: Path) -> None:
+    paid = [
+        {"seq": i, "at": day(at), "campaign": "spring", "kind": kind, "amount": amount, "entry": f"e{i}"}
+        for i, (at, kind, amount) in enumerate(
+            [("2026-01-06", "spent", 200.0), ("2026-01-13", "committed", 1200.0), ("2026-01-20", "spent", 50.0)]
+        )
+    ]
+    plan = {"campaign": "spring", "planned": 6000.0, "starts": day("2026-01-05"), "ends": day("2026-03-02")}
+    folder = made(tmp_path, campaigns=[plan], spend=paid)
+    found = beside(asked(folder, "budget", "2026-01-26"), "forecast at completion")
+    assert found.value == pytest.approx(1450 + 6000 * 35 / 56 * 1450 / (6000 * 21 / 56))
+    assert found.interval is not None
+    assert found.interval[0] is not None
+    assert found.interval[0] >= 1450
+
+
+def test_how_well_money_was_used_is_known_only_with_an_effect(tmp_path: Path) -> None:
+    spend = [{"seq": i, "at": day("2026-01-10"), "campaign": name, "kind": "spent", "amount": 10.0}
+             for i, name in enumerate(("spring", "unplanned"))]  # fmt: skip
+    folder = made(tmp_path, spend=spend)  # from elsewhere: nobody says which campaigns there are
+    told = beside(asked(folder, "budget"), "used well")
+    assert told.value is None
+    assert "the effect of no campaign is known" in told.meaning
+    assert "nothing was spent" in beside(asked(folder, "budget", "2026-01-05"), "used well").meaning
+    met = [{"seq": i, "at": day("2026-01-01"), "subject": f"{arm}{i}", "experiment": "words", "arm": arm}
+           for arm in ("old", "new") for i in range(50)]  # fmt: skip
+    arms = [{"experiment": "words", "arm": arm, "control": arm == "old", "campaign": "spring"}
+            for arm in ("old", "new")]  # fmt: skip
+    sold = [bought(f"new{i}", 10.0) for i in range(30)] + [bought(f"old{i}", 10.0) for i in range(5)]
+    reached = [{"at": day("2026-01-02"), "subject": f"new{i}", "campaign": "spring", "cost": 0.1} for i in range(50)]
+    folder = made(tmp_path / "more", spend=spend, exposures=met, arms=arms, conversions=sold, contacts=reached)
+    assert beside(asked(folder, "budget"), "used well").value == pytest.approx(15 / 25)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -291,3 +346,100 @@ def test_velocity_of_a_campaign_that_people_move_leaves_out_what_the_hub_stamps(
     found = asked(made(tmp_path, stages=told), "velocity")
     assert (found.value, found.n) == (3, 1)
     assert [row["key"] for row in asked(tmp_path, "velocity", by="stage").rows] == ["idea", "live"]
+
+
+def test_what_happens_as_a_period_begins_counts_in_that_period_alone(tmp_path: Path) -> None:
+    members = [{**row, "period": period, "at": day(at)} for row in (*HELD, *REST)
+               for period, at in ((0, "2026-01-01"), (1, "2026-02-01"))]  # fmt: skip
+    sold = [bought(f"r{i}", 10.0, "2026-02-01") for i in range(40)]
+    sold += [bought(f"h{i}", 5.0, "2026-02-10") for i in range(20)]
+    reached = [
+        {"seq": i, "at": day("2026-02-01"), "subject": f"r{i}", "campaign": "spring", "channel": "app", "cost": 1.0}
+        for i in range(80)
+    ]
+    found = asked(made(tmp_path, holdouts=members, conversions=sold, contacts=reached), "roi")
+    # 160 customers in periods: 400 / 160 for them, 100 / 80 for those held out; each contact is paid for once
+    assert found.value == pytest.approx((400 - 160 * 100 / 80) / 80 - 1)
+    assert found.n == 240
+
+
+def test_money_that_nobody_named_is_all_counted(tmp_path: Path) -> None:
+    spend = [{"seq": i, "at": day("2026-01-10"), "campaign": "spring", "kind": "spent", "amount": 10.0}
+             for i in range(6)]  # fmt: skip
+    used = [{"seq": i, "at": day("2026-01-06"), "tool": "mailer", "person": f"p{i}", "uses": 1} for i in range(3)]
+    plan = {"campaign": "spring", "planned": 100.0, "starts": day("2026-01-01"), "ends": day("2026-02-01")}
+    folder = made(tmp_path, spend=spend, campaigns=[plan], tool_use=used, tools=[{"tool": "mailer", "seats": 4}])
+    assert asked(folder, "budget", "2026-06-01").value == pytest.approx(0.6)
+    assert asked(folder, "adoption", "2026-01-12", since="2026-01-05").value == pytest.approx(3 / 4)
+    [spring] = asked(folder, "roi", by="campaign").rows
+    assert spring["spend"] == 60
+
+
+def test_a_budget_since_a_day_has_what_came_later_alone(tmp_path: Path) -> None:
+    def reached(at: str, cost: float) -> dict[str, object]:
+        return {"at": day(at), "campaign": "spring", "cost": cost}
+
+    contacts = [reached("2026-01-06", 30.0), reached("2026-01-08", 20.0), reached("2026-01-15", 25.0),
+                reached("2026-01-22", 25.0)]  # fmt: skip
+    plan = {"campaign": "spring", "planned": 310.0, "starts": day("2026-01-01"), "ends": day("2026-02-01")}
+    folder = made(tmp_path, contacts=contacts, campaigns=[plan])
+    found = asked(folder, "budget", "2026-01-28", since="2026-01-07")  # a Wednesday: that week has begun
+    assert found.value == pytest.approx(70 / 210)
+    # 40 of the plan are to come, at what a euro of it cost since then
+    assert beside(found, "forecast at completion").value == pytest.approx(70 + 40 * 70 / 210)
+    assert beside(asked(folder, "budget", "2026-01-28"), "forecast at completion").value == pytest.approx(
+        100 + 40 * 100 / 270
+    )
+
+
+def test_a_plan_of_another_time_says_so(tmp_path: Path) -> None:
+    plan = {"campaign": "spring", "planned": 310.0, "starts": day("2026-03-01"), "ends": day("2026-04-01")}
+    folder = made(tmp_path, campaigns=[plan])
+    assert "still to come" in str(asked(folder, "budget", "2026-02-01").reason)
+    assert "it was over before" in str(asked(folder, "budget", "2026-06-01", since="2026-05-01").reason)
+
+
+def test_the_score_of_a_day_that_has_only_begun_is_not_known(tmp_path: Path) -> None:
+    rows = [{"day": day(at), "source": "web", "kind": "validity", "checked": 100.0, "faults": faults, "weight": 1.0}
+            for at, faults in (("2026-01-05", 10.0), ("2026-01-06", 90.0))]  # fmt: skip
+    folder = made(tmp_path, quality=rows)
+    assert asked(folder, "quality", "2026-01-06").value == pytest.approx(0.9)
+    assert asked(folder, "quality", "2026-01-07").value == pytest.approx(0.5)
+
+
+def test_clocks_that_are_wrong_break_nothing(tmp_path: Path) -> None:
+    told = [{"seq": i, "at": day(at), "campaign": "a", "stage": stage}
+            for i, (stage, at) in enumerate((("idea", "2026-02-01"), ("build", "2026-01-03"), ("live", "2026-02-11")))]
+    steps = (("lead", "2026-01-01"), ("handed_over", "2027-03-01"), ("accepted", "2027-04-01"),
+             ("customer", "2026-01-04"))  # fmt: skip
+    leads = [{"subject": f"s{i}", "stage": stage, "at": day(at), "known": day("2026-01-02")}
+             for i in range(5) for stage, at in steps]  # fmt: skip
+    folder = made(tmp_path, stages=told, leads=leads)
+    assert asked(folder, "velocity", by="stage").rows[0]["value"] is not None
+    found = asked(folder, "conversion")
+    assert found.value == 1
+    assert "no lead was handed over" in beside(found, "hand-over to sales").meaning
+
+
+def test_rows_weigh_what_stands_below_the_line(tmp_path: Path) -> None:
+    plans = [{"campaign": name, "planned": planned, "starts": day("2026-01-01"), "ends": day("2026-02-01")}
+             for name, planned in (("large", 900.0), ("small", 100.0))]  # fmt: skip
+    spend = [{"seq": 1, "at": day("2026-01-10"), "campaign": "large", "entry": "a", "kind": "spent", "amount": 90.0},
+             {"seq": 2, "at": day("2026-01-20"), "campaign": "small", "entry": "b", "kind": "spent", "amount": 90.0}]
+    checked = [{"day": day("2026-01-05"), "kind": kind, "source": "web", "checked": 10.0, "faults": 1.0,
+                "weight": weight} for kind, weight in (("validity", 50.0), ("freshness", 1.0))]  # fmt: skip
+    folder = made(tmp_path, campaigns=plans, spend=spend, quality=checked)
+    for name, by in (("budget", "campaign"), ("quality", "kind")):
+        found = asked(folder, name, by=by)
+        weights = [row["weight"] for row in found.rows]
+        mean = sum(row["value"] * row["weight"] for row in found.rows) / sum(weights)
+        assert mean == pytest.approx(found.value)
+        assert max(weights) / min(weights) == pytest.approx(9 if name == "budget" else 50)
+
+
+@pytest.mark.parametrize("by", [None, "month", "channel"])
+def test_without_a_comparison_the_roi_asks_for_decisions_too(by: str | None) -> None:
+    reason = roi.read([], by).reason
+    assert reason is not None
+    assert "holdout" in reason
+    assert "and decisions since" in reason

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
+from opportune.bench.made_up_ledger import made_up_ledger
+from opportune.clock import parse_instant
 from opportune.figures import budget, conversion, quality, roi
+from opportune.figures.compute import figure
 from opportune.figures.reading import Reading, ratio_of_sums
+from opportune.figures.tables import opened
 
 RUNS = pytest.mark.parametrize("runs", [400, pytest.param(4000, marks=pytest.mark.long)])
 
@@ -78,7 +84,7 @@ def test_forecast_at_completion(runs: int) -> None:
             {"part": "week", "key": None, "week": f"{i:02}", "planned": 50.0, "spent": spent[i], "committed": 0.0}
             for i in range(10)
         ]
-        plan = {"part": "plan", "total": 1500.0, "lined": 1500.0}
+        plan = {"part": "plan", "total": 1500.0, "lined": 1500.0, "ahead": 1000.0}
         found = next(b for b in budget.read([*weeks, plan], None).beside if b.name == "forecast at completion")
         assert found.interval is not None
         low, high = found.interval
@@ -102,3 +108,12 @@ def test_shares_of_days_that_differ(runs: int) -> None:
 
 def test_a_ratio_of_two_pairs_has_no_interval() -> None:
     assert ratio_of_sums([1, 2], [2, 2], 0, 1) == (0.75, None)
+
+
+def test_many_customers_give_the_same_to_the_bit(tmp_path: Path) -> None:
+    made_up_ledger(tmp_path, 600_000)
+    told, at = set(), parse_instant("2027-01-01T00:00:00Z")
+    for _ in range(4):
+        with opened(tmp_path, at) as (connection, manifest):
+            told.add(msgspec.json.encode(figure(connection, manifest, "roi", at)))
+    assert len(told) == 1

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from living import live, living, rows
 
 from opportune import instruments
+from opportune.api.beside import beside
 from opportune.api.local import Local
+from opportune.api.serving import listen
 from opportune.cli import main
 from opportune.client import Client
 from opportune.clock import DAY, HOUR, format_instant
@@ -18,6 +21,7 @@ from opportune.events.types import Spent
 from opportune.figures.header import NAMES
 from opportune.figures.manifest import read_manifest
 from opportune.figures.tables import opened
+from opportune.inspection import Inspection
 from opportune.instruments import figure, figures, tables
 from opportune.testing import FakeClock
 
@@ -126,6 +130,37 @@ def test_the_command_reads_tables_from_elsewhere(
     assert "name it" in capsys.readouterr().err
 
 
+def test_the_command_tells_targets_of_parts_money_and_percents(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "home").mkdir()
+    home = ["--dir", str(tmp_path / "home")]
+
+    def ran(*words: str) -> str:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.argv", ["opportune", *words])
+            with pytest.raises(SystemExit) as ended:
+                main()
+        out = capsys.readouterr()
+        assert not ended.value.code, out.err
+        return out.out
+
+    ran("init", str(tmp_path / "home"))
+    (tmp_path / "home" / "work.yaml").write_text(
+        "campaigns: [{name: spring, budget: {planned: 5000}, starts: 2025-01-01, ends: 2025-06-01}]\n"
+        "targets: [{figure: budget, by: {campaign: spring}, between: [0.8, 1.1], owner: ana, reason: booked}]\n"
+    )
+    ran("publish", *home)
+    ran("campaign", "spend", "spring", "4620", "--entry", "a", "--by", "ana", *home)
+    told = ran("figures", "budget", "--by", "campaign", *home)
+    assert "92.4 %" in told
+    assert "spent 4,620" in told
+    assert "e+03" not in told
+    assert "target between 80 and 110 %: in range (ana: booked)" in told
+    [row] = json.loads(ran("figures", "budget", "--by", "campaign", "--json", *home))["rows"]
+    assert (row["target"]["owner"], row["status"]) == ("ana", "in range")
+
+
 def test_a_store_in_memory_has_figures_too() -> None:
     from opportune.hub import Hub
     from opportune.testing import tiny_catalog
@@ -152,3 +187,31 @@ def _manifest_at(folder: Path) -> int:
     manifest = read_manifest(folder / "hub.db.tables")
     assert manifest is not None
     return manifest.at
+
+
+def test_a_score_that_is_made_while_nothing_happens_is_in_the_figure(tmp_path: Path) -> None:
+    hub, clock = living(tmp_path)
+    live(hub, clock, 40)
+    clock.advance(DAY)
+    assert figure(hub, "quality").value is None
+    inspection = Inspection(hub)
+    inspection.score(inspection.due())
+    assert figure(hub, "quality").value is not None
+    hub.close()
+
+
+def test_a_hub_that_is_served_lets_its_tables_forget(tmp_path: Path) -> None:
+    hub, clock = living(tmp_path)
+    live(hub, clock, 80)
+    folder = instruments.tables_of(hub)
+    tables(hub, folder)
+    nodes = set(hub.nodes("c3"))
+    assert any(node in repr(rows(folder)) for node in nodes)
+    version = _version(tmp_path)
+    with beside(hub, listen("127.0.0.1", 0)) as (address, secret), Client(address, secret) as client:
+        client.forget("c3")
+        ends = time.monotonic() + 30
+        while time.monotonic() < ends and _version(tmp_path) == version:
+            time.sleep(0.2)
+        assert not any(node in repr(rows(folder)) for node in nodes)
+    hub.close()

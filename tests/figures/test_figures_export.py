@@ -9,18 +9,21 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 from living import CATALOG, live, living, rows
 
 from opportune import instruments
+from opportune.api.local import Local
 from opportune.cli import main
+from opportune.client import Client
 from opportune.clock import DAY, SECOND
 from opportune.errors import BadInput, BadRequest
 from opportune.figures import writer
 from opportune.figures.manifest import Manifest, read_manifest
 from opportune.figures.tables import LEDGER, TABLES
 from opportune.hub import Hub
-from opportune.instruments import tables
+from opportune.instruments import forget, tables, tables_of
 from opportune.store import open_store
 from opportune.testing import tiny_catalog
 
@@ -326,3 +329,48 @@ def _manifest(folder: Path) -> Manifest:
     found = read_manifest(folder)
     assert found is not None
     return found
+
+
+def test_the_tables_of_a_hub_forget_at_once(tmp_path: Path) -> None:
+    hub, clock = living(tmp_path)
+    live(hub, clock, 150)
+    folder = tables_of(hub)
+    tables(hub, folder)
+    before = rows(folder)
+    live(hub, clock, 10, 2)
+    nodes = set(hub.nodes("c3"))
+    with Client("", "", Local(hub)) as client:
+        client.forget("c3")
+    for path in folder.rglob("*.parquet"):
+        assert not any(node in repr(duckdb.sql(f"SELECT * FROM '{path}'").fetchall()) for node in nodes)
+    for table, kept in rows(folder).items():  # and nobody else is
+        if table not in ("conversions", "leads"):
+            assert kept == [row for row in before[table] if not nodes & set(map(str, row))], table
+    assert [len(rows(folder)[t]) for t in ("conversions", "leads")] == [
+        len([row for row in before[t] if row[1] not in nodes]) for t in ("conversions", "leads")
+    ]
+    again = Hub(open_store(f"sqlite:///{tmp_path / 'hub.db'}"), clock)
+    tables(again, folder)
+    tables(again, tmp_path / "whole")
+    assert rows(folder) == rows(tmp_path / "whole")
+    again.close()
+
+
+def test_who_was_forgotten_as_the_process_ended_is_forgotten_by_the_next(tmp_path: Path) -> None:
+    hub, clock = living(tmp_path)
+    live(hub, clock, 100)
+    folder = tables_of(hub)
+    version = tables(hub, folder).version
+    nodes = set(hub.nodes("c3"))
+    hub.forget("c3")  # and nothing else before the end
+    hub.close()
+    again = Hub(open_store(f"sqlite:///{tmp_path / 'hub.db'}"), clock)
+    assert any(node in repr(rows(folder)) for node in nodes)
+    forget(again)
+    assert not any(node in repr(rows(folder)) for node in nodes)
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    assert manifest.version != version
+    forget(again)  # nobody is left to be forgotten
+    assert read_manifest(folder) == manifest
+    again.close()

@@ -75,6 +75,20 @@ def test_what_was_known_then_foretells_what_came(hub: Hub) -> None:
     assert 0 < recent["known"] < PEOPLE
 
 
+def test_who_signed_up_because_of_what_came_is_not_learned_from() -> None:
+    clock = FakeClock()
+    with Hub.of(tiny_catalog(traits=[{"name": "age", "type": "number"}]), clock=clock) as hub:
+        hub.ingest({"type": "identify", "userId": "old", "traits": {"age": 30}})
+        hub.ingest({"type": "track", "event": "Page Read", "anonymousId": "cookie"})
+        at = format_instant(clock.now())
+        clock.advance(DAY)
+        hub.ingest({"type": "identify", "userId": "new", "anonymousId": "cookie"})
+        hub.ingest({"type": "track", "event": "Plan Cancelled", "userId": "new"})
+        clock.advance(2 * DAY)
+        found = scores(hub, SPEC | {"at": at, "within": "2d"})
+        assert (found["known"], found["positives"]) == (1, 0)
+
+
 def test_a_history_that_was_imported_later(hub: Hub) -> None:
     early = SPEC | {"at": format_instant(START + 26 * DAY)}
     found = scores(hub, early)

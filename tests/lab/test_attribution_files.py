@@ -185,7 +185,8 @@ def test_every_mistake_is_told_at_its_place(tmp_path: Path) -> None:
 
 
 def test_the_command_prints_one_object_or_a_table(tmp_path: Path) -> None:
-    answer(tmp_path, "path,won,worth,lost\na > b,300,0,3000\nb,100,0,3000\n", SPEC + HOLDOUTS + "order: auto\ncosts: {a: 600}\n")
+    table = "path,won,worth,lost\na > b,300,0,3000\nb,100,0,3000\n"
+    answer(tmp_path, table, SPEC + HOLDOUTS + "order: auto\ncosts: {a: 600}\n")
     run = CliRunner().invoke(app, ["attribution", str(tmp_path / "spec.yaml"), "--json"])
     assert run.exit_code == 0, run.output
     found = json.loads(run.stdout)

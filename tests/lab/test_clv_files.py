@@ -179,3 +179,14 @@ def test_cdnow(data_folder: Path, tmp_path: Path) -> None:
     before = {one["customer"]: one["purchases"] for one in half["scores"]}
     came = sum(one["purchases"] - before[one["customer"]] for one in found["scores"])
     assert half["expected"] == pytest.approx(came, rel=0.1)
+
+
+@pytest.mark.parametrize("day", ["infinity", "-infinity", "294000-01-01", "soon"])
+def test_a_day_that_no_calendar_has_is_left_out(tmp_path: Path, day: str) -> None:
+    rows = [f"c{n % 30},2026-{1 + n // 30:02d}-{1 + n % 28:02d},{n}" for n in range(120)]
+    answers = []
+    for more in ([], [f"odd,{day},5"]):
+        (tmp_path / "orders.csv").write_text("\n".join(["customer,date,value", *rows, *more]), "utf-8")
+        answers.append(clv(load_clv(tmp_path / "orders.csv")))
+    assert answers[1]["scores"] == answers[0]["scores"]
+    assert answers[1]["left_out"] == {"without_a_customer_or_a_day": 1}

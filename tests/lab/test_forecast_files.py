@@ -15,7 +15,9 @@ from opportune.cli import app
 from opportune.clock import parse_instant
 from opportune.errors import BadCatalog, BadInput
 from opportune.figures.manifest import Manifest, write_manifest
-from opportune.lab.forecast import load_forecast, told
+from opportune.lab.forecast import _sentence, load_forecast, told
+from opportune.measure.effect import Interval
+from opportune.measure.forecast import Forecast
 
 SPEC = "data: sales.csv\nat: sold\nvalue: paid\nevery: day\nahead: 7\n"
 
@@ -54,6 +56,16 @@ def test_series_of_a_table(tmp_path: Path) -> None:
     assert len(whole) == 1
     assert whole[0]["key"] is None
     assert whole[0]["total"] == pytest.approx(found["series"][0]["total"] + found["series"][1]["total"] + 5)
+
+
+@pytest.mark.parametrize("day", ["infinity", "-infinity", "294000-01-01", "0099-01-01 (BC)", "2026-13-45"])
+def test_a_time_that_no_calendar_has_is_left_out(tmp_path: Path, day: str) -> None:
+    sales(tmp_path / "sales.csv")
+    whole = answer(tmp_path)
+    sales(tmp_path / "sales.csv", more=f"north,{day},5\n")
+    found = answer(tmp_path)
+    assert found["left_out"] == {"without_a_time_or_a_value": 1}
+    assert found["series"] == whole["series"]
 
 
 def test_periods_that_go_on_are_left_out_and_missing_ones_are_told(tmp_path: Path) -> None:
@@ -180,3 +192,32 @@ def test_for_people_and_programs(tmp_path: Path) -> None:
     assert "80% interval" in shown.stdout
     plain = json.loads(run(app, ["forecast", str(tmp_path / "spec.yaml"), "--json"]).stdout)
     assert plain["series"][0]["periods"][0]["at"] == "2026-05-11"
+
+
+def test_the_seasonal_naive_is_not_compared_with_itself() -> None:
+    def said(method: str) -> str:
+        found = Forecast(method, (1.0,), None, 0.9, {}, 0.0, Interval(-0.1, 0.1), True, None, 9)
+        return _sentence(found)
+
+    assert said("seasonal naive") == "nothing else would have done better"
+    assert said("theta").startswith("its error was 0% less than that of seasonal naive")
+
+
+def test_a_last_week_that_goes_on_is_left_out_by_itself(tmp_path: Path) -> None:
+    weekly = SPEC.replace("day", "week") + "season: 1\n"
+    sales(tmp_path / "sales.csv", days=87)  # twelve weeks and three days
+    found = answer(tmp_path, weekly)
+    assert found["left_out"] == {"of_a_period_that_goes_on": 12}
+    assert found["last"] == "2026-05-18"
+    sales(tmp_path / "sales.csv", days=84)
+    assert answer(tmp_path, weekly)["left_out"] == {}
+    (tmp_path / "sales.csv").write_text(
+        "sold,paid\n" + "".join(f"20{20 + m // 12}-{m % 12 + 1:02}-01,{m}\n" for m in range(40)), "utf-8"
+    )
+    assert answer(tmp_path, SPEC.replace("day", "month"))["left_out"] == {}, "a row a month, on its first day"
+
+
+def test_rows_of_a_running_period_alone_are_named(tmp_path: Path) -> None:
+    sales(tmp_path / "sales.csv", days=3)
+    with pytest.raises(BadCatalog, match="12 rows, all of a week that goes on"):
+        answer(tmp_path, SPEC.replace("day", "week") + "until: 2026-03-04\n")

@@ -37,6 +37,16 @@ def answer(folder: Path, spec: str = SPEC.replace("value", "region: town\nvalue"
     return read(load_geo(folder / "spec.yaml"))
 
 
+@pytest.mark.parametrize("day", ["infinity", "-infinity", "294000-01-01", "0099-01-01 (BC)"])
+def test_a_time_that_no_calendar_has_is_left_out(tmp_path: Path, day: str) -> None:
+    sales(tmp_path / "sales.csv")
+    whole = answer(tmp_path)
+    sales(tmp_path / "sales.csv", more=f"bonn,{day},5\n")
+    found = answer(tmp_path)
+    assert found["left_out"] == {"rows_without_a_region_a_time_or_a_value": 1}
+    assert found["effect"] == whole["effect"]
+
+
 def test_a_test_of_a_table(tmp_path: Path) -> None:
     sales(tmp_path / "sales.csv", more="oslo,2026-01-01,5\n,2026-01-01,5\nulm,soon,5\n")
     found = answer(tmp_path)

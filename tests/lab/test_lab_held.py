@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from opportune.catalog.lab_types import Arm, Experiment, Metric
+from opportune.cli.lab_work import _told
 from opportune.clock import DAY, HOUR, SECOND
 from opportune.control_groups import ControlGroups
 from opportune.counted import analysis
@@ -15,11 +18,13 @@ from opportune.errors import BadRequest
 from opportune.hub import Hub
 from opportune.lab.counting import Counting, Part
 from opportune.lab.gate import Passed, Refused
-from opportune.lab.look import Finding, Look, finding, look_at
+from opportune.lab.holding import Whole
+from opportune.lab.look import Finding, Look, finding, look_at, shown
 from opportune.laboratory import Laboratory
 from opportune.ledger.exposures import Exposure
 from opportune.measure.effect import Effect, Interval, NotEnoughData, Reading
 from opportune.testing import FakeClock, tiny_action, tiny_catalog
+from opportune.trying import ExperimentInfo, LabFinding, LabLook, SampleRatioInfo
 
 NO_ARMS = {"random": 0, "propensity": 0, "no_levers": 0, "eligibility": 0, "random_propensity": 0}
 CARD = {"name": "card", "channel": "app", "placements": ["app.*"], "content": {"title": "hello"}}
@@ -294,6 +299,8 @@ def test_a_holdout_counts_the_whole_of_its_span() -> None:
     clock = FakeClock()
     hub = Hub.of(tiny_catalog(metrics=metrics, holdouts=holdouts, model=model), "memory:", clock)
     clock.advance(40 * DAY)
+    for k in range(300):
+        hub.decide(f"c{k}", "app.home")
     hub.ingest([track(f"c{k}", "Order Completed" if k % 3 else "Call Made") for k in range(300)])
     clock.advance(HOUR)
     [held] = ControlGroups(hub).holdouts()
@@ -301,6 +308,60 @@ def test_a_holdout_counts_the_whole_of_its_span() -> None:
     assert isinstance(ever, Effect)
     assert ever.value == pytest.approx(2 / 3, abs=0.1)
     assert within == ever
+
+
+def test_a_holdout_counts_from_the_first_decision_with_it_on() -> None:
+    clock = FakeClock()
+    plain = {"metrics": [METRICS[0]], "model": {"arms": NO_ARMS, "ramp": 0}}
+    hub = Hub.of(tiny_catalog(**plain), "memory:", clock)
+    for k in range(100):
+        hub.decide(f"c{k}", "app.home")
+    hub.publish(tiny_catalog(**plain, holdouts=[{"name": "ctl", "on": ["all"], "share": 0.3}]))
+    clock.advance(DAY)
+    hub.ingest([track(f"c{k}", "Order Completed", 9) for k in range(300)])
+
+    def shown() -> Whole:
+        [held] = ControlGroups(hub).holdouts()
+        [effect] = held.effects
+        return effect
+
+    assert (shown().held, shown().rest) == (0, 0)
+    nothing = shown().effect
+    assert isinstance(nothing, NotEnoughData)
+    assert "no decision was made" in nothing.reason
+    clock.advance(DAY)
+    began = clock.now()
+    for k in range(200):
+        hub.decide(f"c{k}", "app.home")
+    clock.advance(HOUR)
+    hub.ingest([track(f"c{k}", "Order Completed", 9) for k in range(0, 300, 2)])
+    found = shown()
+    assert (found.held + found.rest, found.since) == (200, began)
+    assert found.held > 30
+    assert isinstance(found.effect, Effect)
+    assert found.effect.value == pytest.approx(0.5, abs=0.15)
+
+
+def test_an_interval_that_bounds_nothing_says_so() -> None:
+    def told(low: float, high: float) -> str:
+        effect = Effect((9, 9), 1.0, 2.0, 1.0, Interval(-1, 3), 1.55, Interval(low, high), 0.4, 0.1)
+        return shown(Finding("orders", "bold", False, "up", effect, "undecided"))
+
+    assert "+155.0 % [no bound yet, no bound yet], p" in told(-0.99999, 741_000.0)
+    assert "[-20, no bound yet]" in told(-0.2, 741_000.0)
+    assert "[-100, +1.24e+03]" in told(-1.0, 12.4)
+
+
+def test_a_look_at_nobody_says_how_to_look_again() -> None:
+    at = datetime(2026, 11, 22, 14, tzinfo=UTC)
+    look = LabLook(at, {"control": 0, "bold": 0}, 0, SampleRatioInfo(1.0, False), [])
+    info = ExperimentInfo("bold", "running", 1.0, at, "words", "ana", [], "", look, {})
+    assert "2026-11-22 14:00: 0 in control, 0 in bold" in _told(info)
+    assert "nobody had met it when it was last looked at; look now: opportune lab look bold --by NAME" in _told(info)
+    assert "nobody has looked at it yet; look now" in _told(msgspec.structs.replace(info, look=None))
+    seen = LabFinding("orders", "bold", False, "undecided", "orders, bold: undecided: +1 % [-2, +4], p 0.5")
+    looked = msgspec.structs.replace(look, arms={"control": 9, "bold": 9}, metrics=[seen])
+    assert "those of `lab history` are of flows that are over" in _told(msgspec.structs.replace(info, look=looked))
 
 
 @pytest.mark.parametrize("by", ["", "x" * 2000])

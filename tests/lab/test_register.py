@@ -204,7 +204,7 @@ def test_the_universal_control_group_against_all_the_rest() -> None:
     for subject, arm in group.items():
         if random.random() < (0.1 if arm == "held" else 0.13):
             counting.event(subject, event(subject, at)[1])
-    found = whole(holdout, metric, counting.counted(), since(holdout, at, DAY))
+    found = whole(holdout, metric, counting.counted())
     assert found.held + found.rest == 20_000
     assert isinstance(found.effect, Effect)
     assert found.effect.difference == pytest.approx(0.03, abs=0.015)

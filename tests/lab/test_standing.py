@@ -56,6 +56,7 @@ def test_nothing_is_known_before_the_first_flow_and_little_after_it() -> None:
     assert first.pooled is None
     assert first.next_flow is None
     assert "says nothing of others; about 4 more decide" in first.sentence
+    assert "as if read once" in first.sentence
     assert first.effect == pytest.approx(np.expm1(0.3))
 
 

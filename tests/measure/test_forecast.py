@@ -52,7 +52,7 @@ def test_air_passengers() -> None:
     assert percent(smoothing(known, 12, 12)[0], truth) < 5
     assert percent(smoothing(known, 12, 12, logs=True)[0], truth) < 5
     told = found(known, 12, 12)
-    assert percent(told.mean, truth) < 3.95
+    assert percent(told.mean, truth) < 2.4
     assert told.skill is not None
     assert told.skill_interval is not None
     assert told.skill_interval.low > 0

@@ -54,6 +54,9 @@ def test_the_interval_of_the_area_covers() -> None:
     assert 0.91 <= np.mean(held) <= 0.99
     sure = area(np.arange(10.0), np.repeat([0.0, 1.0], 5))
     assert (sure.value, sure.interval.high) == (1, 1)
+    assert sure.interval.low == pytest.approx(0.025 ** (1 / 5)), "ten customers do not make sure of it"
+    never = area(-np.arange(10.0), np.repeat([0.0, 1.0], 5))
+    assert (never.value, never.interval.low, never.interval.high) == (0, 0, pytest.approx(1 - 0.025 ** (1 / 5)))
 
 
 def test_parts_hold_everybody_once() -> None:

@@ -205,6 +205,13 @@ def test_a_clone_moves_all_dates_by_the_same_days() -> None:
     assert bare == Campaign("barer")
 
 
+def test_the_template_names_what_it_is_given_and_no_more() -> None:
+    text = template("OWNERS", "NAME")
+    [entry] = yaml.safe_load(text)["campaigns"]
+    assert (entry["name"], entry["owner"]) == ("OWNERS", "NAME")
+    assert "# hypothesis: NAME " in text, "what is to be filled in is no name of a campaign"
+
+
 def test_the_template_can_be_read() -> None:
     text = template("winter", "Ana: the owner")
     assert read_back(text) == Campaign("winter", title="What people call it", owner="Ana: the owner")
@@ -219,13 +226,16 @@ def test_files_of_costs(tmp_path: Path, end: str) -> None:
     rows = ["campaign,entry,amount,kind,note", "spring,i1,1.5,committed,", ',,2,,"two\nlines, quoted"', ",,2,,twice",
             ",,2,,twice", "", "a,b,-3,spent,"]  # fmt: skip
     file.write_bytes(("\ufeff" + end.join(rows)).encode())
-    entries = read_costs(file, "summer")
+    lines = read_costs(file, "summer")
+    entries = [*lines.values()]
+    assert [*lines] == [2, 4, 5, 6, 8], "the last line of each row"
     assert [(e.campaign, e.amount, e.kind) for e in entries] == [
         ("spring", 1.5, "committed"), ("summer", 2.0, "spent"), ("summer", 2.0, "spent"), ("summer", 2.0, "spent"),
         ("a", -3.0, "spent")]  # fmt: skip
     assert len({e.entry for e in entries}) == 5
-    assert read_costs(file, "summer") == entries
+    assert read_costs(file, "summer") == lines
     for text, says in (("amount,price\n1,2\n", "unknown column `price`"), ("campaign\nx\n", "no column `amount`"),
+                       ("campaign,amount,amount\nx,1,2\n", "1: 2 columns `amount`"),
                        ("campaign,amount\nx,1,2\n", "2: more cells"),
                        ("campaign,amount\nx,nan\n", "2: amount is 'nan'"),
                        ("campaign,amount\nx,1_0\n", "2: amount"), ("amount\n1\n", "2: no campaign"),

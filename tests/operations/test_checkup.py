@@ -102,6 +102,17 @@ def test_money_hours_contacts_and_leads_are_counted_once(hub: Hub, clock: FakeCl
     assert (row["campaign"], row["hours"]) == ("c4", 8.0)
 
 
+def test_a_holdout_measures_what_the_hub_says_and_no_more(clock: FakeClock) -> None:
+    held = {"holdouts": [{"name": "control", "on": ["all"], "share": 0.05}], "model": {"holdout_share": 0.05}}
+    for more in ({"holdouts": held["holdouts"]}, {"model": held["model"]}):
+        with Hub.of(shop(**more), clock=clock) as hub:
+            with hub.group():
+                hub.learner.append([Spent(clock.now(), name, "e", "spent", 50.0) for name in ("c4", "billboards")])
+            found = checks(hub)["roi-unmeasured"]
+        assert (number(found, "unmeasured"), found.rows) == (0.5, ({"campaign": "billboards", "amount": 50.0},))
+        assert found.cure == "give billboards an experiment"
+
+
 def test_hand_over_to_sales(hub: Hub, clock: FakeClock) -> None:
     def say(user: str, event: str, at: int) -> None:
         clock.at = max(clock.at, at)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from opportune.catalog.tool_types import Tool
 from opportune.clock import DAY, HOUR
@@ -236,6 +237,13 @@ def test_work_that_grows_with_contacts_and_work_that_does_not() -> None:
     assert number(rising, "trend") == pytest.approx(0.105, abs=0.02)
     assert "rise" in rising.sentence
     check_unknown(work(campaigns(0.7, noise=2.0, n=6), []), "more campaigns")
+
+
+@pytest.mark.parametrize("n", [5, 6, 17, 1_200, 20_000])
+def test_the_middle_of_hours_has_the_bounds_of_the_sign_test(n: int) -> None:
+    found = interval(work([Effort(f"c{k}", float(k), 0) for k in range(1, n + 1)], []), "hours_per_campaign")
+    bounds = stats.binom.interval(0.95, n, 0.5)
+    assert found == (None if n < 6 else (bounds[0], n + 1 - bounds[0]))
 
 
 def test_hours_that_nobody_told() -> None:

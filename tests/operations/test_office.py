@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opportune.api.campaigns import move
+from opportune.api.campaigns_told import info, row
+from opportune.campaigning import CampaignMove
 from opportune.clock import DAY, HOUR
 from opportune.errors import BadRequest, NotFound
 from opportune.events.types import CampaignStage
@@ -140,6 +145,19 @@ def test_money_that_is_told_at_once_by_many_is_all_there() -> None:
     entries = Office(hub).standing("spring").state.entries
     assert sum(entry.amount for entry in entries.values()) == 8 * 25 + 5
     assert len([f for _, f in hub.ledger.told_of("spring")]) == 8 * 25 + 1 + 1
+
+
+def test_a_file_that_is_sent_again_undoes_no_correction() -> None:
+    hub = Hub.of(catalog_of(), clock=FakeClock())
+    office = Office(hub)
+    file = [Money("spring", "i1", 1200, "committed"), Money("spring", "i2", 50.5)]
+    assert office.spend(file, "bo", again=True) == 2
+    assert office.spend([Money("spring", "i1", 1150)], "bo") == 1
+    assert office.spend(file, "bo", again=True) == 0
+    paid = office.standing("spring").state.entries["i1"]
+    assert (paid.kind, paid.amount) == ("spent", 1150)
+    assert office.spend([*file, Money("spring", "i3", 1)], "bo", again=True) == 1
+    assert office.spend([Money("spring", "i1", 1200, "committed")], "bo") == 1, "said by hand, it is meant"
 
 
 def test_what_is_corrected_happened_when_it_did() -> None:
@@ -272,6 +290,7 @@ def test_contacts_of_past_weeks_are_counted() -> None:
     clock = FakeClock()
     hub = planted(clock, contact=[])
     zone, spoken = Office(hub).zone, dict[tuple[int, str], set[str]]()
+    first, both_so_far = read_week("2026-W01"), 0
     for _ in range(6):
         clock.advance(3 * DAY)
         for k in range(20, 50):
@@ -280,8 +299,11 @@ def test_contacts_of_past_weeks_are_counted() -> None:
                 if k % 5:  # the others never saw it
                     hub.respond(str(answer.decision_id), one.action, "impression")
                     spoken.setdefault((week_of(clock.now(), zone), f"{one.action}s"), set()).add(f"c{k}")
+        running = week_of(clock.now(), zone)
+        both_so_far += len(spoken.get((running, "as"), set()) & spoken.get((running, "bs"), set()))
+        assert all(running not in clash.contacted for clash in clashing(hub, Office(hub), first, 8)[0]), "it still runs"
+    assert both_so_far
     clock.advance(30 * DAY)
-    first = read_week("2026-W01")
     found, _ = clashing(hub, Office(hub), first, 8)
     told = {clash.campaigns: clash.contacted for clash in found}
     wanted = {
@@ -302,6 +324,25 @@ def test_the_calendar_of_a_hub() -> None:
     assert [len(week.moves) for week in found] == [3, 0, 0, 0, 0]
 
 
+def test_a_campaign_that_was_moved_back_is_not_on() -> None:
+    clock = FakeClock()
+    process = {"name": "short", "stages": [{"name": "idea"}, {"name": "live"}, {"name": "learned"}]}
+    hub = Hub.of(catalog_of(campaigns=[{**SPRING, "process": "short"}], processes=[process]), clock=clock)
+    office, first = Office(hub), week_of(clock.now(), Office(hub).zone)
+
+    def on() -> list[int]:
+        return [week.number - first for week in weeks(office, first, 4) if week.campaigns]
+
+    office.move("spring", "bo")
+    assert on() == [0, 1, 2, 3]
+    office.move("spring", "bo", "idea", "not ready yet")
+    assert on() == []
+    clock.advance(14 * DAY)
+    office.move("spring", "bo")
+    office.move("spring", "bo")
+    assert on() == [2, 3], "learned from, and still on: nobody said when it ends"
+
+
 def test_names_are_those_of_people() -> None:
     hub = Hub.of(catalog_of(people=[{"name": "Ana Müller"}, {"name": "ana"}, {"name": "Bo"}]), clock=FakeClock())
     office = Office(hub)
@@ -312,6 +353,92 @@ def test_names_are_those_of_people() -> None:
             office.approve("spring", who)  # type: ignore[arg-type]
     with pytest.raises(BadRequest, match="owns 'spring'"):
         office.approve("spring", "ANA")
+
+
+def test_who_writes_an_accent_otherwise_is_no_other_person() -> None:
+    composed, apart = "Zo\u00eb", "Zoe\u0308"
+    office = Office(Hub.of(catalog_of(campaigns=[{**SPRING, "owner": composed}]), clock=FakeClock()))
+    with pytest.raises(BadRequest, match="owns 'spring'"):
+        office.approve("spring", apart)
+    known = Office(Hub.of(catalog_of(campaigns=[SPRING], people=[{"name": composed}, {"name": "ana"}])))
+    known.approve("spring", apart)
+    assert [one.by for one in known.standing("spring").state.approvals.values()] == [composed]
+
+
+def test_what_was_looked_at_for_another_stage_passes_no_check() -> None:
+    stages = [{"name": "idea"}, {"name": "build", "checks": ["owner"]}, {"name": "live", "checks": ["legal_text"]}]
+    process = {"name": "short", "stages": stages}
+    office = Office(Hub.of(
+        catalog_of(campaigns=[{**SPRING, "process": "short"}], processes=[process],
+                   standards=[{"name": "terms", "requires": ["Terms apply"], "severity": "warning"}]),
+        clock=FakeClock(),
+    ))  # fmt: skip
+    far = office.far("spring", office.asked(office.standing("spring"), "build"))
+    assert office.move("spring", "bo", far=far).made
+    # somebody else who pressed the button at the same time looked at the checks of `build`, too
+    again = office.move("spring", "cy", far=far)
+    assert (again.made, [one.check for one in again.checks if not one.passed]) == (False, ["legal_text"])
+
+
+def test_two_who_ask_for_the_next_stage_at_once_go_one_stage() -> None:
+    hub = Hub.of(catalog_of(), clock=FakeClock())
+
+    class Busy:
+        """A writer to whom somebody else came first."""
+
+        async def do(self, work: Callable[[], Any]) -> Any:
+            assert Office(hub).move("spring", "bo").stage == "brief"
+            return work()
+
+    door: Any = SimpleNamespace(hub=hub, writer=Busy())
+    call: Any = SimpleNamespace(body=CampaignMove("cy"), parameters={"name": "spring"})
+    with pytest.raises(BadRequest, match="in stage 'brief' already"):
+        asyncio.run(move(door, call))
+    assert Office(hub).standing("spring").stage == "brief"
+
+
+def test_sums_of_cents_are_no_more_than_was_planned() -> None:
+    hub = Hub.of(catalog_of(campaigns=[{**SPRING, "budget": {"planned": 0.3}}]), clock=FakeClock())
+    office = Office(hub)
+    office.spend([Money("spring", "a", 0.1), Money("spring", "b", 0.2)], "ana")
+    assert row(office, office.standing("spring"), hub.clock.now()).alerts == []
+    office.spend([Money("spring", "c", 0.01)], "ana")
+    assert row(office, office.standing("spring"), hub.clock.now()).alerts == [
+        "0.31 are committed and spent of 0.30 planned"
+    ]
+
+
+def test_what_is_approved_is_what_was_read() -> None:
+    hub = Hub.of(catalog_of(), clock=FakeClock())
+    office = Office(hub)
+    read = info(office, office.standing("spring"), None, None, hub.clock.now()).content
+    hub.publish(catalog_of(campaigns=[{**SPRING, "brief": "another one"}]))
+    with pytest.raises(BadRequest, match="changed since it was read"):
+        Office(hub).approve("spring", "bo", read=read)
+    assert Office(hub).standing("spring").state.approvals == {}
+    office = Office(hub)
+    read = info(office, office.standing("spring"), None, None, hub.clock.now()).content
+    assert office.approve("spring", "bo", read=read)
+    assert office.approve("spring", "bo", undo=True, read="what it was once")
+
+
+def test_actions_that_are_decided_too_early_are_told_while_they_are() -> None:
+    hub = Hub.of(catalog_of(), clock=FakeClock())
+    hub.decide("maya", "app.home")
+
+    def alerts() -> list[str]:
+        office = Office(hub)
+        return row(office, office.standing("spring"), hub.clock.now()).alerts
+
+    assert [one for one in alerts() if "are decided already" in one]
+    for silent in ({"off": True}, {"from": "2030-01-01"}, {"until": "2026-01-01"}):
+        hub.publish(catalog_of(tiny_action("hello", campaign="spring", **silent)))
+        assert not [one for one in alerts() if "are decided already" in one]
+    arms = [{"name": "control"}, {"name": "on", "changes": {"actions": [{"name": "hello", "off": False}]}}]
+    tested = {"experiments": [{"name": "e", "metric": "yes", "arms": arms}],
+              "metrics": [{"name": "yes", "outcome": "accept"}]}  # fmt: skip
+    hub.publish(catalog_of(tiny_action("hello", campaign="spring", off=True), **tested))
+    assert [one for one in alerts() if "are decided already" in one], "an arm switches it on"
 
 
 def test_an_approval_can_be_taken_back() -> None:

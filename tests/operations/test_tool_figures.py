@@ -165,8 +165,8 @@ def test_dates_come_in_time_and_go() -> None:
     decided = Tool("m", "email", trial=ToolTrial("?", ends, metric="yes", decided="keep", because="it is"))
     assert told(0, decided) == []
     [trial, notice] = dates([tool], ends - 90 * DAY, berlin)
-    assert notice.sentence == "mailer: give notice by 2026-11-01, or the contract goes on"
-    assert trial.sentence == "mailer: was to be decided by 2026-06-14: Is it good?"
+    assert notice.sentence == "mailer: give notice before 2026-11-01, or the contract goes on"
+    assert trial.sentence == "mailer: was to be decided before 2026-06-14: Is it good?"
     assert notice.owner == "ana"
     assert dates([tool], ends - HOUR, berlin)[-1].sentence == "mailer: the contract ends on 2026-12-31", "as in Berlin"
 
@@ -176,7 +176,7 @@ def test_a_trial_says_what_it_rests_on() -> None:
     tool = Tool("mailer", "email", month=365.25 / 12, starts=0, ends=50 * DAY, trial=trial)
     nothing = Evidence("none", "nothing yet")
     open_ = standing(tool, trial, nothing, 40 * DAY, UTC)
-    assert (open_.days, open_.overdue, open_.sentence) == (60, False, "to be decided by 1970-04-11")
+    assert (open_.days, open_.overdue, open_.sentence) == (60, False, "to be decided before 1970-04-11")
     assert open_.spent == pytest.approx(40)
     late = standing(tool, trial, nothing, 100 * DAY, UTC)
     assert (late.overdue, late.spent) == (True, pytest.approx(50)), "an ended contract costs no more"

@@ -12,7 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opportune.clock import DAY, format_instant
+from opportune.api.tool_events import taken
+from opportune.api.tools import take
+from opportune.clock import DAY, SECOND, format_instant
+from opportune.equipping import ToolUse, UseTaken
 from opportune.errors import BadRequest, NotFound
 from opportune.events.types import ToolUsed
 from opportune.hub import Hub
@@ -79,6 +82,25 @@ def test_an_entry_is_one_use_for_good(hub: Hub) -> None:
         assert told.refused[1].field == "entry"
         assert "'e1' was told before of 'wiki' and 'ana'" in told.refused[1].what
     assert len(facts(hub)) == 2
+
+
+def test_a_use_without_an_instant_may_be_sent_again_later(hub: Hub) -> None:
+    clock = hub.clock
+    assert isinstance(clock, FakeClock)
+    told = [ToolUse("wiki", "ana", entry="sso-1")]
+    event = {"type": "track", "event": "Tool Used", "messageId": "m1", "timestamp": "2026-01-05T08:00:00Z",
+             "properties": {"tool": "wiki", "person": "bob"}}  # fmt: skip
+    assert take(hub, told).taken == taken(hub, [event], "sso", clock.now(), None, None).taken == 1
+    sent = clock.now()
+    clock.advance(9 * SECOND)
+    assert take(hub, told) == UseTaken(0, 0, 1)
+    # what clocks make of the instant of an event differs a little each time that it is sent
+    again = taken(hub, [event], "sso", sent + SECOND, None, None)
+    assert (again.taken, again.duplicates, again.rejected) == (0, 1, 0)
+    assert take(hub, [ToolUse("wiki", "ana", entry="sso-1", uses=4)]).changed == 1
+    assert [(fact.person, fact.at - sent, fact.uses) for fact in facts(hub)][0::2] == [("ana", 0, 1), ("ana", 0, 4)]
+    [moved] = take(hub, [ToolUse("wiki", "ana", entry="sso-1", at="2026-01-06")]).refused
+    assert moved.field == "entry", "an instant that is told counts"
 
 
 def test_what_has_a_fault_is_refused_and_the_rest_is_taken(hub: Hub) -> None:

@@ -234,7 +234,7 @@ def test_a_long_file_goes_on_where_it_was_cut(server: Server, tmp_path: Path) ->
 def test_the_other_commands(server: Server) -> None:
     listed = run(server, "tools", "list")
     assert "poster (email): 100.00 EUR a month (its contract does not run)" in listed
-    assert "was to be decided by 2026-01-01: Is it read?" in listed
+    assert "was to be decided before 2026-01-01: Is it read?" in listed
     assert {tool["name"] for tool in run(server, "tools", "list", "--json")["tools"]} >= {"mailer", "wiki"}
     assert "idle seats: " in run(server, "tools", "show", "mailer")
     assert run(server, "tools", "overlap", "--json")["overlaps"][0]["tools"] == ["mailer", "sms"]
@@ -253,6 +253,6 @@ def test_the_health_of_the_operation(server: Server, key: str) -> None:
     assert "EUR a month" in tools.sentence
     assert all(one.missing and one.cure for one in found.checks if one.status == "unknown")
     shown = run(server, "health")
-    assert "UNKNOWN Marketing and sales work apart" in shown
+    assert "UNKNOWN From marketing to sales" in shown
     assert "missing: no lead was told of" in shown
     assert [one["check"] for one in run(server, "health", "--json")["checks"]] == [one.check for one in found.checks]

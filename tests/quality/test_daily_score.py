@@ -188,6 +188,19 @@ def test_days_are_kept_and_due_once_they_are_over() -> None:
         assert {line[5:7] for line in revenue} == {(30, 30)}
 
 
+def test_days_that_ended_while_nobody_ran_are_due_if_something_came() -> None:
+    clock = FakeClock()
+    with Hub.of(catalog(), "memory:", clock) as hub:
+        inspection, first = Inspection(hub), clock.now() // DAY
+        hub.ingest(order("maya", 1), "shop")
+        clock.advance(3 * DAY)
+        assert inspection.due() == first
+        assert inspection.score(first).events == 1
+        assert inspection.due() == first + 2  # yesterday, though nothing came
+        inspection.score(first + 2)
+        assert inspection.due() is None
+
+
 def test_a_report_says_who_mends_what_and_names_samples_only_for_those_who_may_know() -> None:
     with Hub.of(catalog(), "memory:", FakeClock()) as hub:
         hub.ingest([order("maya", 1), {"type": "identify", "userId": "maya", "traits": {"email": "x"}}], "shop")
@@ -270,7 +283,7 @@ def test_a_day_is_scored_while_others_write(tmp_path: Path) -> None:
         hub.tick()
     with Hub.of(catalog(), f"sqlite:///{tmp_path / 'hub.db'}") as hub:
         assert hub.events.last() == 300 + 2 * number
-        assert sum(one.counter.count for one in hub.tally.since(0) if one.key.kind == "seen") == 300 + 2 * number
+        assert sum(one.counter.count for one in hub.tally.since(0) if one.key.kind == "seen") == 300 + number
 
 
 def test_what_the_plan_set_aside_is_at_fault_once() -> None:

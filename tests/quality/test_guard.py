@@ -59,7 +59,7 @@ def test_without_a_plan_what_nobody_can_read_is_counted() -> None:
                  "traits": {"age": "30", "plan": 3, "home": {"city": 1}, "more": {}}}  # fmt: skip
         hub.ingest([order(revenue="39.90"), order(2, revenue=39.9), order(3, revenue=None), known], "web")
         assert counts(hub) == {
-            ("Order Completed", "", SEEN): 3, ("Order Completed", "revenue", "type"): 1, ("Identify", "", SEEN): 1,
+            ("Order Completed", "", SEEN): 3, ("Order Completed", "revenue", "type"): 1,
             ("Identify", "age", "type"): 1, ("Identify", "plan", "type"): 1, ("Identify", "home.city", "type"): 1,
         }  # fmt: skip
         assert hub.profile("maya").values["spend"] == 39.9  # the text is not in it, as ever
@@ -156,6 +156,46 @@ def test_events_that_are_not_planned_are_counted_but_for_those_of_the_hub() -> N
         assert not [key for _, key, _ in hub.tally.since(0) if key.source == "hub/offers"]
 
 
+def test_a_required_property_is_planned_although_the_schema_says_no_more_of_it() -> None:
+    with hub_of("keep", required=["order_id"]) as hub:
+        hub.ingest(order(order_id="7", revenue=1, more=1), "web")
+        assert [key for key in counts(hub) if key[2] == "unplanned"] == [("Order Completed", "more", "unplanned")]
+
+
+def test_without_a_plan_an_event_that_nobody_reads_leaves_no_count() -> None:
+    with hub_of(None) as hub:
+        hub.ingest({"type": "track", "userId": "maya", "event": "Tea Smelled", "properties": {"revenue": "1"}}, "web")
+        assert counts(hub) == {}
+
+
+@pytest.mark.parametrize(("value", "faults"), [
+    (39.9, 0), (None, 0), (10**15, 1), (True, 1), ([1], 1), ({}, 1), ("39.90", 1),
+])  # fmt: skip
+@pytest.mark.parametrize("on", [None, "keep"])
+def test_the_quick_yes_overlooks_nothing_that_a_sum_cannot_read(on: str | None, value: Any, faults: int) -> None:
+    loose = {"type": "object", "properties": {"revenue": {"description": "money"}}}
+    with hub_of(on, required=[], schema=loose) as hub:
+        hub.ingest(order(revenue=value), "web")
+        assert counts(hub).get(("Order Completed", "revenue", "type"), 0) == faults
+
+
+@pytest.mark.parametrize("on", ["keep", "cast", "set_aside"])
+@pytest.mark.parametrize("schema", [
+    {"$defs": {"least": {"minimum": 0}}, "properties": {"revenue": {"type": "number", "$ref": "#/$defs/least"}}},
+    {"properties": {"revenue": {"type": "object", "properties": {"revenue": {"$ref": "#/properties/revenue"}}}}},
+    {"$ref": "#"},
+])  # fmt: skip
+def test_a_schema_that_refers_to_itself_does_not_shut_the_door(schema: dict[str, Any], on: str) -> None:
+    deep: Any = "39.90"
+    for _ in range(400):
+        deep = {"revenue": deep}
+    with hub_of(on, required=[], schema=schema) as hub:
+        told = hub.ingest([order(1, revenue="39.90"), order(2, **deep)], "web")
+        assert (told.taken + told.rejected, told.rejected > 0) == (2, on == "set_aside")
+        assert {kind for _, _, kind in counts(hub)} <= {SEEN, "type", "schema"}
+        assert len(counts(hub)) > 1
+
+
 def test_a_plan_that_allows_what_a_feature_cannot_read_does_not_hide_it() -> None:
     for schema in ({"type": "string"}, {"description": "money"}, {"type": ["number", "string"]}):
         with hub_of("keep", required=[], schema={"type": "object", "properties": {"revenue": schema}}) as hub:
@@ -196,6 +236,19 @@ def _fail(hub: Hub) -> None:
     with hub.group():
         hub.ingest(order(2, revenue="1"), "web")
         raise BrokenStore("the disk is full")
+
+
+def test_memory_holds_no_names_that_are_cut_or_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "MOST", 5)
+    counted = Tally(open_store("memory:"))
+    known = counted.lately("Order")
+    for number in range(50):
+        for event in ("Order", f"{number}{'x' * 30_000}"):
+            counted.came("web", event, number).count += 1
+    assert list(known) == ["web"]
+    assert known["web"].count == 50
+    assert counted.lately("Order") is known
+    assert sum(len(str(key)) for key in vars(counted)["_lately"]) < 20
 
 
 def test_a_tick_writes_counts_and_a_failed_transaction_takes_back_what_was_not_written() -> None:

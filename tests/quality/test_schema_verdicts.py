@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from opportune.catalog.formats import FORMATS
 from opportune.catalog.patterns import found
 from opportune.quality.accept import accepts
 from opportune.quality.cast import NOTHING, as_type, cast
-from opportune.quality.patterns import finder
+from opportune.quality.library import are_unique
+from opportune.quality.patterns import finder, plain
 from opportune.quality.schema import Fault, by_library, compiled, usual
 
 NAMES = ("a", "b", "price", "items")
@@ -91,6 +94,17 @@ def test_a_quick_yes_is_given_to_what_is_usual() -> None:
     assert not quick({"price": 2, "items": [{"n": "1"}]})
 
 
+WHOLE = ["^[A-Z]{3}$", "^[A-Z]+-[0-9]+$", "^\\w+@\\d*$", "^a b?$", "^[a-z-]*\\.[0-9]{2,3}$", "^$", "^-$"]
+
+
+@given(st.sampled_from(WHOLE), st.text("aAbEUR-0159. \n\v\té٣_@ßſ\0", max_size=6))
+def test_a_whole_match_is_one_of_re2(pattern: str, text: str) -> None:
+    program = plain(pattern)
+    assert program is not None
+    assert program.whole is not None
+    assert (program.whole(text) is not None) == found(pattern, text)
+
+
 @given(st.sampled_from(PATTERNS), st.text("aAbBEURTA-0159. \n\té٣_@ß", max_size=12))
 def test_patterns_find_what_re2_finds(pattern: str, text: str) -> None:
     assert finder(pattern)(text) == found(pattern, text)
@@ -104,6 +118,37 @@ def test_what_is_beyond_the_closures_goes_through_the_library(schema: dict[str, 
     assert accepts(schema) is None
     for value in (1, 2, "a", [1], {"a": 1}):
         assert fits(compiled(schema), value) == fits(by_library(schema), value)
+
+
+@pytest.mark.parametrize(("number", "of", "fits_in"), [
+    (19.99, 0.01, True), (19.995, 0.01, False), (1e308, 0.01, True), (5e-324, 1, False), (-7, 7, True), (True, 7, True),
+])  # fmt: skip
+def test_a_multiple_is_one_of_decimals(number: float, of: float, fits_in: bool) -> None:
+    assert fits(compiled({"multipleOf": of}), number) == fits_in
+
+
+@given(st.lists(values, max_size=5))
+def test_items_are_unique_as_the_library_says(items: list[Any]) -> None:
+    assert are_unique(items) == Draft202012Validator({"uniqueItems": True}).is_valid(items)
+
+
+def test_no_value_takes_more_time_than_its_size_says() -> None:
+    steps = Counter[str]()
+
+    class Heard(dict[str, int]):
+        def __len__(self) -> int:  # two objects are equal only if their lengths are
+            steps["len"] += 1
+            return dict.__len__(self)
+
+    many = [Heard(a=n) for n in range(300)]
+    assert fits(compiled({"uniqueItems": True}), many)
+    assert steps["len"] <= len(many)  # in pairs it would be 45,000
+    for pattern, longest in (("^[A-Z]+-[0-9]+$", 256), ("[0-9]+$", 256), ("^\\S+@\\S+\\.\\S+$", 64),
+                             ("\\w*\\w*\\w*!", 32)):  # fmt: skip
+        program = plain(pattern)
+        assert program is not None
+        assert program.longest == longest
+    assert plain("\\w*\\w*\\w*\\w*!") is None
 
 
 def test_faults_say_where_they_are_by_either_way() -> None:
@@ -142,6 +187,11 @@ def test_a_number_that_is_cast_is_the_one_that_was_written(number: float) -> Non
     written = format(number, "f").rstrip("0").rstrip(".")
     made = as_type(written, "number")
     assert made is NOTHING or made == float(written)
+
+
+def test_what_may_also_be_null_is_cast_and_what_may_be_two_things_is_not() -> None:
+    both = {"properties": {"a": {"type": ["number", "null"]}, "b": {"type": ["number", "boolean"]}}}
+    assert cast({"a": "1.5", "b": "1.5"}, both) == ({"a": 1.5, "b": "1.5"}, {"a": "1.5"})
 
 
 def test_other_types_are_cast_only_where_nothing_is_lost() -> None:

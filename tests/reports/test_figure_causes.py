@@ -123,6 +123,25 @@ def test_noise_is_not_told() -> None:
     assert (alert.kind, alert.state) == ("moved", "moved up")
 
 
+def test_no_cause_is_named_of_what_chance_does() -> None:
+    why = causes("tool", [Part("mailer", 1.0, 5.0), Part("wiki", 1.0, 5.0)],
+                 [Part("mailer", 0.2, 5.0), Part("wiki", 1.0, 5.0)], -0.4)  # fmt: skip
+    assert isinstance(why, Causes)
+
+    def sentence(now: Reading, before: Reading, subject: Subject = ROI) -> str:
+        [alert], _ = alerts_of(subject, now, before, why, Known(), START, "v1")
+        return alert.sentence
+
+    low = Reading(0.6, (0.4, 0.8))
+    assert "surely below its range" in sentence(low, Reading(1.0, (0.5, 1.5)))
+    assert "cause" not in sentence(low, Reading(1.0, (0.5, 1.5)))
+    assert "cause" not in sentence(Reading(0.6, None), Reading(1.0, None)), "nobody knows how noisy it is"
+    assert "the likely cause by tool: mailer -0.4" in sentence(low, Reading(1.0, (0.9, 1.1)))
+    budget = Subject("budget", "Use of the budget", "share", "EUR", GOAL)
+    counted = sentence(Reading(0.6, None), Reading(1.0, None), budget)
+    assert "the likely cause by tool: mailer" in counted
+
+
 def test_a_review_is_due_once_per_date() -> None:
     good = Reading(1.5, (1.2, 1.8))
     assert told(good, good, at=START + 9)[0] == ()

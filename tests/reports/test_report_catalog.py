@@ -10,10 +10,10 @@ import pytest
 from opportune.catalog import load
 from opportune.catalog.build import check, from_bytes, to_bytes
 from opportune.catalog.report_sections import unexplained
-from opportune.catalog.report_types import FIGURES
+from opportune.catalog.report_types import DIMENSIONS, FIGURES
 from opportune.clock import DAY, parse_instant
 from opportune.errors import BadCatalog
-from opportune.figures.header import NAMES
+from opportune.figures.header import NAMES, header
 from opportune.testing import tiny_catalog
 
 ROI: dict[str, Any] = {"figure": "roi", "at_least": 1, "owner": "ana", "reason": "costs", "review": "2026-03-01"}
@@ -22,6 +22,7 @@ PEOPLE = [{"name": "ana", "role": "analyst", "email": "ana@example.com"}, {"name
 
 def test_the_catalog_knows_every_figure() -> None:
     assert FIGURES == NAMES
+    assert {name: header(name).dimensions for name in NAMES} == DIMENSIONS
 
 
 def test_what_is_read_is_written_back() -> None:
@@ -55,6 +56,7 @@ def test_what_is_read_is_written_back() -> None:
         ({"targets": [{**ROI, "owner": "anna"}], "people": PEOPLE}, "unknown person `anna`"),
         ({"targets": [ROI, ROI]}, "a second target of roi"),
         ({"targets": [{**ROI, "by": {"campaign": "a", "channel": "b"}}]}, "one dimension with one value"),
+        ({"targets": [{**ROI, "by": {"campagin": "a"}}]}, "roi cannot be told by `campagin`; did you mean `campaign`?"),
         ({"targets": [{**ROI, "review": "soon"}]}, "a date or time"),
         ({"reports": [{"name": "a", "every": "day", "weekday": "monday"}]}, "goes out every day"),
         ({"reports": [{"name": "a", "role": "analyst", "to": ["a@b.c"]}]}, "a `role` and a `to`"),

@@ -13,7 +13,7 @@ from opportune.alerting import Alerting
 from opportune.api.local import Local
 from opportune.cli import main as command
 from opportune.client import Client
-from opportune.clock import DAY, HOUR
+from opportune.clock import DAY, HOUR, to_datetime
 from opportune.errors import BadRequest, NotFound, OpportuneError
 from opportune.events.types import Spent
 from opportune.hub import Hub
@@ -145,6 +145,21 @@ def test_a_figure_that_leaves_its_range_is_told_once() -> None:
     assert asked(hub, "budget").status == "out of range"
     clock.advance(20 * DAY)
     assert looked() == ["review review"]
+
+
+def test_looking_by_hand_looks_as_of_now() -> None:
+    spring = {**TARGET, "by": {"campaign": "spring"}, "between": [0.1, 1.2]}
+    hub, clock = hub_of(time_zone="Europe/Berlin", targets=[spring])
+    clock.advance(2 * HOUR)
+    spend(hub, clock, "a", 60.0)
+    clock.advance(HOUR)
+    assert asked(hub, "budget", by="campaign").rows[0]["status"] == "in range"
+    with Client("", "", Local(hub)) as client:
+        assert client.figure_alerts(look=True) == [], "at midnight nothing was spent yet"
+        spend(hub, clock, "b", 90.0)
+        [alert] = client.figure_alerts(look=True)
+    assert alert.at == to_datetime(clock.at)
+    assert "Use of the budget (campaign spring) is" in alert.sentence
 
 
 def test_the_history_of_targets_is_that_of_the_catalogs() -> None:

@@ -21,7 +21,8 @@ from opportune.clock import DAY
 from opportune.figures.tables import opened
 from opportune.reports.asked import Setting, made
 from opportune.reports.compose import compose, others_of
-from opportune.reports.figure_part import section
+from opportune.reports.drawing import Words
+from opportune.reports.figure_part import Split, section
 from opportune.reports.page import html, mail_html, text
 from opportune.reports.parts import PARTS
 from opportune.reports.pdf import pdf
@@ -84,6 +85,59 @@ def test_the_other_parts_count_what_is_in_the_tables(tmp_path: Path) -> None:
     assert "450 EUR is spent and 0 EUR committed, together 45 % of the 1,000 EUR planned." in told, "one entry"
     assert "tone: started by ben on 23 Feb 2026; 1 customer met it so far. The look of 23 Feb 2026: bold: +1 %" in told
     assert re.search(r"spring +live +23 Feb 2026", told)
+
+
+def test_what_the_hub_stamps_is_no_stage_of_a_campaign_that_people_move(tmp_path: Path) -> None:
+    def stage(seq: int, campaign: str, name: str, moved: bool) -> dict[str, Any]:
+        return {"seq": seq, "at": AS_OF - (9 - seq) * DAY, "campaign": campaign, "stage": name, "moved": moved}
+
+    told = [stage(1, "care", "idea", True), stage(2, "care", "live", False), stage(3, "care", "first_outcome", False),
+            stage(4, "old", "live", False), stage(5, "old", "first_decision", False)]  # fmt: skip
+    planted.folder(tmp_path, stages=told, campaigns=[{"campaign": one, "title": one} for one in ("care", "old")])
+    with opened(tmp_path, AS_OF) as (connection, manifest):
+        found = query("campaigns", "Campaigns", connection, manifest, AS_OF - 28 * DAY, AS_OF)
+    assert {row["campaign"]: row["stage"] for row in found.rows} == {"care": "idea", "old": "live"}
+
+
+def test_a_number_without_an_interval_is_not_said_to_have_one() -> None:
+    goal = type(GOAL)("budget", 0.8, 1.1, "ana", "booked")
+    exact = planted.answer(0.829, figure="budget", title="Use of the budget", unit="share")
+    told = said(replace(planted.roi(), now=exact, past=(), splits=(), targets=(goal,)))
+    assert "The target is between 80 and 110 %: it is in range (owner ana; booked)." in told
+
+
+def test_spans_are_told_in_what_they_are_long_in() -> None:
+    moment = 2.97e-05
+    rows = (planted.row("idea", moment, (moment / 2, 2 * moment), 3), planted.row("build", 0.5, (0.25, 3.0), 2))
+    now = planted.answer(None, figure="velocity", title="Campaign velocity", unit="days", reason="under way")
+    by = planted.answer(None, figure="velocity", title="Campaign velocity", unit="days", by="stage", rows=rows)
+    story = replace(planted.roi(), now=now, past=(), splits=(Split(by),), targets=())
+    [plot], [table] = section(story).plots, section(story).tables
+    assert plot.caption == "Campaign velocity by stage, with intervals.", "there is no whole to draw"
+    assert [[plain(cell) for cell in row][:3] for row in table.rows] == [
+        ["idea", "2.57 s", "1.28 to 5.13 s"], ["build", "12 h", "6 h to 3 days"],
+    ]  # fmt: skip
+    words = [shape.text for shape in plot.drawing.shapes if isinstance(shape, Words)]
+    assert {"2.57 s", "12 h", "1 d", "3 d"} <= {*words}
+    quick = replace(story, splits=(Split(replace(by, rows=rows[:1] * 2)),))
+    ticks = [shape.text for shape in section(quick).plots[0].drawing.shapes
+             if isinstance(shape, Words) and shape.color == "quiet"]  # fmt: skip
+    assert ticks == ["0 d", "2 s", "4 s", "6 s"]
+    before = planted.answer(20.0, (15.0, 25.0), figure="velocity", title="Campaign velocity", unit="days", back=1)
+    goal = type(GOAL)("velocity", None, 30.0, "ana", "a month")
+    moved = replace(story, now=replace(now, value=moment, interval=(moment, 30.0)), past=(before,), targets=(goal,))
+    texts = [shape.text for shape in section(moved).plots[0].drawing.shapes if isinstance(shape, Words)]
+    assert {"≤ 30 d", "2.57 s"} <= {*texts}
+    assert "Campaign velocity is 2.57 s (2.57 s to 30 days), from 20 days (15 to 25 days) 28 days" in said(moved)
+
+
+def test_the_text_of_queries_fills_no_pages_of_a_pdf(tmp_path: Path) -> None:
+    def pages(sql: str) -> int:
+        told = report(tmp_path / str(len(sql)), replace(planted.roi(), sql=sql))
+        assert sql.splitlines()[0] in html(told).decode()
+        return len(re.findall(rb"/Type /Page\b", pdf(told)))
+
+    assert pages("SELECT 1\n" * 2000) == pages("SELECT 1\n")
 
 
 def test_every_number_leads_to_a_query(tmp_path: Path) -> None:

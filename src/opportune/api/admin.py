@@ -24,6 +24,7 @@ from opportune.clock import HOUR, parse_span, to_datetime
 from opportune.deliver.addresses import check as check_address
 from opportune.errors import BadInput, OpportuneError
 from opportune.events.types import Event
+from opportune.overlaid import Overlay
 from opportune.store.sqlite_file import is_copy
 from opportune.wire import (
     Backup,
@@ -66,7 +67,7 @@ async def status(door: Door, call: Call) -> Status:
             streams=len(door.streams),
             placements=sorted(hub.plan.places),
             context={n.name: n.kind.value for n in hub.plan.catalog.context},
-            unpublished=files is not None and files != hub.plan.catalog.hash,
+            unpublished=files is not None and files != Overlay(hub).files_hash(),
         )
 
     return await door.writer.do(work)
@@ -260,8 +261,10 @@ def published(door: Door, author: str = "") -> Published:
     from opportune.deliver.gate import load
 
     before = door.hub.plan.catalog if door.hub.published else None
-    changed = door.hub.publish(load(_folder(door)), author)
+    overlay = Overlay(door.hub)
+    changed = overlay.publish(load(_folder(door)), author)
     warnings = unexplained(before, door.hub.plan.catalog) if before else []
+    warnings += [f"the overlay still holds, until it is confirmed to go: {one}" for one in overlay.conflicts()]
     for warning in warnings:
         log.warning("published all the same", what=warning)
     return Published(changed, door.hub.plan.catalog.hash, warnings)

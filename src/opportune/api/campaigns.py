@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 
@@ -78,15 +79,15 @@ async def move(door: Door, call: Call) -> CampaignMoved:
     asked: CampaignMove = call.body
     name = call.parameters["name"]
 
-    def look() -> Far:
+    def look() -> tuple[str, Far]:
         office = Office(door.hub)
         one = office.standing(name)
-        return office.far(name, office.asked(one, asked.to or office.following(one)))
+        to = asked.to or office.following(one)
+        return to, office.far(name, office.asked(one, to))
 
-    far = await asyncio.to_thread(look)
-    return await door.writer.do(
-        lambda: told.moved(name, Office(door.hub).move(name, asked.by, asked.to, asked.reason, far))
-    )
+    # the next stage is the one that came next when it was asked for: who asks twice at once goes one stage
+    to, far = await asyncio.to_thread(look)
+    return await door.writer.do(lambda: told.moved(name, Office(door.hub).move(name, asked.by, to, asked.reason, far)))
 
 
 async def approve(door: Door, call: Call) -> CampaignChanged:
@@ -94,7 +95,7 @@ async def approve(door: Door, call: Call) -> CampaignChanged:
     asked: CampaignApproval = call.body
     name = call.parameters["name"]
     return await door.writer.do(
-        lambda: CampaignChanged(Office(door.hub).approve(name, asked.by, asked.reason, asked.undo))
+        lambda: CampaignChanged(Office(door.hub).approve(name, asked.by, asked.reason, asked.undo, asked.content))
     )
 
 
@@ -117,7 +118,7 @@ async def money(door: Door, call: Call) -> MoneyTaken:
             Money(e.campaign, e.entry, e.amount, e.kind, e.line, e.note, _at(office, e.at, f"entries[{i}].at"))
             for i, e in enumerate(asked.entries)
         ]
-        news = office.spend(entries, asked.by)
+        news = office.spend(entries, asked.by, asked.again)
         return MoneyTaken(news, len(entries) - news)
 
     return await door.writer.do(work, size=len(call.raw))
@@ -157,7 +158,7 @@ async def clone(door: Door, call: Call) -> CampaignYaml:
         try:
             text = cloned(entry, asked.name, asked.title, starts, office.zone)
         except (OverflowError, ValueError):
-            raise BadRequest("its dates would lie beyond the calendar; start it earlier", "starts") from None
+            raise BadRequest("its dates would lie outside of the calendar; give another start", "starts") from None
         return CampaignYaml(text, [action.name for action in actions_of(office.catalog, name)])
 
     return await door.writer.do(work)
@@ -192,12 +193,12 @@ def _first(door: Door, office: Office, call: Call) -> int:
 
 
 def _at(office: Office, text: str, field: str) -> int | None:
-    """Return the instant of a text; a day is its midnight in the hub's time zone, "" is None."""
+    """Return the instant of a text, in the hub's time zone where it names none; of a day its midnight, "" is None."""
     if not text:
         return None
     try:
-        return midnight(date.fromisoformat(text), office.zone) if len(text) == 10 else parse_instant(text[:60])
-    except (BadInput, ValueError, OverflowError):
+        return parse_instant(text[:60], office.zone)
+    except BadInput:
         what = f"{field} is {text[:40]!r}; write a day or a time of ISO 8601, such as 2026-11-03"
         raise BadRequest(what, field) from None
 
@@ -206,9 +207,9 @@ def _until(office: Office, call: Call) -> int | None:
     """Return the instant that is asked about: of a day its last one; None is now."""
     text = call.query.get("at", "")
     at = _at(office, text, "at")
-    if at is None or len(text) != 10:
-        return at
-    return midnight(date.fromisoformat(text) + timedelta(days=1), office.zone) - 1
+    with suppress(ValueError, OverflowError):  # a time is no day, and the last day of all has no next one
+        return midnight(date.fromisoformat(text.strip()) + timedelta(days=1), office.zone) - 1
+    return at
 
 
 def _day(text: str) -> date:

@@ -25,13 +25,13 @@ from opportune.campaigning import (
 from opportune.clock import format_span, to_datetime
 from opportune.events.types import CampaignStage, Spent
 from opportune.office import Costs, Far, Move, Office, Standing
-from opportune.operations.budget_use import used
-from opportune.operations.calendar import Week, week_monday
+from opportune.operations.budget_use import Used, used
+from opportune.operations.calendar import Week
 from opportune.operations.campaign_content import actions_of, approved_content, experiments_of
 from opportune.operations.campaign_state import FIRST_DECISION, CampaignFact
-from opportune.operations.checks import Checked, checked
+from opportune.operations.checks import Checked, checked, speaks
 from opportune.operations.clashes import Clash
-from opportune.operations.weeks import week_name
+from opportune.operations.weeks import monday_of, week_name
 
 
 def row(office: Office, one: Standing, now: int) -> CampaignRow:
@@ -59,7 +59,7 @@ def row(office: Office, one: Standing, now: int) -> CampaignRow:
         open_tasks=len(open_),
         late=sum(task.due is not None and task.due <= now for task in open_),
         tags=list(entry.tags) if entry else [],
-        alerts=_alerts(office, one, total.committed + total.spent, now) if living else [],
+        alerts=_alerts(office, one, total, now) if living else [],
     )
 
 
@@ -106,6 +106,7 @@ def info(office: Office, one: Standing, far: Far | None, costs: Costs | None, no
         costs=None if costs is None else CampaignCosts(
             costs.contacts, costs.cost, dict(costs.coupons), sum(costs.coupons.values())
         ),
+        content=content,
     )  # fmt: skip
 
 
@@ -138,7 +139,7 @@ def line(number: int, fact: CampaignFact) -> CampaignLine:
 
 def week(office: Office, one: Week) -> CampaignWeek:
     """Return a week of the calendar."""
-    monday = week_monday(one.number)
+    monday = monday_of(one.number)
     tasks = [
         DueTask(d.campaign, d.task.name, d.task.owner, due, d.done)
         for d in one.tasks
@@ -168,16 +169,17 @@ def clash(one: Clash, asked: int) -> ClashInfo:
     )  # fmt: skip
 
 
-def _alerts(office: Office, one: Standing, used: float, now: int) -> list[str]:
+def _alerts(office: Office, one: Standing, total: Used, now: int) -> list[str]:
     """Return what somebody should do something about."""
     found, entry, process = [], one.entry, one.process
     assert entry is not None
     assert process is not None
     here, live = process.position(one.stage), process.position("live")
-    if FIRST_DECISION in one.state.stamps and live is not None and here is not None and here < live:
+    early = live is not None and here is not None and here < live
+    if early and FIRST_DECISION in one.state.stamps and speaks(office.catalog, one.name, now):
         found.append(f"its actions are decided already, and it is in {one.stage}: switch them `off`, or move it")
-    if entry.planned is not None and used > entry.planned:
-        found.append(f"{used:,.2f} are committed and spent of {entry.planned:,.2f} planned")
+    if total.over:
+        found.append(f"{total.used:,.2f} are committed and spent of {total.planned:,.2f} planned")
     if entry.ends is not None and entry.ends <= now and here is not None and live is not None and here <= live:
         found.append(f"it was to end, and is in {one.stage}")
     content = approved_content(office.catalog, entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,32 @@ class HubFile:
     def __init__(self, store: Path) -> None:
         self._store = store.absolute()
         self._paths = (self._store.parent / "hub.json", self._store.with_suffix(".json"))
+        self._begun = self._store.with_suffix(".starting")
 
     def read(self) -> dict[str, Any] | None:
         """Return address and token of the hub that serves this store now; None if none does."""
         # a server that was killed leaves its file behind, and somebody else may listen there by now: the lock tells
         return self._mine() if is_held(self._store) else None
 
+    def begin(self) -> None:
+        """Say that this process is about to serve the store, unless another one holds it."""
+        if not is_held(self._store):
+            with suppress(OSError):
+                self._begun.write_text(str(os.getpid()), "utf-8")
+
+    def starting(self) -> bool:
+        """Return whether a process holds the store that is about to serve it and does not listen yet."""
+        # a server that was killed while it started leaves its mark behind
+        try:
+            os.kill(int(self._begun.read_text("utf-8")), 0)
+        except PermissionError:
+            pass
+        except (OSError, ValueError, OverflowError):
+            return False
+        return is_held(self._store)
+
     def write(self, address: str, token: str) -> None:
-        """Say where the hub listens."""
+        """Say where the hub listens, which has started then."""
         path = next((path for path in self._paths if not self._taken(path)), self._paths[-1])
         told = {"address": address, "token": token, "store": str(self._store), "pid": os.getpid()}
         try:
@@ -32,6 +51,7 @@ class HubFile:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(told, file)
+            self._begun.unlink(missing_ok=True)
         except OSError as error:
             raise BrokenStore(
                 f"{path} cannot be written: {error.strerror}; free some space, or give this user write permission"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import expm1, isfinite
 
+from msgspec.structs import replace
+
 from opportune.catalog.fields import nearest
 from opportune.clock import DAY, format_span, to_datetime
 from opportune.errors import NotFound
@@ -32,6 +34,9 @@ from opportune.trying import (
 )
 
 Bounds = tuple[float | None, float | None]
+
+USUAL = 1.96
+"""Standard errors on each side of an estimate that hold 95 %."""
 
 
 def status(lab: Laboratory, now: int) -> LabStatus:
@@ -137,9 +142,12 @@ def following(lab: Laboratory, instead_of: str) -> NextTest:
 
 
 def _flow(flow: Flow) -> FlowInfo:
-    relative = None if flow.estimate is None else expm1(flow.estimate.log_ratio)
-    began = to_datetime(flow.started)
-    return FlowInfo(flow.experiment, flow.arm, began, flow.outcome, flow.sentence, flow.reason, relative)
+    began, found = to_datetime(flow.started), flow.estimate
+    told = FlowInfo(flow.experiment, flow.arm, began, flow.outcome, flow.sentence, flow.reason)
+    if found is None:
+        return told
+    low, high = (expm1(found.log_ratio + side * USUAL * found.error) for side in (-1, 1))
+    return replace(told, relative=expm1(found.log_ratio), relative_interval=(low, high))
 
 
 def _alerts(one: Underway, now: int) -> list[str]:

@@ -78,7 +78,7 @@ async def send(door: Door, call: Call) -> list[SendingInfo]:
         period = reporting.period(plan).period
         had = {one.to for one in reporting.sendings() if (one.report, one.period) == (plan.name, period)
                and one.state in ("sent", "sending", "in doubt")}  # fmt: skip
-        return plan, asked.to or list(readers(plan, reporting.catalog)), had
+        return plan, list(dict.fromkeys(asked.to)) or list(readers(plan, reporting.catalog)), had
 
     plan, to, had = await door.writer.do(work)
     if not to:
@@ -88,7 +88,8 @@ async def send(door: Door, call: Call) -> list[SendingInfo]:
         raise Refused(400, "bad-request", f"{wrong[0][:60]!r} is no e-mail address", "to")
     due = reporting.period(plan)
     sent = await report_mail.send(door, reporting, [(due, one) for one in to if asked.again or one not in had])
-    kept = [one for one in reporting.sendings() if (one.report, one.period) == (plan.name, due.period) and one.to in to]
+    told = await door.writer.do(reporting.sendings)
+    kept = [one for one in told if (one.report, one.period) == (plan.name, due.period) and one.to in to]
     return [_sending(one) for one in (kept if sent or had else sent)]
 
 
@@ -103,18 +104,21 @@ async def alerts(door: Door, call: Call) -> list[AlertInfo]:
 
 
 async def look(door: Door, call: Call) -> list[AlertInfo]:
-    """Look at every figure now, and return what was told."""
-    await looked(door)
+    """Look at every figure as of now, and return what was told."""
+    await looked(door, door.hub.clock.now())
     return await alerts(door, call)
 
 
-async def looked(door: Door) -> list[Alert]:
-    """Look at every figure, keep what is new, tell the owners, and return it."""
+async def looked(door: Door, as_of: int | None = None) -> list[Alert]:
+    """Look at every figure as of an instant (None: where the running day began), keep what is new, tell the owners.
+
+    Return what is new.
+    """
     alerting = Alerting(door.hub)
 
     def work() -> list[Judged]:
         with current(door.hub) as folder:
-            return alerting.judge(folder)
+            return alerting.judge(folder, as_of)
 
     judged = await asyncio.to_thread(work)
     told = await door.writer.do(lambda: alerting.note(judged))

@@ -1,9 +1,11 @@
-"""Reports and alerts while nobody looks: what is due leaves, and the figures are looked at once a day."""
+"""Reports and alerts while nobody looks: what is due leaves, the figures are looked at once a day, and the tables that
+they are made of forget whom the hub forgot."""
 
 from __future__ import annotations
 
 import asyncio
 
+from opportune import instruments
 from opportune.alerting import Alerting
 from opportune.api import report_mail
 from opportune.api.door import Door
@@ -28,14 +30,16 @@ class ReportsAtWork:
         self._task = asyncio.ensure_future(self._run())
 
     async def stop(self) -> None:
-        """End; a report that is leaving is in doubt."""
+        """End, whether it was started or not; a report that is leaving is in doubt."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await self._forget()
 
     async def _run(self) -> None:
         recovered = False
         while True:
+            await self._forget()
             try:
                 if not recovered:
                     await self._door.writer.do(self._reporting.recover)
@@ -50,3 +54,10 @@ class ReportsAtWork:
             except Exception as error:  # whatever it was, the next look may work
                 log.warning("reports and alerts have to wait", **trace(error))
             await asyncio.sleep(LOOKS)
+
+    async def _forget(self) -> None:
+        """Let the tables forget whom the hub forgot since the last time, all of them at once: it costs the same."""
+        try:
+            await asyncio.to_thread(instruments.forget, self._door.hub)
+        except Exception as error:  # the next look may work, or the next process
+            log.warning("the tables still have to forget somebody", **trace(error))

@@ -20,6 +20,7 @@ from opportune.api import (
     lab_groups,
     loyalty,
     messages,
+    models,
     now,
     openapi,
     outbox,
@@ -32,6 +33,8 @@ from opportune.api import (
     runs,
     scores,
     segment_profiles,
+    steering,
+    subject_requests,
     tools,
 )
 from opportune.api.endpoint import Endpoint
@@ -64,6 +67,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *segment_profiles.ENDPOINTS,
     *health.ENDPOINTS,
     *health_check.ENDPOINTS,
+    *models.ENDPOINTS,
+    *steering.ENDPOINTS,
+    *subject_requests.ENDPOINTS,
     *admin.ENDPOINTS,
     *outbox.ENDPOINTS,
     *runs.ENDPOINTS,

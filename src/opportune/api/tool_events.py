@@ -51,7 +51,8 @@ def taken(
         return hub.ingest(items, source, sent_at, context, integrations)
     with hub.group():
         told = hub.ingest(rest, source, sent_at, context, integrations) if rest else Ingested(0, 0, 0)
-        done = Toolbox(hub).use([_use(event) for event in uses.values()])
+        # an event that comes again is corrected by another clock, or has the time at which it came: its id names it
+        done = Toolbox(hub).use([_use(event) for event in uses.values()], range(len(uses)))
         events = [*uses.values()]
         for place, wrong in done.refused.items():
             _set_aside(hub, events[place], wrong, source)

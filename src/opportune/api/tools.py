@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter
+from opportune.api.given import whole
 from opportune.api.problems import Refused
 from opportune.api.tools_told import cell, date, overlap, tool, trial
 from opportune.clock import DAY, parse_instant
@@ -45,31 +44,21 @@ def take(hub: Hub, told: Sequence[ToolUse]) -> UseTaken:
     uses, refused, places = list[ToolUsed](), dict[int, Wrong](), list[int]()
     for place, one in enumerate(told):
         try:
-            at = now if one.at is None else _instant(one.at, box.zone)
-        except BadInput as error:
-            refused[place] = Wrong("at", f"at is no time: {one.at[:40]!r}" if one.at else "at is empty", str(error))
+            at = now if one.at is None else parse_instant(one.at, box.zone)
+        except BadInput:
+            what = f"at is no time: {one.at[:40]!r}" if one.at else "at is empty"
+            refused[place] = Wrong("at", what, "write ISO 8601, such as 2026-01-31 or 2026-01-31T12:00:00Z")
             continue
         made = ToolUsed(at, one.tool.strip(), one.person.strip(), one.feature.strip(), one.uses, one.entry.strip())
         uses.append(made if made.entry else _named(made, one.nth))
         places.append(place)
-    done = box.use(uses)
+    done = box.use(uses, {at for at, place in enumerate(places) if told[place].at is None})
     refused |= {places[at]: wrong for at, wrong in done.refused.items()}
     return UseTaken(done.taken, done.changed, done.known, [RefusedUse(at, *refused[at]) for at in sorted(refused)])
 
 
 def _named(use: ToolUsed, nth: int) -> ToolUsed:
     return ToolUsed(use.at, use.tool, use.person, use.feature, use.uses, entry_of(use, nth))
-
-
-def _instant(text: str, zone: ZoneInfo) -> int:
-    """Return the instant of a day or time of ISO 8601; without an offset it is of a time zone."""
-    cure = "write ISO 8601, such as 2026-01-31 or 2026-01-31T12:00:00Z"
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        moment = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment
-        return parse_instant(moment.astimezone(UTC).isoformat())
-    except (ValueError, OverflowError, BadInput):
-        raise BadInput(cure) from None
 
 
 async def tools(door: Door, call: Call) -> list[ToolInfo]:
@@ -95,7 +84,7 @@ async def show(door: Door, call: Call) -> ToolInfo:
 
 async def cells(door: Door, call: Call) -> list[ToolCell]:
     """Return who used what of a tool, week by week."""
-    name, weeks = call.parameters["name"], _whole(call, "weeks", 12, MOST_WEEKS)
+    name, weeks = call.parameters["name"], whole(call, "weeks", 12, MOST_WEEKS)
 
     def work() -> list[ToolCell]:
         found = Toolbox(door.hub).cells(name, weeks)
@@ -114,20 +103,13 @@ async def overlaps(door: Door, call: Call) -> list[OverlapInfo]:
 
 async def dates(door: Door, call: Call) -> list[ToolDate]:
     """Return what ends or is to be decided within some days, or should have been."""
-    ahead = _whole(call, "days", 30, 3650) * DAY
+    ahead = whole(call, "days", 30, 3650) * DAY
     return await door.writer.do(lambda: [date(one) for one in Toolbox(door.hub).dates(ahead)])
 
 
 async def trials(door: Door, call: Call) -> list[TrialInfo]:
     """Return how the tools on trial stand, those to be decided first."""
     return [trial(one) for one in await asyncio.to_thread(lambda: Toolbox(door.hub).trials())]
-
-
-def _whole(call: Call, name: str, default: int, most: int) -> int:
-    text = call.query.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and int(text) <= most):
-        raise Refused(400, "bad-request", f"{name} is {text[:20]!r}; give a whole number up to {most}", name)
-    return int(text)
 
 
 _READ = (400, 401, 403, 404, 429)

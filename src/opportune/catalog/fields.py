@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from opportune.catalog.node import Node, Spot
@@ -178,11 +177,8 @@ class Fields:
         if node is None:
             return None
         try:
-            moment = datetime.fromisoformat(node.text.strip())
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=zone)
-            return parse_instant(moment.isoformat())
-        except (ValueError, OverflowError, BadInput):
+            return parse_instant(node.text, zone)
+        except BadInput:
             self.wrong(node, key, "a date or time, such as 2026-01-31 or 2026-01-31T12:00:00Z")
             return None
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 from opportune.catalog.draft import Draft, entries, slim
 from opportune.catalog.fields import Fields, nearest
 from opportune.catalog.node import Node
-from opportune.catalog.report_types import FIGURES, PARTS, WEEKDAYS, Format, ReportPlan, Target
+from opportune.catalog.report_types import DIMENSIONS, FIGURES, PARTS, WEEKDAYS, Format, ReportPlan, Target
 from opportune.catalog.types import Catalog
 from opportune.clock import DAY, format_span, to_datetime
 
@@ -40,7 +40,7 @@ def _target(draft: Draft, item: Node) -> Target:
     owner = fields.text("owner", required=True)
     known_person(draft, fields, "owner", owner)
     target = Target(
-        figure, low, high, owner, fields.text("reason", required=True), _about(fields),
+        figure, low, high, owner, fields.text("reason", required=True), _about(fields, figure),
         fields.instant("review", draft.zone),
     )  # fmt: skip
     fields.close()
@@ -65,14 +65,18 @@ def _range(fields: Fields, item: Node) -> tuple[float | None, float | None]:
     return (low, high) if given else (0.0, None)
 
 
-def _about(fields: Fields) -> tuple[str, str] | None:
+def _about(fields: Fields, figure: str) -> tuple[str, str] | None:
     """Return the dimension and the value of it that a target is about."""
     pairs = [(key, node) for key, _, node in fields.pairs("by")]
     if not pairs:
         return None
     if len(pairs) > 1 or isinstance(pairs[0][1].value, dict | list) or not pairs[0][1].text:
         fields.wrong(fields.values["by"], "by", "one dimension with one value, such as {campaign: spring}")
-    return pairs[0][0], pairs[0][1].text
+    dimension = pairs[0][0]
+    if dimension not in DIMENSIONS[figure]:
+        cure = nearest(dimension, DIMENSIONS[figure])
+        fields.report.error(fields.spot("by"), f"{figure} cannot be told by `{dimension}`", cure)
+    return dimension, pairs[0][1].text
 
 
 def known_person(draft: Draft, fields: Fields, key: str, name: str) -> None:

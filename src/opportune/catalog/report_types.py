@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 FIGURES = ("roi", "velocity", "adoption", "quality", "conversion", "budget")
 """The figures that a target may be set for, in the order in which they are shown."""
+
+DIMENSIONS: Mapping[str, tuple[str, ...]] = {
+    "roi": ("campaign", "channel", "month"),
+    "velocity": ("stage", "owner", "channel", "hypothesis"),
+    "adoption": ("tool", "category", "feature", "owner", "week"),
+    "quality": ("kind", "source", "event", "field", "day"),
+    "conversion": ("source", "referral", "month"),
+    "budget": ("campaign", "owner", "line", "channel"),
+}
+"""What each figure can be told by, as the headers of its SQL file say."""
 
 PARTS = ("figures", *FIGURES, "campaigns", "lab", "attribution", "care", "sending")
 """What a report may consist of."""

@@ -70,7 +70,7 @@ def _mistakes(schema: dict[str, Any], node: Node) -> Iterator[tuple[str, tuple[s
         if by_name and "unevaluatedProperties" in inner:
             what = "`unevaluatedProperties` does not go with `patternProperties`"
             yield what, (*where, "unevaluatedProperties"), "use `additionalProperties`"
-    for path, reference in _references(schema, ()):
+    for path, reference in references(schema, ()):
         if not reference.startswith("#"):
             yield f"`{reference}` leads out of the schema", path, "put it under `$defs:` and refer to #/$defs/NAME"
         elif not _leads_somewhere(schema, reference):
@@ -85,7 +85,8 @@ def _patterns(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[s
             yield from (((*where, "patternProperties", pattern), pattern) for pattern in inner["patternProperties"])
 
 
-def _references(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def references(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield each reference in a schema: the path to it, under that of the schema, and what it refers to."""
     for where, inner in _schemas(value, path):
         for key in ("$ref", "$dynamicRef"):
             if isinstance(inner.get(key), str):

@@ -7,6 +7,7 @@ from typing import Any, cast, get_args
 from opportune.catalog.draft import Draft, entries, slim
 from opportune.catalog.fields import Fields, nearest
 from opportune.catalog.node import Node
+from opportune.catalog.process_sections import person
 from opportune.catalog.tool_types import Tool, ToolTrial, Verdict
 from opportune.catalog.types import Catalog
 from opportune.clock import format_instant, format_span
@@ -29,8 +30,8 @@ def _tool(draft: Draft, item: Node) -> Tool:
         what = f"{fields.what} has a cost `per_seat` and no `seats`"
         draft.report.error(fields.spot("cost"), what, "add `seats:`, how many were bought")
     tool = Tool(
-        name, fields.text("category", required=True), _owner(draft, fields), month, year, per_seat, starts, ends,
-        notice, seats, _names(fields, "features"), tuple(sorted(_names(fields, "does"))), _trial(draft, fields),
+        name, fields.text("category", required=True), person(draft, fields, "owner"), month, year, per_seat, starts,
+        ends, notice, seats, _names(fields, "features"), tuple(sorted(_names(fields, "does"))), _trial(draft, fields),
     )  # fmt: skip
     fields.close()
     return tool
@@ -64,13 +65,6 @@ def _contract(draft: Draft, tool: Fields) -> tuple[int | None, int | None, int |
         draft.report.error(fields.spot("notice"), what, "add `until:`, the day on which it ends or goes on")
     fields.close()
     return starts, ends, notice
-
-
-def _owner(draft: Draft, fields: Fields) -> str:
-    owner, people = fields.text("owner"), [person.name for person in draft.parts.get("people", ())]
-    if owner and people and owner not in people:
-        draft.report.error(fields.spot("owner"), f"unknown owner `{owner}` of {fields.what}", nearest(owner, people))
-    return owner
 
 
 def _names(fields: Fields, key: str) -> tuple[str, ...]:

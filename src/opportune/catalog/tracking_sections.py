@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import SequenceMatcher, get_close_matches
+from itertools import repeat
 from typing import Any, cast, get_args
 
 from opportune.catalog.draft import Draft, entries, slim
-from opportune.catalog.fields import Fields, nearest
+from opportune.catalog.fields import Fields
 from opportune.catalog.node import Node, Spot
 from opportune.catalog.schemas import read_schema
 from opportune.catalog.tracking_types import HEARD, LONGEST_NAME, VISITS, EventPlan, OnViolation
@@ -75,7 +77,28 @@ def events_are_planned(draft: Draft) -> None:
     for name, what, spot in _read(draft):
         if name and name not in planned and name not in HEARD and name not in VISITS:
             draft.report.warn(spot, f"{what} reads the event `{name}`, which the plan under `events` lacks",
-                              nearest(name, planned))  # fmt: skip
+                              _cure(name, planned))  # fmt: skip
+
+
+def _cure(name: str, planned: Iterable[str]) -> str:
+    """Return the planned event that a name is a misspelling of, or what else to do.
+
+    Names of events share words, so every word has to be alike.
+
+    >>> _cure("Order Complted", ["Order Completed"]), _cure("Order Refunded", ["Order Completed"])
+    ('did you mean `Order Completed`?', 'add it to the plan; it has Order Completed')
+    """
+    known = sorted(set(planned))
+
+    def alike(one: str, other: str, least: float) -> bool:
+        return SequenceMatcher(None, one.casefold(), other.casefold()).ratio() >= least
+
+    for other in get_close_matches(name, known, 3, 0.6):
+        words, others = name.split(), other.split()
+        if alike(name, other, 0.85) if len(words) != len(others) else all(map(alike, words, others, repeat(0.75))):
+            return f"did you mean `{other}`?"
+    more = f" and {len(known) - 12} more" if len(known) > 12 else ""
+    return f"add it to the plan; it has {', '.join(known[:12])}{more}"
 
 
 def _read(draft: Draft) -> Iterator[tuple[str, str, Spot]]:

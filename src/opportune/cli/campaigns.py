@@ -3,13 +3,15 @@ history."""
 
 from __future__ import annotations
 
+import re
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from opportune.cli.options import Dir, Json, StoreUrl, chosen, connect, note, say
-from opportune.errors import BadInput
+from opportune.errors import BadInput, BadRequest
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -60,7 +62,7 @@ def show(
     """
     with connect(dir, store, quiet=json) as hub:
         found = hub.campaign(name, at, costs)
-    say(json, found, _told(found))
+    say(json, found, _told(found, not at))
 
 
 def new(
@@ -106,15 +108,16 @@ def move(
 
 
 def approve(
-    name: Name, by: By, reason: Reason = "", undo: Undo = False, dir: Dir = None, store: StoreUrl = None,
-    json: Json = False,
+    name: Name, by: By, reason: Reason = "", undo: Undo = False,
+    content: Annotated[str, typer.Option(help="The `content` that `show` told: refused if it changed since.")] = "",
+    dir: Dir = None, store: StoreUrl = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Approve a campaign as it is now; the approval ends when what was approved changes.
 
     Example: opportune campaign approve spring --by bo --reason "read it all"
     """
     with connect(dir, store, quiet=json) as hub:
-        news = hub.approve_campaign(name, by, reason, undo)
+        news = hub.approve_campaign(name, by, reason, undo, content)
     told = f"{by} took the approval back." if undo else f"{by} approved {name} as it is."
     say(json, {"news": news}, told if news else f"{by} has approved it already.")
 
@@ -156,6 +159,7 @@ def spend(
 
     Example: opportune campaign spend --file costs.csv --by ana
     """
+    _finite(amount or 0.0, "amount")
     from opportune.campaigning import MoneyEntry
     from opportune.operations.cost_file import read_costs
 
@@ -166,17 +170,20 @@ def spend(
     elif not name or amount is None or not entry:
         raise BadInput("name the campaign, the amount and its `--entry`, such as the number of the invoice; or --file")
     else:
-        rows = [MoneyEntry(name, entry, amount, "committed" if committed else "spent", line, text, at)]
-    news = 0
+        rows = {1: MoneyEntry(name, entry, amount, "committed" if committed else "spent", line, text, at)}
+    news, lines = 0, [*rows]
     with connect(dir, store, quiet=json) as hub:
         for start in range(0, len(rows), CHUNK):
+            part = lines[start : start + CHUNK]
             try:
-                news += hub.enter_money(rows[start : start + CHUNK], by).news
-            except BadInput as wrong:
+                news += hub.enter_money([rows[number] for number in part], by, file is not None).news
+            except BadRequest as wrong:
                 if file is None:
                     raise
-                cure = f"the {start:,} before these are entered: mend the file, and send all of it again"
-                raise BadInput(f"{file}, from entry {start + 1:,} on: {wrong}; {cure}") from None
+                found = re.match(r"entries\[(\d+)\]", wrong.field)
+                place, what = (f":{part[int(found[1])]}" if found else ""), re.sub(r"^entry \d+: ", "", str(wrong))
+                cure = f"the {start:,} before line {part[0]:,} are entered: mend the file, and send all of it again"
+                raise BadInput(f"{file}{place}: {what}; {cure}") from None
     known = len(rows) - news
     say(json, {"news": news, "known": known}, f"{news:,} entered; {known:,} were known as they are.")
 
@@ -196,6 +203,7 @@ def hours(
 
     Example: opportune campaign hours spring 3.5 --by ana --what "Write the texts"
     """
+    _finite(hours, "hours")
     with connect(dir, store, quiet=json) as hub:
         news = hub.enter_hours(name, hours, by, what, entry, at)
     say(json, {"news": news}, f"{hours:g} hours by {by}{'' if news else ', known as they are'}.")
@@ -269,6 +277,11 @@ def history(name: Name, dir: Dir = None, store: StoreUrl = None, json: Json = Fa
     say(json, {"history": found}, "\n".join(lines) or "Nothing was told of it yet.")
 
 
+def _finite(number: float, what: str) -> None:
+    if not isfinite(number):
+        raise BadInput(f"{what} is {number}; give a finite number")
+
+
 def _written(folder: Path, name: str, text: str) -> Path:
     """Write a new file of the catalog; raise `BadInput` where there is one already."""
     if not folder.is_dir():
@@ -290,15 +303,15 @@ def _row(one: CampaignRow) -> str:
     return "\n".join([*lines, *(f"    ! {alert}" for alert in one.alerts)])
 
 
-def _told(one: CampaignInfo) -> str:
-    """Return a campaign, for people."""
+def _told(one: CampaignInfo, checked: bool) -> str:
+    """Return a campaign, for people; what its next stage misses only where that was `checked`."""
     row = one.row
     lines = [f"{row.name}: {row.stage or 'no stage'}" + (f" since {_day(row.since)}" if row.since else "")]
     lines += [f"  ! {alert}" for alert in row.alerts]
     goal = f"{one.metric} {one.target:g}" if one.target is not None else ""
     told = {"title": row.title, "owner": row.owner, "goal": goal, "hypothesis": one.hypothesis, "brief": one.brief,
             "from": _day(row.starts), "until": _day(row.ends), "actions": ", ".join(one.actions),
-            "experiments": ", ".join(one.experiments), "learned": one.learned}  # fmt: skip
+            "experiments": ", ".join(one.experiments), "learned": one.learned, "content": one.content}  # fmt: skip
     lines += [f"  {key}: {value}" for key, value in told.items() if value]
     planned = f" of {row.planned:,.2f}" if row.planned is not None else ""
     lines.append(f"  money: {row.committed:,.2f} committed, {row.spent:,.2f} spent{planned}; {row.hours:g} hours")
@@ -312,7 +325,7 @@ def _told(one: CampaignInfo) -> str:
         mark = "x" if task.done else "!" if task.late else " "
         lines.append(f"  [{mark}] {task.name}" + (f" ({task.owner})" if task.owner else "") + f" {_day(task.due)}")
     lines += [f"  {'approved' if a.stands else 'no longer approved'} by {a.by}" for a in one.approvals]
-    if one.following:
+    if one.following and checked:
         missing = _missing([check for check in one.checks if not check.passed])
         lines += [f"  missing for {one.following}:", *(f"  {line}" for line in missing)] if missing else [
             f"  nothing is missing for {one.following}: opportune campaign move {row.name} --by NAME"
@@ -329,4 +342,6 @@ def _day(at: datetime | None) -> str:
 
 
 for command in (list_, show, new, move, approve, task, spend, hours, calendar, clashes, clone, history):
-    campaign.command(name=command.__name__.rstrip("_"), help=command.__doc__)(command)
+    # so that an amount below 0 is an amount, and no option that nobody knows
+    below = {"ignore_unknown_options": command in (spend, hours)}
+    campaign.command(name=command.__name__.rstrip("_"), help=command.__doc__, context_settings=below)(command)

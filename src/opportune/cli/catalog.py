@@ -81,3 +81,18 @@ def diff(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:
     if found.changes:
         text += f"\n{found.changed} of {found.customers} customers asked about would get another answer somewhere."
     say(json, found, text)
+
+
+def export(
+    dir: Dir = None,
+    store: StoreUrl = None,
+    author: Annotated[str, typer.Option(help="Who writes it, for the record.")] = "",
+    json: Json = False,
+) -> None:
+    """Write the overlay, what was changed in the console, into the files.
+
+    Example: opportune export --dir shop --author ana
+    """
+    with connect(dir, store, quiet=True) as hub:
+        files = hub.export_overlay(author or "the command line")
+    say(json, {"files": files}, "\n".join(f"Changed {file}" for file in files))

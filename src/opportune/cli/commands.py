@@ -28,6 +28,7 @@ HEADINGS: dict[str, dict[str, tuple[str, str]]] = {
         "check": ("catalog:check", "Every mistake at once, with its cure."),
         "diff": ("catalog:diff", "What publishing would change, and for how many."),
         "publish": ("catalog:publish", "Take changed files live: all or none."),
+        "export": ("catalog:export", "Write what the console changed into them."),
     },
     "Customers": {
         "import": ("customers:import_", "Take events in from files."),

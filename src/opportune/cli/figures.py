@@ -77,41 +77,55 @@ def of_tables(folder: Path, name: str, since: str, as_of: str, by: str) -> list[
 
 def readable(found: dict[str, Any], whole: bool) -> str:
     """Return a figure for people; its meaning and what stands beside it where it is `whole`."""
-    lines = [f"{found['title']}: {number(found['value'], found['interval'], found['unit'])}"]
+    from opportune.figures.units import beside_unit, row_unit
+    from opportune.figures.words import shown
+
+    unit, currency = found["unit"], found.get("currency", "")
+    lines = [f"{found['title']}: {number(found['value'], found['interval'], unit)}"]
     if found["reason"]:
         lines.append(f"  {found['reason']}")
+    if found["target"]:
+        lines.append(f"  {_target(found, unit)}")
     if whole:
         lines += [f"  {found['meaning']}", ""]
     for one in found["beside"]:
         if whole or one["value"] is not None:
-            told = number(one["value"], one["interval"], "")
+            told = number(one["value"], one["interval"], beside_unit(found["figure"], one["name"], unit), currency)
             lines.append(f"  {one['name'][:28]:28} {told:>32}" + (f"  {one['meaning']}" if whole else ""))
     if found["rows"]:
-        lines += ["", f"  {found['by'][:28]:28} {found['unit']:>32} {'n':>10}"]
+        lines += ["", f"  {found['by'][:28]:28} {'':>32} {'n':>10}"]
     for row in found["rows"]:
-        lines.append(f"  {row['key'][:28]:28} {number(row['value'], row['interval'], ''):>32} {row['n']:>10,}")
-        more = [(key.replace("_", " "), value) for key, value in row.items() if key not in _SHOWN and value]
+        lines.append(f"  {row['key'][:28]:28} {number(row['value'], row['interval'], unit):>32} {row['n']:>10,}")
+        more = [(key, value) for key, value in row.items() if key not in _SHOWN and value]
         lines += [f"    {row['reason']}"] if row["reason"] else []
-        lines += ["    " + ", ".join(f"{what} {number(value, None, '')}" for what, value in more)] if more else []
+        each = [f"{what.replace('_', ' ')} {shown(value, row_unit(what), currency)}" for what, value in more]
+        lines += ["    " + ", ".join(each)] if each else []
+        lines += [f"    {_target(row, unit)}"] if row.get("target") else []
     return "\n".join(lines)
 
 
-_SHOWN = ("key", "value", "interval", "n", "reason")
+_SHOWN = ("key", "value", "interval", "n", "reason", "weight", "target", "status")
 
 
-def number(value: float | None, interval: list[float | None] | None, unit: str) -> str:
-    """Return a value with its interval.
+def number(value: float | None, interval: list[float | None] | None, unit: str, currency: str = "") -> str:
+    """Return a value with its interval, in words as reports have them.
 
-    >>> number(1.234, [0.5, None], "days")
-    '1.23 days (0.5 to ?)'
+    >>> number(1.234, [0.5, None], "days"), number(-0.835, [-0.9, -0.7], "share"), number(4620.0, None, "money", "EUR")
+    ('1.23 days (12 h or more)', '-83.5 % (-90 to -70 %)', '4,620 EUR')
     """
-    if value is None:
-        return "-"
-    named = f" {unit}" if unit and unit != "share" else ""
-    if interval is None:
-        return f"{value:,.4g}{named}" if abs(value) < 1e4 else f"{value:,.2f}{named}"
-    low, high = ("?" if end is None else f"{end:,.3g}" for end in interval)
-    return f"{value:,.3g}{named} ({low} to {high})"
+    from opportune.figures.words import with_interval
+
+    return "-" if value is None else with_interval(value, interval, unit, currency)
+
+
+def _target(one: dict[str, Any], unit: str) -> str:
+    """Return the range that a figure or a row of it is to lie in, and whether it does."""
+    from opportune.catalog.report_types import Target
+    from opportune.figures.words import range_in
+
+    aim = one["target"]
+    target = Target("", aim["atLeast"], aim["atMost"], aim["owner"], aim["reason"])
+    return f"target {range_in(target, unit)}: {one['status']} ({aim['owner']}: {aim['reason']})"
 
 
 def tables(

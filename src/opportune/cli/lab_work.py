@@ -338,13 +338,21 @@ def _told(one: ExperimentInfo) -> str:
     if one.look:
         arms = ", ".join(f"{many:,} in {arm}" for arm, many in one.look.arms.items())
         crossed = f", {one.look.crossed:,} met two arms" if one.look.crossed else ""
-        lines.append(f"  {arms}{crossed}; sample ratio p {one.look.sample_ratio.p:.2g}")
+        lines.append(f"  {_day(one.look.at)}: {arms}{crossed}; sample ratio p {one.look.sample_ratio.p:.2g}")
         lines += [f"  {found.sentence}{' (guardrail)' if found.guardrail else ''}" for found in one.look.metrics]
+    if not one.look or not any(one.look.arms.values()):
+        seen = "nobody had met it when it was last looked at" if one.look else "nobody has looked at it yet"
+        lines.append(f"  {seen}; look now: opportune lab look {one.name} --by NAME")
+    elif any("[" in found.sentence for found in one.look.metrics):
+        lines.append(f"  {READ}")
     for arm, missing in one.missing.items():
         lines += [f"  the gate misses for {arm}:", *(f"  {line}" for line in _missing(missing))] if missing else [
             f"  the gate is open for {arm}: opportune lab decide {one.name} --arm {arm} --by NAME"
         ]
     return "\n".join(lines)
+
+
+READ = "(intervals are of how the test is read; those of `lab history` are of flows that are over, as if read once)"
 
 
 def _missing(lacks: list[LabLack]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +32,9 @@ Folder = Annotated[Path | None, typer.Argument(help="The project folder (default
 PATIENCE = 5.0
 """Seconds that a command waits for a store that another process writes."""
 
+STARTING = 600.0
+"""Seconds that a command waits for a hub that is starting: the first time it compiles what is hot."""
+
 
 def chosen(folder: str | Path | None, store: str | None = None, **more: str | None) -> settings.Settings:
     """Return the settings in force for a command."""
@@ -52,7 +56,7 @@ def connect(folder: str | Path | None, store: str | None, quiet: bool = False) -
         try:
             client = Client("", "", Local(open_hub(found), found.dir, found.public_url))
         except StoreInUse:
-            client = _running(found)  # it had begun, and did not listen yet
+            client = _started(found)  # it had begun, and did not listen yet
             if client is None:
                 raise
     try:
@@ -62,6 +66,17 @@ def connect(folder: str | Path | None, store: str | None, quiet: bool = False) -
         client.close()
         raise
     return client
+
+
+def _started(found: settings.Settings) -> Client | None:
+    """Return a client of the hub of this store once it listens; None if none is starting."""
+    file, until, told = hub_file(found), time.monotonic() + STARTING, False
+    while (client := _running(found)) is None and file and file.starting() and time.monotonic() < until:
+        if not told:
+            note("The hub of this project is starting; waiting until it listens.")
+            told = True
+        time.sleep(0.2)
+    return client or _running(found)
 
 
 def _running(found: settings.Settings) -> Client | None:
@@ -91,12 +106,14 @@ def hub_file(found: settings.Settings) -> HubFile | None:
     return None if file == found.store else HubFile(Path(file))
 
 
-def open_hub(found: settings.Settings) -> Hub:
-    """Open the hub of a project folder; waits a little for a store in use."""
+def open_hub(found: settings.Settings, serving: HubFile | None = None) -> Hub:
+    """Open the hub of a project folder; waits a little for a store in use. `serving` says that it is to be served."""
     from opportune.hub import Hub
 
     if found.store == f"sqlite:///{found.dir}/.opportune/hub.db" and found.dir.is_dir():
         (found.dir / ".opportune").mkdir(mode=0o700, exist_ok=True)
+    if serving:
+        serving.begin()
     until = time.monotonic() + PATIENCE
     while True:
         try:
@@ -115,7 +132,11 @@ def say(as_json: bool, data: Any, text: str) -> None:
         plain = _finite(msgspec.to_builtins(data, enc_hook=str))
         print(json.dumps(plain, ensure_ascii=False), flush=True)
     else:
-        print(text, flush=True)
+        print(_UNSEEN.sub("\ufffd", text), flush=True)
+
+
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What texts of others, such as names of events, must not tell a terminal."""
 
 
 def _finite(data: Any) -> Any:

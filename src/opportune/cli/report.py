@@ -171,7 +171,8 @@ def alerts(
     with connect(dir, store, quiet=json) as hub:
         found = hub.figure_alerts(look)
     lines = [
-        f"{one.at:%Y-%m-%d}  {one.about}: {one.sentence}" + (f" ({one.owner})" if one.owner else "") for one in found
+        f"{one.at:%Y-%m-%d %H:%M} UTC  {one.about}: {one.sentence}" + (f" ({one.owner})" if one.owner else "")
+        for one in found
     ]
     say(json, {"alerts": found}, "\n".join(lines) or "Nothing was told yet.")
 

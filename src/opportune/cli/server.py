@@ -34,7 +34,7 @@ def serve(
     found = chosen(folder or dir, store, public_url=public_url)
     file, lab_every = hub_file(found), parse_span(found.lab_every)
     try:
-        hub = open_hub(found)
+        hub = open_hub(found, file)
     except StoreInUse as error:
         told = file and file.read()
         where = told and told["address"]

@@ -45,6 +45,16 @@ class Desk:
         self._client = ui.context.client
         self._stops: list[Callable[[], None]] = []
 
+    @property
+    def users(self) -> Users:
+        """The users of this console, to be changed through `does` alone."""
+        return self._users
+
+    @property
+    def audit(self) -> Audit:
+        """The audit trail, to be read."""
+        return self._audit
+
     def may(self, what: str) -> bool:
         """Return whether who looks at this page may do something: to leave out what they may not."""
         return roles.may(self.session.role, what)

@@ -99,6 +99,11 @@ class Live(Generic[T]):
         """Look again soon."""
         self._due.set()
 
+    def afresh(self) -> None:
+        """Look again soon, as if nothing had been seen."""
+        self.value = None
+        self._due.set()
+
     @property
     def watched(self) -> bool:
         """Whether anybody watches."""

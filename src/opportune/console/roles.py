@@ -32,15 +32,42 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "see customers": _WITH_CUSTOMERS,
     "suppose": _WITH_CUSTOMERS,
     "undo joins": _WITH_DATA,
+    "see messages": _WITH_CUSTOMERS,
+    "steer messages": frozenset({"marketing manager", "marketing technologist"}),
+    "send again": frozenset({"marketing technologist", "developer"}),
+    "see actions": _EVERYBODY,
+    "see models": _EVERYBODY,
+    "see funnel": _EVERYBODY,
+    "try levers": _EVERYBODY - {"read-only"},
+    "move levers": frozenset({"marketing manager", "marketing technologist"}),
+    "write files": frozenset({"marketing technologist", "developer"}),
+    "see trust": _WITH_DATA,
+    "answer requests": _WITH_DATA,
+    "forget customers": frozenset({"compliance officer"}),
     "see data": _EVERYBODY,
     "replay events": frozenset({"database manager", "developer", "marketing technologist"}),
     "score data": frozenset({"database manager", "developer", "marketing technologist", "analyst"}),
+    "see operations": _EVERYBODY,
+    "work on campaigns": _EVERYBODY - {"read-only"},
+    "move campaigns": frozenset(
+        {"marketing manager", "marketing technologist", "project manager", "process specialist"}
+    ),
+    "approve campaigns": frozenset({"marketing manager", "marketing technologist", "compliance officer"}),
+    "enter money": frozenset({"marketing manager", "project manager"}),
+    "send reports": frozenset({"marketing manager", "project manager", "analyst"}),
+    "see lab": _EVERYBODY,
+    "run tests": frozenset({"marketing manager", "marketing technologist", "analyst"}),
+    "decide tests": frozenset({"marketing manager", "analyst"}),
 }
 """What -> the roles that may, besides administrators. Pages are `see NAME`, acts are what a person does there."""
 
 HOMES: Mapping[str, str] = {
+    "process specialist": "/operations",
+    "project manager": "/operations",
+    "analyst": "/lab",
+    "marketing technologist": "/messages",
     "database manager": "/data",
-    "compliance officer": "/customer",
+    "compliance officer": "/trust",
     "developer": "/customer",
 }
 """The page that a role begins on, where it is not `/now`."""

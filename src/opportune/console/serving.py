@@ -46,7 +46,7 @@ def first_link(book: Book, now: int) -> str | None:
     users = Users(book)
     if any(user.chose for user in users.all()):
         return None
-    if not users.all():
+    if not any(user.role == ADMINISTRATOR for user in users.all()):
         users.add(FIRST, ADMINISTRATOR, now)
         Audit(book).note(now, "the first start", f"added {FIRST} as {ADMINISTRATOR}")
     return users.link(next(user.name for user in users.all() if user.role == ADMINISTRATOR), now)
@@ -111,9 +111,28 @@ def _app(settings: Settings, port: int, book: Book) -> tuple[Any, Hub]:
         inner, title="Opportune", tailwind=False, gzip_middleware_factory=None, reconnect_timeout=10.0,
         show_welcome_message=False, binding_refresh_interval=None, favicon="◎",
     )  # fmt: skip
+    nowhere(pages_app)
     pages_app.config.socket_io_js_transports = ["websocket"]
-    door = Door(inner, sessions, SignIn(users, sessions, audit, settings.guest), Origins(settings.host, port, settings.public_url))
+    sign_in = SignIn(users, sessions, audit, settings.guest)
+    door = Door(inner, sessions, sign_in, Origins(settings.host, port, settings.public_url))
     return GZipMiddleware(door, minimum_size=1000, compresslevel=5), hub
+
+
+def nowhere(pages: Any) -> None:
+    """Say in words that there is no page at an address, instead of NiceGUI's own page about an HTTP exception."""
+    from fastapi.exception_handlers import http_exception_handler
+    from starlette.exceptions import HTTPException
+    from starlette.requests import Request
+    from starlette.responses import HTMLResponse, Response
+
+    from opportune.console.sign_in import nothing_here
+
+    async def tell(request: Request, error: Exception) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(nothing_here(), 404)
+        return await http_exception_handler(request, HTTPException(404, str(getattr(error, "detail", ""))))
+
+    pages.add_exception_handler(404, tell)
 
 
 def _listen(host: str, port: int) -> socket.socket:

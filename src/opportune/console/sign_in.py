@@ -118,6 +118,13 @@ def _sign_in_form(nonce: str, problem: str = "", name: str = "") -> str:
     return _framed("Sign in", body, nonce)
 
 
+def nothing_here() -> str:
+    """Return the page of an address that leads nowhere; its script gets a nonce where it has one."""
+    body = """<p>There is no page at this address. It may have been mistyped, or the page has another name now.</p>
+<p><a class="button primary" href="/">Open the console</a></p>"""
+    return _framed("Nothing is here", body, "").replace(' nonce=""', "")
+
+
 def _welcome_form(nonce: str, name: str, problem: str = "") -> str:
     body = f"""<p>You are <b>{escape(name)}</b>. Choose a password of 12 characters or more:
 four words in a row are easy to keep in mind.</p>{_problem(problem)}<form method="post">

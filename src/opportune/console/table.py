@@ -19,5 +19,12 @@ class Page:
 PAGES = (
     Page("/now", "Now", "monitor_heart", "see now", "now:show"),
     Page("/customer", "Customer", "person_search", "see customers", "customer:show"),
-    Page("/data", "Data", "database", "see data", "data:show"),
+    Page("/messages", "Messages", "outgoing_mail", "see messages", "messages:show"),
+    Page("/actions", "Actions", "campaign", "see actions", "actions:show"),
+    Page("/models", "Models", "bubble_chart", "see models", "models:show"),
+    Page("/funnel", "Funnel", "filter_alt", "see funnel", "funnel:show"),
+    Page("/data", "Data", "storage", "see data", "data:show"),
+    Page("/trust", "Trust", "verified_user", "see trust", "trust:show"),
+    Page("/operations", "Operations", "view_kanban", "see operations", "operations:show"),
+    Page("/lab", "Lab", "science", "see lab", "lab:show"),
 )

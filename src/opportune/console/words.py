@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -61,6 +61,10 @@ class Words:
     def day(self, at: datetime) -> str:
         """Return a date."""
         return str(format_date(at.astimezone(self.zone), "medium", self.locale))
+
+    def date(self, at: date) -> str:
+        """Return a date that people chose: a day of its own zone stays that day for everybody."""
+        return str(format_date(at, "medium", self.locale))
 
     def time(self, at: datetime) -> str:
         """Return a time of day, with seconds."""

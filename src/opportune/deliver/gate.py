@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from opportune.catalog.build import build, read_texts
-from opportune.catalog.node import Node
+from opportune.catalog.node import Node, from_python
 from opportune.catalog.places import Locate, Step, in_files
 from opportune.catalog.source import read_folder
 from opportune.catalog.types import Catalog
@@ -23,11 +24,13 @@ def load(folder: Path | str) -> Catalog:
     Raises `BadCatalog` with every mistake of the files, of what they say, and against their standards; `BadInput` if
     there is nothing to read.
     """
-    catalog, found = examine(folder)
-    errors = [p for p in found if not p.warning]
-    if catalog is None or errors:
-        raise BadCatalog(errors)
-    return catalog
+    return _accepted(*examine(folder))
+
+
+def of_data(data: Mapping[str, Any]) -> Catalog:
+    """Return the catalog of plain data in the shape of the files, if it may go live. Raises `BadCatalog`."""
+    problems: list[Problem] = []
+    return _accepted(*_looked_at([from_python(data, "", problems)], problems))
 
 
 def examine(folder: Path | str) -> tuple[Catalog | None, list[Problem]]:
@@ -35,10 +38,13 @@ def examine(folder: Path | str) -> tuple[Catalog | None, list[Problem]]:
 
     What the catalog says is looked at once the files can be read. `BadInput` if there is nothing to read.
     """
+    problems: list[Problem] = []
+    return _looked_at(read_texts(read_folder(Path(folder), problems), problems), problems)
+
+
+def _looked_at(trees: Sequence[Node], problems: list[Problem]) -> tuple[Catalog | None, list[Problem]]:
     from opportune.deliver.render import check as templates
 
-    problems: list[Problem] = []
-    trees = read_texts(read_folder(Path(folder), problems), problems)
     catalog, found = build(trees, problems)
     if catalog is None:
         return None, found
@@ -47,6 +53,13 @@ def examine(folder: Path | str) -> tuple[Catalog | None, list[Problem]]:
     found += products.check(catalog, locate)
     found += in_arms(catalog, locate, {*found})
     return catalog, sorted(set(found), key=lambda p: (p.file, p.line, p.column, p.warning, p.what))
+
+
+def _accepted(catalog: Catalog | None, found: Sequence[Problem]) -> Catalog:
+    errors = [p for p in found if not p.warning]
+    if catalog is None or errors:
+        raise BadCatalog(errors)
+    return catalog
 
 
 def in_arms(catalog: Catalog, locate: Locate, known: Collection[Problem]) -> list[Problem]:

@@ -20,6 +20,9 @@ from opportune.figures.words import difference, range_in, with_interval
 State = Literal["", "below", "above", "moved up", "moved down"]
 """What is the matter with a figure; "": nothing."""
 
+EXACT = ("budget",)
+"""Figures that are counted, with no chance in them."""
+
 CAUSES = 3
 """Parts of a change that an alert names, at most."""
 
@@ -119,7 +122,8 @@ def alerts_of(
     owner = target.owner if target else ""
     if state and state != known.state:
         kind: Literal["range", "moved"] = "range" if state in ("below", "above") else "moved"
-        said = _sentence(subject, now, before, state, cause)
+        sure = bool(_moved(now, before)) or subject.figure in EXACT
+        said = _sentence(subject, now, before, state, cause if sure else None)
         told.append(Alert(at, subject.about, kind, state, owner, said, version))
     reminded = known.reminded
     if target is not None and target.review is not None and target.review <= at and reminded != target.review:

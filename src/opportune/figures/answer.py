@@ -42,6 +42,8 @@ class Answer(msgspec.Struct, frozen=True, rename="camel"):
 
     `value` is None where there is no number: `reason` says why. `rows` are the values by the dimension `by`, each with
     `key`, `value`, `interval`, `n` and what else a figure has. `target` and `status` are filled in by targets.
+    `dimensions` are what it can be told by.
+    `currency` is that of the catalog, "" where tables come without one.
     """
 
     figure: str
@@ -64,6 +66,8 @@ class Answer(msgspec.Struct, frozen=True, rename="camel"):
     target: dict[str, Any] | None = None
     status: Status = "no target"
     warnings: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()
+    currency: str = ""
 
 
 class SixFigures(msgspec.Struct, frozen=True):

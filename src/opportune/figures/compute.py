@@ -47,6 +47,7 @@ def figure(
         None if since is None else format_instant(since), format_instant(as_of), by, whole.value, whole.interval,
         whole.n, whole.reason, whole.beside, tuple(_row(key, one) for key, one in rows.items()),
         Query(told.file, told.sha256), Data(manifest.version, manifest.begin, manifest.to), warnings=whole.warnings,
+        dimensions=told.dimensions,
     )  # fmt: skip
 
 

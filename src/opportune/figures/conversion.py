@@ -61,11 +61,12 @@ def _within(name: str, rows: Rows, meaning: str) -> Beside:
 
 
 def _clock(rows: Rows) -> list[Beside]:
-    known = kaplan_meier(*_columns(rows))
+    over = [ended for row in rows for ended in row["over"]]
+    known = kaplan_meier([days for row in rows for days in row["spans"]], over)
     name, meaning = "hand-over to sales", "median days from the hand-over until sales accept"
     if isinstance(known, NotEnoughData):
         return [beside(name, NotEnoughData("no lead was handed over"), None, meaning)]
-    return [*_median(known, name, meaning), _never(rows)]
+    return [*_median(known, name, meaning), _never(len(over) - sum(over), len(over))]
 
 
 def _median(known: Survival, name: str, meaning: str) -> list[Beside]:
@@ -74,9 +75,8 @@ def _median(known: Survival, name: str, meaning: str) -> list[Beside]:
     return [beside(name, median, interval, meaning)]
 
 
-def _never(rows: Rows) -> Beside:
-    many = sum(row["n"] for row in rows)
-    found = rate(sum(row["n"] for row in rows if not row["ended"]), many)
+def _never(waiting: int, many: int) -> Beside:
+    found = rate(waiting, many)
     return beside("not accepted yet", found.rate, Interval(found.low, found.high), "leads handed over that sales have "
                   "not accepted so far")  # fmt: skip
 

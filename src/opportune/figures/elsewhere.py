@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from opportune.errors import BadInput
+from opportune.figures.manifest import NAME
 from opportune.figures.tables import TABLES, text
 
 
@@ -13,10 +14,13 @@ def from_sql(sql: str, folder: Path, name: str) -> dict[str, int]:
 
     Columns have the names of `TABLES`, and those that are missing are NULL; tables of other names help to make others.
     The SQL may read and write whatever files the user may. `name` says where it is from. Raises `BadInput` where it
-    fails, makes no table, or a column that the table does not have.
+    fails, makes no table, or a column that the table does not have, and for a folder that a hub exports into.
+    Tables that other SQL made in the folder before stay.
     """
     import duckdb
 
+    if (folder / NAME).exists():
+        raise BadInput(f"{folder} has the tables of a hub: name another folder for those of {name}")
     folder.mkdir(parents=True, exist_ok=True)
     rows: dict[str, int] = {}
     with duckdb.connect() as connection:

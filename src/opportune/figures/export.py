@@ -45,12 +45,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How far an export goes, and what it takes over as it is: the live catalog, the rows of small tables."""
+    """How far an export goes, and what it takes over as it is: the live catalog, the rows of small tables.
+
+    `scored` is when the quality of data was last scored.
+    """
 
     fact: int
     event: int
     catalog: Catalog
     small: Mapping[str, Iterable[Row]]
+    scored: int = 0
 
 
 def export(folder: Path, source: Source, wanted: Wanted, since: int | None = None) -> Manifest:
@@ -87,8 +91,26 @@ def export(folder: Path, source: Source, wanted: Wanted, since: int | None = Non
         _derive(writer)
         return writer.finish(
             done.begin, wanted.fact, told.known, events=wanted.event, catalog=told.live,
-            last=source.digest(wanted.fact), asked=hearing.asked,
+            last=source.digest(wanted.fact), asked=hearing.asked, scored=wanted.scored,
         )  # fmt: skip
+
+
+def forget(folder: Path, subjects: Iterable[str]) -> None:
+    """Take the rows of customers out of the parts of a folder, if there are any; it goes no further than it did."""
+    before = read_manifest(folder)
+    if before is None:
+        return
+    with Writer(folder) as writer:
+        for subject in subjects:
+            writer.add("forgotten", (subject,))
+        writer.flush()
+        _forget(writer)
+        writer.without("identities", f"node IN ({_GONE}) OR subject IN ({_GONE})")
+        if writer.parts != before.parts:
+            writer.finish(
+                before.begin, before.to, before.at, events=before.events, catalog=before.catalog, last=before.last,
+                asked=before.asked, scored=before.scored,
+            )  # fmt: skip
 
 
 def _tell_of_catalogs(writer: Writer, told: Told) -> None:
@@ -117,8 +139,11 @@ def _forget(writer: Writer) -> None:
         return
     for table, columns in TABLES.items():
         if "subject" in columns and table not in SMALL:
-            writer.connection.execute(f"DELETE FROM {table} WHERE subject IN (SELECT subject FROM forgotten)")
-            writer.without(table, "subject IN (SELECT subject FROM forgotten)")
+            writer.connection.execute(f"DELETE FROM {table} WHERE subject IN ({_GONE})")
+            writer.without(table, f"subject IN ({_GONE})")
+
+
+_GONE = "SELECT subject FROM forgotten"
 
 
 def _add_parts(writer: Writer, first: int, last: int, first_event: int, last_event: int) -> None:

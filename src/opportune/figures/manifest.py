@@ -15,13 +15,16 @@ from opportune.store.sqlite_file import sync
 
 NAME = "manifest.json"
 
+FORGOTTEN = "tables_forgotten"
+"""The table of a store that keeps, by pseudonym, who was forgotten and may still be in the tables beside it."""
+
 
 class Manifest(msgspec.Struct, frozen=True, rename={"begin": "from"}):
     """What an export left. The tables hold the facts `from` to `to` of the ledger and the events up to `events`.
 
     `version` is a hash of the content: the names of parts hold that of theirs. `at` is when the last fact was known.
     The rest is what the next export goes on from: the catalog that was live, the digest of the last fact and of what
-    was asked of events.
+    was asked of events, and when the quality of data was scored.
     """
 
     version: str
@@ -33,6 +36,7 @@ class Manifest(msgspec.Struct, frozen=True, rename={"begin": "from"}):
     catalog: int = 0
     last: str = ""
     asked: str = ""
+    scored: int = 0
 
     @classmethod
     def of(

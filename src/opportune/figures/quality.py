@@ -34,4 +34,4 @@ def read(rows: Rows, by: str | None) -> Reading:
         half = NormalDist().inv_cdf((1 + LEVEL) / 2) * sqrt(sum(row["noise"] for row in rows)) / sum(checked)
         interval = Interval(max(wrong - half, 0.0), min(wrong + half, 1.0))
     right = None if interval is None else Interval(1 - interval.high, 1 - interval.low)
-    return Reading(1 - wrong, between(right), n, None, (), {"days": len(days)})
+    return Reading(1 - wrong, between(right), n, None, (), {"days": len(days), "weight": sum(checked)})

@@ -13,9 +13,10 @@ from opportune.measure.reading import Fixed
 from opportune.measure.sums import Sums
 
 NO_COMPARISON = {
-    None: "nobody is held out of everything: add a holdout `on: [all]` to the catalog",
-    "month": "nobody is held out of everything: add a holdout `on: [all]` to the catalog",
-    "channel": "nobody is held out of this channel: add a holdout on it, such as `on: [channel/email]`",
+    None: "nobody is held out of everything, by a decision: it takes a holdout `on: [all]`, and decisions since",
+    "month": "nobody is held out of everything, by a decision: it takes a holdout `on: [all]`, and decisions since",
+    "channel": "nobody is held out of this channel, by a decision: it takes a holdout `on: [channel/NAME]`, and "
+    "decisions since",
     "campaign": "no experiment of this campaign has a control: name the campaign in one",
 }
 """What is missing where there is nobody to compare with, by dimension."""
@@ -52,7 +53,7 @@ def read(rows: Rows, by: str | None) -> Reading:
     # contacts with customers who are not compared, as of before a holdout began, cost what they cost
     fixed = spend + (max(apart, 0.0) if reach == 1.0 else 0.0)
     added, cost_added = customers * more[0], customers * more[1] + fixed
-    money |= {"incremental_margin": added, "customers": rest["n"], "held_out": held["n"]}
+    money |= {"weight": cost_added, "incremental_margin": added, "customers": rest["n"], "held_out": held["n"]}
     if cost_added <= 0:
         return Reading.none("marketing cost nothing: enter what was spent, and `cost` of actions", n, told, money)
     value = added / cost_added - 1

@@ -116,16 +116,16 @@ TABLES: Mapping[str, Columns] = {**LEDGER, **EVENTS, **DERIVED, **SMALL}
 
 
 @contextmanager
-def opened(folder: Path, as_of: int | None = None, threads: int = 2) -> Iterator[tuple[DuckDBPyConnection, Manifest]]:
+def opened(folder: Path, as_of: int | None = None) -> Iterator[tuple[DuckDBPyConnection, Manifest]]:
     """Open a folder of tables: a connection with a view for each of them, as the hub knew them at an instant.
 
-    `subject` is the person: the identities of one are one. Raises `BadInput` for a folder that has no table, and
-    `BrokenStore` for one whose files are gone or damaged.
+    `subject` is the person: the identities of one are one. One thread asks, so that sums come out the same to the bit.
+    Raises `BadInput` for a folder that has no table, and `BrokenStore` for one whose files are gone or damaged.
     """
     import duckdb
 
     manifest = read_manifest(folder) or _found(folder)
-    connection = duckdb.connect(":memory:", config={"threads": threads, "memory_limit": MEMORY})
+    connection = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": MEMORY})
     try:
         for name in ("identities", *(name for name in TABLES if name != "identities")):
             connection.execute(_view(connection, folder, name, manifest, as_of))

@@ -190,7 +190,8 @@ class _Columns:
             day = f"CAST({quoted(column)} AS DATE)"
         else:
             text = self.table.text(column)
-            tight = f"CAST(try_strptime({text}, '%Y%m%d') AS DATE)"
+            digits = f"CASE WHEN regexp_matches({text}, '^[ 0-9]+$') THEN {text} END"  # `infinity` would be 1900-01-01
+            tight = f"CAST(try_strptime({digits}, '%Y%m%d') AS DATE)"
             day = f"coalesce({tight}, CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE))"
         return f"CASE WHEN year({day}) BETWEEN {LEAST_YEAR} AND {LAST_YEAR} THEN {day} END"
 

@@ -10,6 +10,7 @@ from opportune.lab.forecast_table import Series, series
 from opportune.measure.effect import NotEnoughData
 from opportune.measure.forecast import METHODS, Forecast, forecast
 from opportune.measure.pooling import FloatArray
+from opportune.measure.rolling_origin import NAIVE
 from opportune.measure.statsforecast_methods import methods
 
 __all__ = ["foretold", "load_forecast", "told"]
@@ -65,6 +66,8 @@ def _plain(found: Forecast, spec: ForecastSpec, last: date) -> dict[str, Any]:
 def _sentence(found: Forecast) -> str:
     if found.skill is None or found.skill_interval is None:
         return "too little of the past to say whether this is better than seasonal naive"
+    if found.method == NAIVE:
+        return "nothing else would have done better"
     low, high = found.skill_interval
     what = f"its error was {abs(found.skill):.0%} {'less' if found.skill >= 0 else 'more'} than that of seasonal naive"
     between = f"90 % interval {low:.0%} to {high:.0%} less"

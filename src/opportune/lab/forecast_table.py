@@ -23,6 +23,10 @@ MOST = 100
 FAR = 20_000
 """Periods from the first to the last, at most: more is a mistake in a date."""
 
+WRITTEN = "moment >= TIMESTAMP '0001-01-01' AND moment < TIMESTAMP '9999-01-01'"
+"""Times that a calendar has: DuckDB reads `infinity` and the year 294000, too."""
+
+
 class Series(NamedTuple):
     """Values by period of each series, by its name ("" where there is one of all); NaN for a period without rows that
     is a gap. All end with the period `last`; `left_out` counts rows by reason."""
@@ -82,10 +86,12 @@ def _rows(spec: ForecastSpec, connection: Any) -> str:
 
 def _summed(spec: ForecastSpec, connection: Any, until: int | None) -> Series:
     step = f"INTERVAL 1 {spec.every}"
-    known = "key IS NOT NULL AND moment IS NOT NULL AND value IS NOT NULL AND NOT isinf(value)"
+    known = f"key IS NOT NULL AND coalesce({WRITTEN}, false) AND value IS NOT NULL AND NOT isinf(value)"
     period = f"CAST(date_trunc('{spec.every}', moment) AS DATE)"
     # a period is whole if the day `until` is its last one, or after it
-    ended = "true" if until is None else f"{period} + {step} <= CAST(make_timestamp({until}) AS DATE) + INTERVAL 1 DAY"
+    ended = f"{period} + {step} <= CAST(make_timestamp({until}) AS DATE) + INTERVAL 1 DAY"
+    if until is None:
+        ended = f"{period} < DATE '{goes_on}'" if (goes_on := _goes_on(connection, period, known)) else "true"
     without, running = connection.execute(
         f"SELECT count(*) FILTER (NOT ({known})), count(*) FILTER (({known}) AND NOT ({ended})) FROM rows"
     ).fetchall()[0]
@@ -93,6 +99,9 @@ def _summed(spec: ForecastSpec, connection: Any, until: int | None) -> Series:
         f"SELECT key, {period} AS period, sum(value) FROM rows WHERE ({known}) AND ({ended}) "
         "GROUP BY ALL ORDER BY ALL"
     ).fetchall()
+    if not found and running:
+        what = f"has {running:,} rows, all of a {spec.every} that goes on"
+        _wrong(spec, what, "wait until it is over, or forecast shorter periods with `every`", "every")
     if not found:
         _wrong(spec, "has no row with a time and a value", "look at the columns that the spec names")
     first, last = min(at for _, at, _ in found), max(at for _, at, _ in found)
@@ -114,6 +123,23 @@ def _summed(spec: ForecastSpec, connection: Any, until: int | None) -> Series:
         _wrong(spec, f"has {len(values):,} series by `{spec.by}`, {MOST} at most", "leave the small ones out", "by")
     left = {"without_a_time_or_a_value": without, "of_a_period_that_goes_on": running}
     return Series(values, last, {why: count for why, count in left.items() if count})
+
+
+EARLY = 0.05
+"""The last period goes on if no more than this share of those before it had their last row as early."""
+
+
+def _goes_on(connection: Any, period: str, known: str) -> date | None:
+    """Return the last period if the rows end within it, as those of other periods do not; None if it is whole."""
+    found = connection.execute(
+        f"SELECT period, ends FROM (SELECT {period} AS period, max(CAST(moment AS DATE) - {period}) AS ends "
+        f"FROM rows WHERE {known} GROUP BY ALL) ORDER BY period"
+    ).fetchall()
+    if len(found) < 2:
+        return None
+    *before, (last, end) = found
+    early = sum(ends <= end for _, ends in before) / len(before)
+    return last if early <= EARLY else None
 
 
 def _last_whole(connection: Any, spec: ForecastSpec, until: int) -> date:

@@ -8,7 +8,7 @@ import numpy as np
 
 from opportune.catalog.fields import nearest
 from opportune.errors import BadCatalog
-from opportune.lab.forecast_table import TIMES
+from opportune.lab.forecast_table import TIMES, WRITTEN
 from opportune.lab.geo_spec import GeoSpec
 from opportune.lab.sources import Table, opened, quoted
 from opportune.measure.pooling import FloatArray
@@ -54,7 +54,7 @@ def regions(spec: GeoSpec) -> Regions:
 
 
 def _summed(spec: GeoSpec, connection: Any) -> Regions:
-    good = "region IS NOT NULL AND moment IS NOT NULL AND value IS NOT NULL AND NOT isinf(value)"
+    good = f"region IS NOT NULL AND coalesce({WRITTEN}, false) AND value IS NOT NULL AND NOT isinf(value)"
     period = f"date_trunc('{spec.every}', moment)"
     start = "NULL" if spec.since is None else f"make_timestamp({spec.since})"
     # the last day of the test is part of it

@@ -24,7 +24,8 @@ LEAST_WINS = 1
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """The effect on a metric of what a holdout is kept from: all others against those in it, since an instant.
+    """The effect on a metric of what a holdout is kept from: all others against those in it, each since the first
+    decision about them, of which `since` is the first.
 
     It may be looked at as often as one likes.
     """
@@ -51,11 +52,19 @@ def since(holdout: Holdout, at: int, before: int) -> int:
     return at - before if holdout.rotate is None else at // holdout.rotate * holdout.rotate
 
 
-def whole(holdout: Holdout, metric: Metric, counted: Counted, began: int) -> Whole:
-    """Return the effect of what a holdout is kept from, on one metric."""
+def undecided(holdout: Holdout, metric: Metric, began: int) -> Whole:
+    """Return that nothing can be told since an instant, as no decision was made."""
+    why = f"no decision was made with {holdout.name} in the catalog, so nobody was kept from anything"
+    return Whole(holdout.name, metric.name, began, 0, 0, NotEnoughData(why))
+
+
+def whole(holdout: Holdout, metric: Metric, counted: Counted) -> Whole:
+    """Return the effect of what a holdout is kept from, on one metric. Raises `ValueError` where nobody was counted."""
+    if counted.since is None:
+        raise ValueError("nobody was counted")
     many = counted.customers()
     effect = compare(metric.kind, counted.sums(metric.name, HELD), counted.sums(metric.name, REST), Sequential(0.05))
-    return Whole(holdout.name, metric.name, began, many.get(HELD, 0), many.get(REST, 0), effect)
+    return Whole(holdout.name, metric.name, counted.since, many.get(HELD, 0), many.get(REST, 0), effect)
 
 
 def sum_of_wins(metric: str, runs: Sequence[Told], shown: Whole) -> Reconciled | NotEnoughData:

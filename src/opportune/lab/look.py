@@ -229,6 +229,10 @@ def _drift(effect: Compare, metric: Metric, arm: str) -> tuple[float | None, flo
     return sign * away, sign * last.log_ratio
 
 
+BOUNDLESS = 100.0
+"""A relative effect beyond which the end of an interval bounds nothing, and is told in words."""
+
+
 def shown(finding: Finding) -> str:
     """Return a finding for people.
 
@@ -250,4 +254,7 @@ def shown(finding: Finding) -> str:
 
 def _between(interval: Interval, times: float) -> str:
     low, high = (f"{times * end:+.3g}" if abs(end) < inf else str(end) for end in interval)
+    if times > 1 and interval.high > BOUNDLESS:
+        high = "no bound yet"
+        low = "no bound yet" if interval.low < -0.999 else low
     return f"[{low}, {high}]"

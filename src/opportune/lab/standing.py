@@ -148,7 +148,8 @@ def _more(flows: int, variance: float, expected: float) -> int:
 def _one(estimate: Estimate, evidence: float, more: int) -> Standing:
     interval = as_shares(Interval(*(estimate.log_ratio + side * 1.96 * estimate.error for side in (-1, 1))))
     effect = expm1(estimate.log_ratio)
-    told = f"{shown(effect, interval)} in one flow, which says nothing of others; about {more} more decide"
+    flow = "in one flow, as if read once, which says nothing of others"
+    told = f"{shown(effect, interval)} {flow}; about {more} more decide"
     return Standing("inconclusive", f"inconclusive: {told}", 1, evidence, effect, interval, more=more)
 
 

@@ -32,7 +32,8 @@ def area(scores: FloatArray, outcomes: FloatArray, level: float = 0.95) -> Area:
     """Return the chance that one with the outcome scores above one without, ties counting half.
 
     The error is that of DeLong, DeLong and Clarke-Pearson 1988, the interval on the scale of log odds, where it stays
-    between 0 and 1. Both outcomes are there twice or more.
+    between 0 and 1. Where scores tell all apart there is no error to see: the interval then reaches as far as chance
+    could bring so many of the rarer outcome to one side. Both outcomes are there twice or more.
 
     >>> area(np.array([.1, .4, .35, .8]), np.array([0, 0, 1, 1])).value
     0.75
@@ -45,6 +46,9 @@ def area(scores: FloatArray, outcomes: FloatArray, level: float = 0.95) -> Area:
     above, below = (both[hit] - yes) / n, 1 - (both[~hit] - no) / m
     value = float(above.mean())
     error = float(np.sqrt(above.var(ddof=1) / m + below.var(ddof=1) / n))
+    if value in (0.0, 1.0):
+        least = ((1 - level) / 2) ** (1 / min(m, n))
+        return Area(value, error, Interval(least, 1.0) if value else Interval(0.0, 1 - least))
     inside = min(max(value, 1e-9), 1 - 1e-9)
     middle, reach = np.log(inside / (1 - inside)), float(norm.ppf((1 + level) / 2)) * error / (inside * (1 - inside))
     low, high = (float(1 / (1 + np.exp(-min(max(end, -500.0), 500.0)))) for end in (middle - reach, middle + reach))

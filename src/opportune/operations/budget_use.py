@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from opportune.catalog.campaign_types import BudgetLine
 from opportune.events.types import Spent
 
+HALF_A_CENT = 0.005
+"""Sums of money are not told apart below this: .1 and .2 are a little more than .3 in binary."""
+
 
 @dataclass(frozen=True, slots=True)
 class Used:
@@ -17,6 +20,20 @@ class Used:
     planned: float | None
     committed: float
     spent: float
+
+    @property
+    def used(self) -> float:
+        """What is committed and spent."""
+        return self.committed + self.spent
+
+    @property
+    def over(self) -> bool:
+        """Whether more is used than was planned.
+
+        >>> Used("", 0.3, 0.1, 0.2).over, Used("", 0.3, 0.1, 0.21).over, Used("", None, 0.1, 0.2).over
+        (False, True, False)
+        """
+        return self.planned is not None and self.used > self.planned + HALF_A_CENT
 
 
 def used(planned: float | None, lines: Iterable[BudgetLine], entries: Iterable[Spent]) -> tuple[Used, tuple[Used, ...]]:
@@ -35,5 +52,6 @@ def used(planned: float | None, lines: Iterable[BudgetLine], entries: Iterable[S
         mine = money.setdefault(entry.line, {"committed": 0.0, "spent": 0.0})
         mine[entry.kind] += entry.amount
         total[entry.kind] += entry.amount
-    rows = tuple(Used(line, plan.get(line), **money[line]) for line in sorted(money))
+    unlined = planned if not plan else None
+    rows = tuple(Used(line, plan.get(line, None if line else unlined), **money[line]) for line in sorted(money))
     return Used("", planned, **total), rows

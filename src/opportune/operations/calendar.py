@@ -12,11 +12,10 @@ from opportune.catalog.campaign_types import Campaign, Task
 from opportune.catalog.types import Action
 from opportune.errors import BadRequest
 from opportune.events.types import CampaignStage
-from opportune.operations.weeks import week_of
+from opportune.operations.weeks import monday_of, week_of
 
 MOST_WEEKS = 104
 
-_FIRST_MONDAY = date(1969, 12, 29)
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 
 
@@ -70,17 +69,8 @@ def span_of(campaign: Campaign, actions: Sequence[Action], live: int | None) -> 
 
 def week_span(week: int, zone: ZoneInfo) -> Span:
     """Return a week from Monday to Monday, midnight of a time zone."""
-    monday = week_monday(week)
+    monday = monday_of(week)
     return Span(midnight(monday, zone), midnight(monday + timedelta(days=7), zone))
-
-
-def week_monday(week: int) -> date:
-    """Return the day on which a week begins.
-
-    >>> week_monday(0)
-    datetime.date(1969, 12, 29)
-    """
-    return _FIRST_MONDAY + timedelta(days=7 * week)
 
 
 def midnight(day: date, zone: ZoneInfo) -> int:
@@ -98,10 +88,10 @@ def read_week(text: str) -> int:
     found = _WEEK.fullmatch(text.strip())
     try:
         if found and 1970 <= int(found[1]) <= 9000:
-            return (date.fromisocalendar(int(found[1]), int(found[2]), 1) - _FIRST_MONDAY).days // 7
+            return (date.fromisocalendar(int(found[1]), int(found[2]), 1) - monday_of(0)).days // 7
     except ValueError:
         pass
-    raise BadRequest(f"{text[:40]!r} is no week; write one as ISO 8601 does, such as 2026-W09", "from")
+    raise BadRequest(f"{text[:40]!r} is no week; write one as ISO 8601 does, such as 2026-W09", "first")
 
 
 def calendar(

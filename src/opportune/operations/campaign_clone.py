@@ -54,7 +54,7 @@ def yaml_entry(data: dict[str, Any]) -> str:
 
 def template(name: str, owner: str) -> str:
     """Return the YAML of a campaign to fill in."""
-    return TEMPLATE.replace("NAME", name).replace("OWNER", owner and scalar(owner))
+    return TEMPLATE.format(name=name, owner=owner and scalar(owner))
 
 
 def _anchor(campaign: Campaign, zone: ZoneInfo, otherwise: date) -> date:
@@ -92,22 +92,22 @@ def _local(at: int, zone: ZoneInfo) -> datetime:
 
 TEMPLATE = """\
 # A piece of marketing work. Fill it in as it goes; then: opportune check, opportune publish,
-# opportune campaign move NAME --by YOU
+# opportune campaign move {name} --by YOU
 campaigns:
-  - name: NAME                    # actions and experiments belong to it by `campaign: NAME`
+  - name: {name}                  # actions and experiments belong to it by `campaign: {name}`
     title: What people call it
-    owner: OWNER                  # who answers for it; one of `people:` where you have them
+    owner: {owner}                # who answers for it; one of `people:` where you have them
     # brief: |
     #   What is to be done, for whom, and why.
-    # goal: {metric: orders, target: 500}
+    # goal: {{metric: orders, target: 500}}
     # hypothesis: NAME            # one of `hypotheses:`
     # experiments: [NAME]         # of `experiments:`
     # starts: 2027-03-01
     # ends: 2027-04-01            # the first day on which it is over
     # budget:
     #   lines:                    # or planned: 5000
-    #     - {line: ads, month: 2027-03, planned: 5000}
+    #     - {{line: ads, month: 2027-03, planned: 5000}}
     # tasks:
-    #   - {name: Write the texts, owner: OWNER, due: 2027-02-15, hours: 6}
+    #   - {{name: Write the texts, owner: {owner}, due: 2027-02-15, hours: 6}}
     # learned: What came of it, for whoever does the next one
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from unicodedata import normalize
 
 from opportune.catalog.campaign_types import Process
 from opportune.events.types import CampaignStage, CampaignWork, Spent
@@ -83,9 +84,9 @@ def folded(facts: Iterable[CampaignFact], until: int | None = None, begin: Campa
 
 
 def same_name(who: str) -> str:
-    """Return a name as names are compared.
+    """Return a name as names are compared: an accent counts as the same, in one character with its letter or in two.
 
-    >>> same_name(" Ana  Lind")
-    'ana lind'
+    >>> same_name(" Ana  Lind") == same_name("ana lind"), same_name("Zoe\u0308") == same_name("Zo\u00eb")
+    (True, True)
     """
-    return " ".join(who.split()).casefold()
+    return normalize("NFC", " ".join(who.split()).casefold())

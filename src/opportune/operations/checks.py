@@ -27,6 +27,7 @@ from opportune.clock import format_instant
 from opportune.deliver import standards
 from opportune.errors import Problem
 from opportune.measure.summary import Rate, rate
+from opportune.operations.budget_use import used
 from opportune.operations.campaign_content import actions_of, experiments_of
 from opportune.operations.campaign_state import CampaignState, same_name
 
@@ -121,16 +122,15 @@ def _goal(check: str, case: Case) -> Iterator[Checked]:
 
 
 def _budget(check: str, case: Case) -> Iterator[Checked]:
-    planned, entries = case.campaign.planned, case.state.entries.values()
-    used = sum(entry.amount for entry in entries)
-    if planned is None:
+    total, _ = used(case.campaign.planned, (), case.state.entries.values())
+    if total.planned is None:
         cure = "add `budget: {planned: AMOUNT}`; 0 is a plan, too"
         yield Checked(check, False, "no budget is planned", _at(case, "budget"), cure)
-    elif used > planned * (1 + 1e-12):
-        what = f"{used:,.2f} are committed and spent of {planned:,.2f} planned"
+    elif total.over:
+        what = f"{total.used:,.2f} are committed and spent of {total.planned:,.2f} planned"
         yield Checked(check, False, what, _at(case, "budget"), "plan more, or take back what is committed")
     else:
-        yield Checked(check, True, f"{planned:,.2f} are planned, {used:,.2f} of it committed and spent")
+        yield Checked(check, True, f"{total.planned:,.2f} are planned, {total.used:,.2f} of it committed and spent")
 
 
 def _actions(check: str, case: Case) -> Iterator[Checked]:
@@ -138,13 +138,7 @@ def _actions(check: str, case: Case) -> Iterator[Checked]:
     if not actions:
         cure = f"give the actions that belong to it `campaign: {case.campaign.name}`, and publish"
         yield Checked(check, False, "no action of the live catalog belongs to it", "actions", cure)
-    switched = {
-        changed["name"]
-        for experiment in case.catalog.experiments
-        for arm in experiment.arms
-        for changed in arm.changes.get("actions", ())
-        if changed.get("off") is False
-    }
+    switched = _switched_on(case.catalog)
     wrong = False
     for action in actions:
         where = f"actions.{action.name}"
@@ -158,6 +152,28 @@ def _actions(check: str, case: Case) -> Iterator[Checked]:
             yield Checked(check, False, what, f"{where}.until", "give it a later `until`, and publish")
     if actions and not wrong:
         yield Checked(check, True, f"{', '.join(action.name for action in actions)} can be made")
+
+
+def speaks(catalog: Catalog, campaign: str, now: int) -> bool:
+    """Return whether an action of a campaign may be decided: it is not off, has begun, and is not over."""
+    switched = _switched_on(catalog)
+    return any(
+        (not action.off or action.name in switched)
+        and (action.starts is None or action.starts <= now)
+        and (action.ends is None or now < action.ends)
+        for action in actions_of(catalog, campaign)
+    )
+
+
+def _switched_on(catalog: Catalog) -> set[str]:
+    """Return the actions that an arm of an experiment switches on."""
+    return {
+        changed["name"]
+        for experiment in catalog.experiments
+        for arm in experiment.arms
+        for changed in arm.changes.get("actions", ())
+        if changed.get("off") is False
+    }
 
 
 def _standards(check: str, case: Case) -> Iterator[Checked]:

@@ -19,8 +19,8 @@ MOST_TOLD = 20
 """Mistakes of a file that are told at once."""
 
 
-def read_costs(path: Path, campaign: str = "") -> list[MoneyEntry]:
-    """Return the entries of a file with a header. `campaign` is that of rows, or of a file, that name none.
+def read_costs(path: Path, campaign: str = "") -> dict[int, MoneyEntry]:
+    """Return the entries of a file with a header, by line. `campaign` is that of rows, or of a file, that name none.
 
     A row without an `entry` is named by a hash of what it says and by how often it was said before in the file, so that
     the same file counts once. Raises `BadInput` with every mistake as file:line, and then nothing is entered.
@@ -30,11 +30,13 @@ def read_costs(path: Path, campaign: str = "") -> list[MoneyEntry]:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} cannot be read: {error}") from None
     rows = csv.DictReader(StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    wrong, entries, said = list[str](), list[MoneyEntry](), Counter[str]()
+    wrong, entries, said = list[str](), dict[int, MoneyEntry](), Counter[str]()
     try:
-        for name in rows.fieldnames or ():
+        for name, times in Counter(rows.fieldnames or ()).items():
             if name not in COLUMNS:
                 wrong.append(f"{path}:1: unknown column `{name}`; {nearest(name, COLUMNS)}")
+            elif times > 1:
+                wrong.append(f"{path}:1: {times} columns `{name}`; keep one of them")
         if "amount" not in (rows.fieldnames or ()):
             wrong.append(f"{path}:1: there is no column `amount`; the first line names the columns")
         for row in rows if not wrong else ():
@@ -54,8 +56,9 @@ def read_costs(path: Path, campaign: str = "") -> list[MoneyEntry]:
                 content = "\x1f".join([cells["campaign"] or campaign, *(cells[key] for key in COLUMNS[2:])])
                 said[content] += 1
                 entry = cells["entry"] or _named(content, said[content])
-                entries.append(MoneyEntry(cells["campaign"] or campaign, entry, amount, cells["kind"] or "spent",
-                                          cells["line"], cells["note"], cells["at"]))  # fmt: skip
+                entries[rows.line_num] = MoneyEntry(cells["campaign"] or campaign, entry, amount,
+                                                    cells["kind"] or "spent", cells["line"], cells["note"],
+                                                    cells["at"])  # fmt: skip
     except csv.Error as error:
         wrong.append(f"{path}:{rows.line_num}: {error}; save it as csv")
     if wrong:

@@ -12,7 +12,7 @@ from opportune.measure.pooling import Estimate, arrays, as_shares, predicted, we
 from opportune.measure.spread import Spread, spread
 from opportune.operations.health import Finding, Number, Status
 
-CHECK, TITLE = "uneven-results", "Campaigns bring uneven results"
+CHECK, TITLE = "uneven-results", "How even the results of campaigns are"
 
 MUCH = 0.5
 """The share of the variance of results that is true spread, from which on campaigns differ much (Higgins 2003)."""

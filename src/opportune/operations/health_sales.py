@@ -11,7 +11,7 @@ from opportune.measure.summary import Rate, rate
 from opportune.measure.survival import Survival, kaplan_meier
 from opportune.operations.health import Finding, Number, Status
 
-CHECK, TITLE = "sales-apart", "Marketing and sales work apart"
+CHECK, TITLE = "sales-apart", "From marketing to sales"
 
 QUICK, SLOW = 24.0, 48.0
 """Hours to the first action of sales: below the first in the middle is well, above the other is ill."""
@@ -78,6 +78,7 @@ def _judged(handed: Sequence[HandedOver], waits: Survival, lost: Rate) -> Findin
     wait = "half of the leads still wait" if median is None else f"half of the leads wait {median:,.1f} hours or less"
     top = f"{high:,.1f}" if high != float("inf") else "no bound"
     says = f"Of {len(handed)} leads handed over, {wait} ({low:,.1f} to {top})"
-    says += f"; {lost.rate:.0%} were never accepted ({lost.low:.0%} to {lost.high:.0%})." if lost.n else "."
+    given = f"; of the {lost.n} of {GIVEN_UP // DAY} days ago or longer "
+    says += given + f"{lost.rate:.0%} were never accepted ({lost.low:.0%} to {lost.high:.0%})." if lost.n else "."
     cure = "" if status == "fine" else "agree with sales on a time and what a lead is: opportune figures conversion"
     return Finding(CHECK, TITLE, status, says, evidence, missing=missing, cure=cure)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from opportune.operations.health import Finding, Number, Status
 
-CHECK, TITLE = "roi-unmeasured", "What spend brings is not measured"
+CHECK, TITLE = "roi-unmeasured", "Whether spend is measured"
 
 WATCH, ILL = 0.2, 0.5
 """The shares of spend without holdout or experiment from which on it is to be watched, and is ill."""
@@ -16,11 +16,15 @@ SHOWN = 10
 
 
 class CampaignSpend(NamedTuple):
-    """Money committed to and spent on a campaign; `by` names the holdout or experiment that measures it ("": none)."""
+    """Money committed to and spent on a campaign; `by` names the holdout or experiment that measures it ("": none).
+
+    `says`: the hub says, or said, something for it; of a campaign for which it does not a holdout measures nothing.
+    """
 
     campaign: str
     amount: float
     by: str
+    says: bool = True
 
 
 def spend(spent: Sequence[CampaignSpend], currency: str) -> Finding:
@@ -48,5 +52,7 @@ def spend(spent: Sequence[CampaignSpend], currency: str) -> Finding:
     to = f"{len(blind)} campaign{'s' * (len(blind) != 1)} without holdout or experiment"
     says = f"{share:.0%} of {total:,.2f} {currency} goes to {to}."
     first = blind[0].campaign or "the actions without a campaign"
-    cure = f"give {first} an experiment, or add `holdouts: [{{name: control, on: [all], share: .05}}]` to the catalog"
+    cure = f"give {first} an experiment"
+    if blind[0].says:
+        cure += ", or add `holdouts: [{name: control, on: [all], share: .05}]` to the catalog"
     return Finding(CHECK, TITLE, status, says, evidence, rows, cure=cure)

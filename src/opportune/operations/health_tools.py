@@ -11,7 +11,7 @@ from opportune.operations.health import Finding, Number, Status
 from opportune.operations.stack import Overlap
 from opportune.operations.tools import Adoption
 
-CHECK, TITLE = "idle-tools", "Tools are paid for and not used"
+CHECK, TITLE = "idle-tools", "Whether tools are used"
 
 WATCH, ILL = 0.15, 0.4
 """The idle shares of what judged tools cost from which on it is to be watched, and is ill."""

@@ -11,7 +11,7 @@ from opportune.operations.health import Finding, Number, Status
 from opportune.operations.line import LEAST as SLOPES
 from opportune.operations.line import Slope, slope
 
-CHECK, TITLE = "work-does-not-scale", "Work grows with what it does"
+CHECK, TITLE = "work-does-not-scale", "Work that campaigns take"
 
 HALF = 0.5
 """Where hours surely grow more than half as fast as contacts, and perhaps as fast, work does not scale."""
@@ -101,12 +101,11 @@ def _median(told: Sequence[Effort]) -> Number:
 
 
 def _around_the_median(ordered: Sequence[float]) -> Interval | None:
-    n, below, chance = len(ordered), 0, 0.5 ** len(ordered)
-    total = chance
-    while total <= 0.025:
+    from scipy.special import bdtr
+
+    n, below = len(ordered), 0
+    while bdtr(below, n, 0.5) <= 0.025:
         below += 1
-        chance *= (n - below + 1) / below
-        total += chance
     return Interval(ordered[below - 1], ordered[n - below]) if below else None
 
 

@@ -26,7 +26,7 @@ def step(process: Process, stage: str, to: str, reason: str) -> tuple[ProcessSta
     there = process.position(to)
     if there is None:
         names = [one.name for one in process.stages]
-        raise BadRequest(f"process {process.name!r} has no stage {to!r}; {nearest(to, names)}", "to")
+        raise BadRequest(f"process {process.name!r} has no stage {to[:60]!r}; {nearest(to[:200], names)}", "to")
     if there == here:
         raise BadRequest(f"it is in stage {to!r} already", "to")
     if there < here:

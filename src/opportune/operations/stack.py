@@ -95,9 +95,9 @@ def dates(tools: Sequence[Tool], now: int, zone: ZoneInfo, ahead: int = SOON) ->
 
 def _notice(tool: Tool, at: int, now: int, zone: ZoneInfo) -> Date:
     if now < at:
-        says = f"{tool.name}: give notice by {day(at, zone)}, or the contract goes on"
+        says = f"{tool.name}: give notice before {day(at, zone)}, or the contract goes on"
     else:
-        says = f"{tool.name}: the notice was due on {day(at, zone)}; ask whether the contract can still be ended"
+        says = f"{tool.name}: notice was to be given before {day(at, zone)}; ask whether it can still be ended"
     return Date(tool.name, "notice", at, _days(at, now), tool.owner, says)
 
 
@@ -111,7 +111,7 @@ def _end(tool: Tool, at: int, now: int, zone: ZoneInfo) -> Date:
 
 def _decision(tool: Tool, trial: ToolTrial, now: int, zone: ZoneInfo) -> Date:
     at = trial.decide_by
-    says = f"{tool.name}: {'decide' if now < at else 'was to be decided'} by {day(at, zone)}: {trial.question}"
+    says = f"{tool.name}: {'decide' if now < at else 'was to be decided'} before {day(at, zone)}: {trial.question}"
     return Date(tool.name, "trial", at, _days(at, now), tool.owner, says)
 
 

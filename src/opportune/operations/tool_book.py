@@ -5,11 +5,12 @@ Both tables are the fold of the ledger's `ToolUsed` facts, and are written in th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from opportune.events.types import ToolUsed
 from opportune.operations.tool_use import Wrong, same
@@ -49,17 +50,20 @@ class ToolBook:
         """`zone` is the time zone of the weeks."""
         self._entries, self._weeks, self._zone = store.table("tool_entries"), store.table("tool_weeks"), zone
 
-    def keep(self, uses: Mapping[int, ToolUsed]) -> Kept:
+    def keep(self, uses: Mapping[int, ToolUsed], undated: Collection[int] = ()) -> Kept:
         """Take uses in that have no fault, each with its `entry`, by a number of the caller's.
 
         An entry counts once. Told again with another count, the last one holds; told again of another tool, person,
-        feature or instant it is refused. Append the `facts` in the same transaction.
+        feature or instant it is refused. Those that are `undated` (by number) were when they were told first. Append
+        the `facts` in the same transaction.
         """
         known, rows = self._told([use.entry for use in uses.values()]), dict[str, _Row]()
         kept, changes, changed, again = Kept([], 0, 0, {}), dict[str, int](), 0, 0
         for number, use in uses.items():
             row = known.get(use.entry)
             before = row.use if row else None
+            if before is not None and number in undated:
+                use = replace(use, at=before.at)
             if before is not None and not same(use, before):
                 what = f"entry {use.entry!r} was told before of {before.tool!r} and {before.person!r}, or another time"
                 kept.refused[number] = Wrong("entry", what, "give each use an entry of its own")
@@ -87,15 +91,6 @@ class ToolBook:
     def first(self, tool: str) -> int | None:
         """Return the first week that was told of; None if nothing was told of the tool."""
         return next((cell.week for cell in self.cells(tool)), None)
-
-    def last(self, tool: str, before: int) -> int | None:
-        """Return the last week up to `before` in which somebody used the tool; None if nobody ever did."""
-        week = None
-        for cell in self.cells(tool):
-            if cell.week > before:
-                break
-            week = cell.week if cell.uses else week
-        return week
 
     def _uses(self, key: str) -> int:
         return int(self._weeks.get(key) or 0)

@@ -51,7 +51,7 @@ def standing(tool: Tool, trial: ToolTrial, evidence: Evidence, now: int, zone: Z
     elif overdue:
         says = f"overdue since {day(trial.decide_by, zone)}: decide, and write `decided: keep` or `drop` with `because`"
     else:
-        says = f"to be decided by {day(trial.decide_by, zone)}"
+        says = f"to be decided before {day(trial.decide_by, zone)}"
     days = (trial.decide_by - now) // DAY
     return TrialStanding(tool.name, trial, tool.owner, days, overdue, spent(tool, now), evidence, says)
 

@@ -9,6 +9,15 @@ _FIRST = date(1969, 12, 29).toordinal()
 """The Monday of week 0."""
 
 
+def monday_of(week: int) -> date:
+    """Return the day on which a week begins.
+
+    >>> monday_of(0)
+    datetime.date(1969, 12, 29)
+    """
+    return date.fromordinal(_FIRST + 7 * week)
+
+
 def week_of(at: int, zone: ZoneInfo) -> int:
     """Return the week of an instant, as the calendar of a time zone has it.
 
@@ -25,5 +34,5 @@ def week_name(week: int) -> str:
     >>> week_name(0), week_name(2922)
     ('1970-W01', '2026-W01')
     """
-    year, number, _ = date.fromordinal(_FIRST + 7 * week).isocalendar()
+    year, number, _ = monday_of(week).isocalendar()
     return f"{year}-W{number:02}"

@@ -10,14 +10,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from opportune.catalog.formats import FORMATS
-from opportune.quality.patterns import SHORT, finder, plain
+from opportune.quality.patterns import finder, plain
 from opportune.quality.schema import Beyond, usual
 
 Accepts = Callable[[Any], bool]
 
 _EXACT = {
     "string": "type({0}) is str", "number": "(type({0}) is float or type({0}) is int)", "integer": "type({0}) is int",
-    "boolean": "type({0}) is bool", "null": "{0} is None", "object": "type({0}) is dict", "array": "type({0}) is list",
+    "boolean": "({0} is True or {0} is False)", "null": "{0} is None",
+    "object": "type({0}) is dict", "array": "type({0}) is list",
 }  # fmt: skip
 
 
@@ -39,26 +40,35 @@ def accepts(schema: Mapping[str, Any], names: frozenset[str] | None = None) -> A
 
 def _function(schema: Mapping[str, Any], names: frozenset[str] | None = None) -> Accepts:
     known: dict[str, Any] = {"missing": object()}
-    lines = ["def accepts(value):"]
+    lines: list[str] = []
     if schema.get("type", "object") != "object":
         lines.append(f"    return {_condition(schema, 'value', known)}")
     else:
         lines += ["    if type(value) is not dict: return False", "    get = value.get"]
         properties, required = schema.get("properties", {}), set(schema.get("required", ()))
-        for name in [*properties, *sorted(required - set(properties))]:
-            condition = _condition(properties.get(name, True), "x", known)
-            absent = "x is not missing and " if name in required else "x is missing or "
-            lines += [f"    x = get({name!r}, missing)", f"    if not ({absent}({condition})): return False"]
-        others = schema.get("additionalProperties", True)
-        if others is not True:
-            lines.append(f"    if not value.keys() <= {_keep(frozenset(properties), known)}: return False")
-        if names is not None:
-            lines.append(f"    if not value.keys() <= {_keep(names, known)}: return False")
+        told = {**dict.fromkeys(sorted(required), True), **properties}
+        open_to = [] if schema.get("additionalProperties", True) is True else [frozenset(properties)]
+        open_to += [] if names is None else [names]
+        lines.append(f"    n = {len(told)}")
+        for name, inner in told.items():
+            absent = "return False" if name in required else "n -= 1"
+            lines += [f"    x = get({_keep(name, known)}, missing)", f"    if x is missing: {absent}"]
+            condition = _condition(inner, "x", known)
+            lines += [] if condition == "True" else [f"    elif not ({condition}): return False"]
+        for allowed in open_to:  # n are there of those told: where these are allowed, most objects have no others
+            others = f"not value.keys() <= {_keep(allowed, known)}"
+            lines.append(f"    if {'len(value) != n and ' * (allowed >= told.keys())}{others}: return False")
         if {"enum", "const"} & schema.keys():
             raise Beyond
         lines.append("    return True")
-    exec("\n".join(lines), known)  # names and values of the schema come in as constants, never as code
-    made: Accepts = known["accepts"]
+    return _made(lines, known)
+
+
+def _made(lines: list[str], known: dict[str, Any]) -> Accepts:
+    """Return the function of `value` with these lines. What is known comes in by name, never as code, and at hand."""
+    at_hand = "".join(f", {name}={name}" for name in (*known, "type", "len"))
+    exec("\n".join([f"def made(value{at_hand}):", *lines]), known)
+    made: Accepts = known["made"]
     return made
 
 
@@ -93,16 +103,18 @@ def _matches(pattern: str, value: str, known: dict[str, Any]) -> str:
     program = plain(pattern)
     if program is None:
         return f"{_keep(finder(pattern), known)}({value})"
-    ordinary = f"len({value}) <= {SHORT} and {value}.isascii() and {value}.isprintable()"
-    return f"{ordinary} and {_keep(program.search, known)}({value}) is not None"
+    short = f"len({value}) <= {program.longest} and"
+    if program.whole is not None:
+        return f"{short} {_keep(program.whole, known)}({value}) is not None"
+    ordinary = f"{value}.isascii() and {value}.isprintable()"
+    return f"{short} {ordinary} and {_keep(program.search, known)}({value}) is not None"
 
 
 def _items(schema: Mapping[str, Any]) -> Accepts:
     known: dict[str, Any] = {}
     check = _by_check({key: one for key, one in schema.items() if key != "items"})
     condition = _condition(schema.get("items", True), "x", known)
-    exec(f"def each(values):\n    for x in values:\n        if not ({condition}): return False\n    return True", known)
-    each: Accepts = known["each"]
+    each = _made(["    for x in value:", f"        if not ({condition}): return False", "    return True"], known)
     return lambda values: check(values) and each(values)
 
 

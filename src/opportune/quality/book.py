@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 import msgspec
 
@@ -24,7 +25,7 @@ class Book:
         """Keep the score of a day, in place of an earlier one of it."""
         self._table.put([(_name(score.day), msgspec.msgpack.encode(score))])
         old = _name(score.day - KEPT)
-        self._table.delete([name for name, _ in self._table.scan() if name < old])
+        self._table.delete([name for name, _ in takewhile(lambda row: row[0] < old, self._table.scan())])
 
     def get(self, day: int) -> DayScore | None:
         """Return the score of a day, in days since 1970 (UTC); None if there is none."""
@@ -35,10 +36,6 @@ class Book:
         """Yield the scores from a day on, in order."""
         for _, data in self._table.scan(after=_name(day - 1)):
             yield _decode(data)
-
-    def last(self) -> int | None:
-        """Return the last day that has a score; None without one."""
-        return max((int(name) for name, _ in self._table.scan()), default=None)
 
 
 Line = tuple[str, str, str, str, str, int, int, float]

@@ -7,7 +7,8 @@
 - A text becomes a truth if it is true or false, in any case. "1", "yes" and "on" are not cast.
 - A whole number below 2^53, either way, becomes a text where a text is wanted. 12.0 does not: nobody knows how it was
   written. A truth becomes nothing else, nor does an object, a list or null.
-- What was cast must fit its own part of the schema; else it stays as it was.
+- What was cast must fit its own part of the schema; else it stays as it was. So does what a `$ref` describes.
+- Of a list of types, null aside, there must be one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from opportune.catalog.schemas import references
 from opportune.quality.schema import Fault, compiled
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
@@ -46,8 +48,9 @@ def cast(value: Any, schema: Mapping[str, Any] | bool, path: str = "") -> tuple[
         done = [cast(item, items, f"{path}[{place}]") for place, item in enumerate(value)] if items else []
         written = {inner: was for _, told in done for inner, was in told.items()}
         return ([item for item, _ in done], written) if written else (value, {})
-    wanted = schema.get("type")
-    made = NOTHING if not isinstance(wanted, str) else as_type(value, wanted)
+    said = schema.get("type")
+    types = [said] if isinstance(said, str) else [one for one in said or () if one != "null"]
+    made = as_type(value, types[0]) if len(types) == 1 and not any(references(schema, ())) else NOTHING
     if made is NOTHING:
         return value, {}
     faults: list[Fault] = []

@@ -2,29 +2,30 @@
 
 What is not as planned is counted (`tally`) and, as the plan says, kept as it is, cast where that is safe (`cast`), or
 set aside with the reason. Where nothing is planned, values of a type that a feature, a condition or a trait of the
-catalog cannot read are counted all the same: profiles leave them out. Of a catalog that reads nothing, nothing is
-looked at.
+catalog cannot read are counted all the same: profiles leave them out. Events that nobody plans or reads cost a look at
+their name.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from opportune.catalog.formats import FORMATS
-from opportune.catalog.tracking_types import HEARD, STANDARD, VISITS, EventPlan
+from opportune.catalog.tracking_types import HEARD, LONGEST_NAME, STANDARD, VISITS, EventPlan
 from opportune.catalog.types import Catalog, Feature, Trait
 from opportune.errors import BadEvent
 from opportune.events.types import Event
+from opportune.profiles import fields
 from opportune.profiles.features import AGGREGATES
-from opportune.profiles.fields import TYPED, Field, dig, field
+from opportune.profiles.fields import LARGEST_SUMMAND, LONGEST_TEXT, TYPED, Field, dig, field
 from opportune.quality.accept import Accepts, accepts
 from opportune.quality.cast import cast
 from opportune.quality.schema import Check, Fault, compiled
-from opportune.quality.tally import Key, Tally
+from opportune.quality.tally import Counter, Key, Tally
 from opportune.rules import Expression, Kind
 
 IDENTIFY = "Identify"
@@ -58,24 +59,32 @@ Read = tuple[str, Field, Callable[[Any], Any]]
 class Look(NamedTuple):
     """What is looked at of an event: what is planned of it, and what is read of it besides.
 
-    `accepts` says yes to properties with which nothing is wrong (None: nobody can tell so quickly).
+    `accepts` says yes to properties with which nothing is wrong (None: nobody can tell so quickly), if the event comes
+    from one of `sources` (none: from anywhere). `seen` are the counters of it by source (`Tally.lately`).
     """
 
     accepts: Accepts | None
+    sources: frozenset[str]
     planned: Planned | None
     reads: tuple[Read, ...]
+    seen: Mapping[str, Counter]
+
+
+NOTHING = Look(None, frozenset(), None, (), {})
+"""What is looked at of an event that the plan lacks and nobody reads: its name."""
 
 
 class Guard:
     """The plan of a catalog at work. `passed` is the whole of it; nothing in it depends on what came before."""
 
     def __init__(self, catalog: Catalog, tally: Tally) -> None:
-        self._tally, self._seen = tally, tally.seen
+        self._tally = tally
         planned, reads = {plan.name: _planned(plan) for plan in catalog.events}, _reads(catalog)
-        self._looks = {name: _look(planned.get(name), reads.get(name, ())) for name in {*planned, *reads}}
-        self._any_plan = bool(planned)
-        self._traits = tuple(_trait_check(trait) for trait in catalog.traits)
-        self._active = bool(self._looks or self._traits)
+        self._looks: dict[str | None, Look] = {
+            name: _look(planned.get(name), reads.get(name, ()), tally.lately(name)) for name in {*planned, *reads}
+        }
+        self._other = NOTHING if planned else None
+        self._traits = _trait_checks(catalog.traits)
 
     def passed(self, event: Event, number: int, counted: bool = True) -> Event:
         """Return the event as it is to be taken, under that number in the log.
@@ -83,47 +92,43 @@ class Guard:
         An event that was cast has what was written in `Event.written`. Raises `BadEvent` (`off_plan`) for one that is
         set aside. Unless `counted`, nothing is counted: it was, when it came first.
         """
-        if not self._active:
+        # this runs for every event: what is usual is looked at here, with a call at most
+        kind = event.type
+        if kind == "identify":
+            if self._traits and counted:
+                self._look_at_traits(event, number)
             return event
-        # this runs for every event: what is usual is looked at here, without a call
-        kind, source = event.type, event.source
-        name = event.event if kind != "identify" else IDENTIFY
-        if name is None or kind == "group" or kind == "alias":
+        name = event.event
+        look = self._looks.get(name, self._other)
+        if look is None or name is None or kind == "group" or kind == "alias":
             return event
+        source = event.source
+        accepts, sources, _, _, seen = look
         if counted:
-            counter, at = self._seen.get((source, name)), event.received_at
+            counter, at = seen.get(source), event.received_at
             if counter is None or at >= self._tally.until:
                 if source.startswith(OWN):
                     return event
                 counter = self._tally.came(source, name, at)
             counter.count += 1
             counter.last = at
-        faults: list[Fault] = []
-        if kind == "identify":
-            if self._traits and event.traits:
-                self._look_at_traits(event.traits, faults)
-        else:
-            look = self._looks.get(name)
-            if look is None:
-                if not self._any_plan:
-                    return event
-            elif look[0] is not None and look[0](event.properties):
-                return event
-            event, faults = self._looked_at(event, name, look, counted)
+        if accepts is not None and (not sources or source in sources) and accepts(event.properties):
+            return event
+        event, faults = self._looked_at(event, name, look, counted)
         if faults and counted:
             self._count(event, name, faults, number)
         return event
 
-    def _looked_at(self, event: Event, name: str, look: Look | None, counted: bool) -> tuple[Event, list[Fault]]:
+    def _looked_at(self, event: Event, name: str, look: Look, counted: bool) -> tuple[Event, list[Fault]]:
         """Return an event as it is to be taken, and what is wrong with it."""
         faults: list[Fault] = []
-        for path, read, typed in look.reads if look else ():
+        for path, read, typed in look.reads:
             value = read(event)
             if value is not None and typed(value) is None:
                 faults.append(Fault(path, "type", "is of a type that nobody can read"))
-        planned = look.planned if look else None
+        planned = look.planned
         if planned is None:
-            if self._any_plan and name not in HEARD and name not in VISITS:
+            if self._other is not None and name not in HEARD and name not in VISITS:
                 faults.append(NOT_PLANNED)
             return event, faults
         properties = event.properties
@@ -160,12 +165,15 @@ class Guard:
                 faults += [Fault(path, CAST, "was cast") for path in mended]
         return event, faults
 
-    def _look_at_traits(self, traits: Mapping[str, Any], faults: list[Fault]) -> None:
-        for name, top, check in self._traits:
-            if top in traits or name in traits:
+    def _look_at_traits(self, event: Event, number: int) -> None:
+        traits, faults = event.traits, list[Fault]()
+        for key in self._traits.keys() & traits.keys():
+            for name, check in self._traits[key]:
                 value = dig(traits, name)
                 if value is not None:
                     check(value, faults)
+        if faults and not event.source.startswith(OWN):
+            self._count(event, IDENTIFY, faults, number)
 
     def _count(self, event: Event, name: str, faults: list[Fault], number: int) -> None:
         for path, kind in dict.fromkeys((fault.path, fault.kind) for fault in faults):
@@ -175,7 +183,7 @@ class Guard:
 def sentence(plan: EventPlan, faults: list[Fault], source: str) -> str:
     """Return why an event was set aside, and what mends it; no value is told."""
     faults = list(dict.fromkeys(faults))
-    told = "; ".join(f"`{fault.path}` {fault.what}" if fault.path else f"it {fault.what}" for fault in faults[:5])
+    told = "; ".join(f"`{one.path[:LONGEST_NAME]}` {one.what}" if one.path else f"it {one.what}" for one in faults[:5])
     more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
     who = f", ask {plan.owner}" if plan.owner else ""
     return (
@@ -188,18 +196,51 @@ def _planned(plan: EventPlan) -> Planned:
     schema, names = plan.schema, None
     closed = schema is None or "patternProperties" in schema or schema.get("additionalProperties", True) is not True
     if schema is not None and not closed and "properties" in schema:
-        names = frozenset(schema["properties"]) | (STANDARD if plan.name in VISITS else frozenset())
+        names = frozenset((*schema["properties"], *schema.get("required", ())))
+        names |= STANDARD if plan.name in VISITS else frozenset()
     return Planned(plan, None if schema is None else compiled(schema), names, frozenset(plan.sources))
 
 
-def _look(planned: Planned | None, reads: tuple[Read, ...]) -> Look:
+def _look(planned: Planned | None, reads: tuple[Read, ...], seen: Mapping[str, Counter]) -> Look:
     if planned is None:
-        return Look(None, None, reads)
-    schema = planned.plan.schema
-    properties = (schema or {}).get("properties", {})
+        return Look(_readable(reads), frozenset(), None, reads, seen)
+    schema = planned.plan.schema or {}
+    properties = schema.get("properties", {})
     reads = tuple(read for read in reads if not _is_readable(properties.get(read[0]), read[2]))
-    quick = not (reads or planned.sources)
-    return Look(accepts(schema or {}, planned.names) if quick else None, planned, reads)
+    fits, readable = accepts(schema, planned.names), _readable(reads)
+    quick = _both(fits, readable) if reads else fits
+    return Look(quick, planned.sources, planned, reads, seen)
+
+
+def _both(one: Accepts | None, other: Accepts | None) -> Accepts | None:
+    if one is None or other is None:
+        return None
+    return lambda properties: one(properties) and other(properties)
+
+
+_SURELY: Mapping[Callable[[Any], Any], Mapping[str, Any]] = {
+    fields.number: {"type": "number", "minimum": -LARGEST_SUMMAND, "maximum": LARGEST_SUMMAND},
+    fields.millionths: {"type": "number", "minimum": -LARGEST_SUMMAND, "maximum": LARGEST_SUMMAND},
+    fields.text: {"type": "string"},
+    fields.short_text: {"type": "string", "maxLength": LONGEST_TEXT},
+    fields.truth: {"type": "boolean"},
+    fields.instant: {"type": "string", "format": "date-time"},
+    fields.scalar: {"type": "string"},
+}
+"""Schemas of values that surely can be read, by what reads them; others may be readable, too."""
+
+
+def _readable(reads: tuple[Read, ...]) -> Accepts | None:
+    """Return the function that says yes to properties which all that read them surely can; None if nobody can tell."""
+    properties: dict[str, Mapping[str, Any]] = {}
+    for path, read, typed in reads:
+        if typed in _SURELY:
+            surely = _SURELY[typed]
+            if "." in path or read is field(path) or properties.setdefault(path, surely) != surely:
+                return None  # it lies deeper, or may be a field of the call itself, or is read in several ways
+        elif typed is not fields.present:
+            return None
+    return accepts({"properties": properties})
 
 
 def _reads(catalog: Catalog) -> dict[str, tuple[Read, ...]]:
@@ -242,8 +283,18 @@ def _asked(where: Expression | None) -> Iterator[tuple[str, Callable[[Any], Any]
             yield name, TYPED[kind]
 
 
-def _trait_check(trait: Trait) -> tuple[str, str, Check]:
-    """Return the name of a trait, the top of its path, and the check of a value that is not null."""
+def _trait_checks(traits: Iterable[Trait]) -> Mapping[str, list[tuple[str, Check]]]:
+    """Return names and checks of traits by the keys under which an event may have them: the name and its first part."""
+    found: dict[str, list[tuple[str, Check]]] = {}
+    for trait in traits:
+        check = _trait_check(trait)
+        for key in {trait.name, trait.name.partition(".")[0]}:
+            found.setdefault(key, []).append((trait.name, check))
+    return found
+
+
+def _trait_check(trait: Trait) -> Check:
+    """Return the check of a value of a trait that is not null."""
     typed, tests = TYPED[trait.kind], list[tuple[Callable[[Any], bool], Fault]]()
     name, least, most = trait.name, trait.least, trait.most
     wrong = Fault(name, "type", f"is not of type {trait.kind.value}")
@@ -262,7 +313,7 @@ def _trait_check(trait: Trait) -> tuple[str, str, Check]:
         else:
             faults += [fault for test, fault in tests if not test(value)]
 
-    return name, name.partition(".")[0], check
+    return check
 
 
 _INDEX = re.compile(r"\[\d+\]")

@@ -1,8 +1,9 @@
 """Regular expressions of RE2 for values of which many come: the plain ones cost a microsecond.
 
 A pattern is plain if it is made of characters, sets of them, anchors at its ends and repetitions of one of these. On
-a short text of visible ASCII the `re` of Python then finds what RE2 finds, and its time is bounded by the cube of the
-text's length. Whatever else is asked goes to RE2, and what it said of the last texts is remembered.
+a short text of visible ASCII the `re` of Python then finds what RE2 finds. Its time may grow with a power of the text's
+length, so how short depends on the pattern: half a millisecond is the worst. Whatever else is asked goes to RE2, and
+what it said of the last texts is remembered, unless they are long.
 """
 
 from __future__ import annotations
@@ -11,19 +12,29 @@ import re
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 from opportune.catalog.patterns import found
 
-SHORT = 256
-"""Characters of a text that `re` may look at."""
+SHORT = (256, 256, 256, 64, 32)
+"""Characters of a text that `re` may look at, by the power of its length that the time may grow with."""
 
 REMEMBERED = 4096
 """Texts per pattern whose answer of RE2 is remembered."""
 
-REPEATS = 3
-"""Repetitions of no fixed length in a plain pattern: each adds a power to the time that `re` may take."""
-
 LARGEST_REPEAT = 256
+
+
+class Plain(NamedTuple):
+    """The program of a plain pattern: `search` for texts of visible ASCII of at most `longest` characters.
+
+    `whole` says yes to texts of any characters that surely match, where the pattern is of the whole text and of nothing
+    but visible ASCII; else it is None.
+    """
+
+    search: Callable[[str], object]
+    longest: int
+    whole: Callable[[str], object] | None
 
 
 @lru_cache(maxsize=1024)
@@ -34,23 +45,20 @@ def finder(pattern: str) -> Callable[[str], bool]:
     >>> sku("TEA-12"), sku("tea-12")
     (True, False)
     """
-    search = lru_cache(maxsize=REMEMBERED)(lambda text: found(pattern, text))
-    program = plain(pattern)
-    if program is None:
-        return search
-    look = program.search
+    remembered = lru_cache(maxsize=REMEMBERED)(lambda text: found(pattern, text))
+    look, longest, _ = plain(pattern) or (None, 0, None)
 
     def finds(text: str) -> bool:
-        if len(text) <= SHORT and text.isascii() and text.isprintable():
+        if look is not None and len(text) <= longest and text.isascii() and text.isprintable():
             return look(text) is not None
-        return search(text)
+        return remembered(text) if len(text) <= SHORT[0] else found(pattern, text)
 
     return finds
 
 
 @lru_cache(maxsize=1024)
-def plain(pattern: str) -> re.Pattern[str] | None:
-    """Return the program of a plain pattern, for texts of up to `SHORT` visible ASCII characters; else None."""
+def plain(pattern: str) -> Plain | None:
+    """Return the program of a plain pattern; None for any other."""
     from re import _constants, _parser  # type: ignore[attr-defined]
 
     if not pattern.isascii() or "(" in pattern or "|" in pattern or "&&" in pattern or "[[" in pattern:
@@ -64,16 +72,19 @@ def plain(pattern: str) -> re.Pattern[str] | None:
     except (re.error, RecursionError, Warning):
         return None
     single = (_constants.LITERAL, _constants.NOT_LITERAL, _constants.ANY, _constants.IN)
-    repeats = 0
+    powers = 0 if tree and tree[0] == (_constants.AT, _constants.AT_BEGINNING) else 1
     for what, told in tree:
         if what is _constants.MAX_REPEAT:
             low, high, inner = told
             if len(inner) != 1 or inner[0][0] not in single or low > LARGEST_REPEAT:
                 return None
-            repeats += low != high
+            powers += low != high
         elif what is _constants.AT:
             if told not in (_constants.AT_BEGINNING, _constants.AT_END):
                 return None
         elif what not in single:
             return None
-    return program if repeats <= REPEATS else None
+    if powers >= len(SHORT):
+        return None
+    visible = re.fullmatch(r"\^(?:[A-Za-z0-9 _@:,/-]|\[[A-Za-z0-9_-]+\]|\\[dw.]|[+*?]|\{[0-9,]+\})*\$", pattern)
+    return Plain(program.search, SHORT[powers], program.fullmatch if visible else None)

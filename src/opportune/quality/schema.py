@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from opportune.catalog.formats import FORMATS
-from opportune.catalog.schemas import dialect
+from opportune.quality.library import validator
 from opportune.quality.patterns import finder
 
 
@@ -74,11 +73,16 @@ def usual(schema: Mapping[str, Any] | bool, path: str = "") -> Check:
 
 
 def by_library(schema: Mapping[str, Any] | bool, path: str = "") -> Check:
-    """Return the check of any schema, by `jsonschema`."""
-    validator = _validator(json.dumps(schema, sort_keys=True))
+    """Return the check of any schema, by `jsonschema`. A value that leads around in circles of it does not fit."""
+    validates = validator(json.dumps(schema, sort_keys=True))
 
     def check(value: Any, faults: list[Fault]) -> None:
-        for error in validator.iter_errors(value):
+        try:
+            errors = list(validates.iter_errors(value))
+        except RecursionError:
+            faults.append(Fault(path, "schema", "is nested too deeply"))
+            return
+        for error in errors:
             inner = path
             for step in error.absolute_path:
                 inner = _under(inner, step)
@@ -253,17 +257,3 @@ def _object(schema: Mapping[str, Any], path: str) -> Check | None:
                 rest(value[name], faults)
 
     return check
-
-
-@lru_cache(maxsize=512)
-def _validator(schema: str) -> Any:
-    from jsonschema import FormatChecker
-    from referencing import Registry
-
-    plain = json.loads(schema)
-    if isinstance(plain, dict):
-        plain.pop("$schema", None)  # by it, `jsonschema` would go back to its own regular expressions
-    formats = FormatChecker(formats=())
-    for name, test in FORMATS.items():
-        formats.checks(name)(lambda value, test=test: not isinstance(value, str) or test(value))
-    return dialect()(plain, registry=Registry(), format_checker=formats)

@@ -68,20 +68,25 @@ class Tally:
 
     def __init__(self, store: Store) -> None:
         self._store, self._table = store, store.table("tracking")
-        self.seen: dict[tuple[str, str], Counter] = {}
-        """The counters of what came since the last time that they were written, by source and event."""
+        self._lately: dict[str, dict[str, Counter]] = {}
         self.until = 0
         self._day = -1
         self._counters: dict[Key, Counter] = {}
         self._dirty: set[Key] = set()
         self._pruned = self._saved = 0
 
+    def lately(self, event: str) -> dict[str, Counter]:
+        """Return the counters of an event, by source, that were asked for since they were last written: always the
+        same dictionary. Until `until`, whoever has another such event adds to what is there."""
+        return self._lately.setdefault(event, {})
+
     def came(self, source: str, event: str, at: int) -> Counter:
-        """Return the counter of events that come; until `until`, it is in `seen` for whoever has another one."""
+        """Return the counter of events that come."""
         if at >= self.until:
             self._turn(at // DAY)
         key, counter = self._of(Key(source, event, "", SEEN), at)
-        self.seen[source, event] = counter
+        if event in self._lately:
+            self._lately[event][source] = counter
         self._dirty.add(key)
         return counter
 
@@ -103,7 +108,7 @@ class Tally:
         self._saved = now or self._saved
         self._table.put([(_name(self._day, key), _encode(self._counters[key])) for key in sorted(self._dirty)])
         self._dirty.clear()
-        self.seen.clear()
+        self._write_anew()
         if self._day > self._pruned:
             self._table.delete([name for name, _ in self._before(self._day - DAYS)])
             self._pruned = self._day
@@ -111,8 +116,9 @@ class Tally:
     def clear(self) -> None:
         """Forget what was not written: memory is what the store says."""
         self._day, self.until = -1, 0
-        for held in (self._counters, self.seen, self._dirty):
-            held.clear()
+        self._counters.clear()
+        self._dirty.clear()
+        self._write_anew()
 
     def since(self, day: int) -> Iterator[Counted]:
         """Yield the counts from a day on, in order of the days; those of memory too. Any thread may ask."""
@@ -123,6 +129,11 @@ class Tally:
         if self._day >= day:
             for key, counter in sorted(self._counters.items()):  # a copy: others may count meanwhile
                 yield Counted(self._day, key, counter)
+
+    def _write_anew(self) -> None:
+        """Have whoever counts ask again, so that it is known what to write."""
+        for counters in self._lately.values():
+            counters.clear()
 
     def _before(self, day: int) -> Iterator[tuple[str, bytes]]:
         for name, value in self._table.scan():
@@ -146,7 +157,7 @@ class Tally:
         if self._day >= 0:
             self.save()
         self._counters, self._day, self.until = {}, day, (day + 1) * DAY
-        self.seen.clear()
+        self._write_anew()
         for name, value in self._table.scan(f"{day:06d}{_BETWEEN}"):
             self._counters[Key(*name.split(_BETWEEN)[1:])] = _decode(value)
 

@@ -80,7 +80,8 @@ def report(
         "days": [{"day": _day(one.day), "score": one.score,
                   "interval": None if one.interval is None else list(one.interval)} for one in days],
         "faults": _faults(days, owners, named)[:most],
-        "reason": None if last.rows else "nothing came in, and nobody is known yet",
+        "reason": None if last.rows else f"by the end of {_day(last.day)} nothing had come in; what came since "
+        "is scored when its day is over, or now by `opportune quality --now`",
     }  # fmt: skip
 
 

@@ -62,9 +62,9 @@ class Tables:
         self._open: dict[int, tuple[DuckDBPyConnection, Manifest]] = {}
 
     def at(self, as_of: int) -> tuple[DuckDBPyConnection, Manifest]:
-        """Return a connection to the tables as of an instant. One thread: sums come out the same to the bit."""
+        """Return a connection to the tables as of an instant."""
         if as_of not in self._open:
-            self._open[as_of] = self._stack.enter_context(opened(self._folder, as_of, threads=1))
+            self._open[as_of] = self._stack.enter_context(opened(self._folder, as_of))
         return self._open[as_of]
 
     def figure(self, name: str, since: int | None, as_of: int, by: str | None) -> Answer:

@@ -6,7 +6,7 @@ of the period before, that it is in its range only where its whole interval is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,19 +18,12 @@ from opportune.figures.alerts import Reading, Subject, named, state_of
 from opportune.figures.answer import Answer, Between
 from opportune.figures.causes import Causes, Part, causes
 from opportune.figures.ranges import status
-from opportune.figures.words import NO_UNITS, SHARES, between, range_in, shown, with_interval
+from opportune.figures.units import DAYS, beside_unit, days_in
+from opportune.figures.words import NO_UNITS, SHARES, between, brief, range_in, shown, with_interval
 from opportune.measure.effect import NotEnoughData
+from opportune.reports.drawing import Drawing
 from opportune.reports.plots import Point, forest, trend
 from opportune.reports.report import Column, Number, Plot, Section, Source, Table, Text, cited
-
-WEIGHTS = {"roi": "cost"}
-"""What stands below the line of a figure, in its rows, where that is not what it is counted over."""
-
-UNITS = {
-    ("budget", "planned"): "money", ("budget", "forecast at completion"): "money", ("budget", "next euro"): "ratio",
-    ("conversion", "hand-over to sales"): "days", ("roi", "cost per conversion"): "money",
-}  # fmt: skip
-"""Units of what stands beside a figure, where they are not the figure's own."""
 
 MOST_ROWS = 10
 """Parts of a figure that a table names."""
@@ -72,7 +65,7 @@ class Story(msgspec.Struct, frozen=True):
 def section(story: Story) -> Section:
     """Return the section of a figure."""
     now = story.now
-    says, name = partial(shown, unit=_short(now)), _named(now)
+    says, name = partial(brief, unit=_short(now)), _named(now)
     if now.value is None:
         sentences: list[Text] = [(f"{now.title} is not known: {now.reason or 'there is nothing to count'}.",)]
     else:
@@ -87,14 +80,17 @@ def section(story: Story) -> Section:
     if len([point for point in points if point.value is not None]) > 1:
         low, high = (story.target.at_least, story.target.at_most) if story.target else (None, None)
         told = f"{name}, each point {_long(story.span)} after the one before; the band is its interval"
-        plots.append(Plot(f"{told}.", f"{told}: {_spoken(points, says)}", trend(points, says, low, high)))
+        spoken = f"{told}: {_spoken(points, says)}"
+        plots.append(Plot(f"{told}.", spoken, _drawn(trend, points, now, says, low, high)))
     splits = [split for split in story.splits if any(row["value"] is not None for row in split.now.rows)]
     tables = [_table(split) for split in splits]
     for split in splits[:1]:
         shown_ = [Point(str(row["key"]), row["value"], _ends(row)) for row in _first(split.now.rows)]
         if len([point for point in shown_ if point.value is not None]) > 1:
-            told = f"{name} by {split.now.by}, with intervals; the dashed line is the whole"
-            plots.append(Plot(f"{told}.", f"{told}: {_spoken(shown_, says)}", forest(shown_, says, now.value)))
+            dashed = "" if now.value is None else "; the dashed line is the whole"
+            told = f"{name} by {split.now.by}, with intervals{dashed}"
+            spoken = f"{told}: {_spoken(shown_, says)}"
+            plots.append(Plot(f"{told}.", spoken, _drawn(forest, shown_, now, says, now.value)))
     return Section(now.figure, now.title, tuple(sentences), tuple(tables), tuple(plots))
 
 
@@ -136,8 +132,8 @@ def cause(story: Story) -> Causes | None:
 
 
 def _parts(answer: Answer) -> list[Part]:
-    weigh = WEIGHTS.get(answer.figure, "n")
-    return [Part(str(row["key"]), row["value"], float(row.get("weight", row.get(weigh)) or 0)) for row in answer.rows]
+    weights = [row["n"] if row.get("weight") is None else row["weight"] for row in answer.rows]
+    return [Part(str(row["key"]), row["value"], float(weight or 0)) for row, weight in zip(answer.rows, weights)]
 
 
 def _value(story: Story) -> Text:
@@ -165,7 +161,7 @@ def _change(story: Story) -> list[Text]:
 
 
 def _beside(now: Answer, one: Any, currency: str) -> Text:
-    said = with_interval(one.value, one.interval, UNITS.get((now.figure, one.name), now.unit), currency)
+    said = with_interval(one.value, one.interval, beside_unit(now.figure, one.name, now.unit), currency)
     return (f"{_upper(one.name)}: ", Number(said, now.figure), f", {_lower(one.meaning)}." if one.meaning else ".")
 
 
@@ -178,18 +174,37 @@ def _target(story: Story, target: Target) -> Text:
                     if str(row["key"]) == target.by[1]), None)  # fmt: skip
         value, interval = (row["value"], _ends(row)) if row else (None, None)
     found = status(value, interval, target)
-    is_ = {
-        "in range": "it is in range, with its whole interval",
-        "out of range": "it is out of range, with its whole interval",
-    }.get(found, "it is unclear, since its interval reaches over the edge" if value is not None else "it is unclear")
+    whole = "" if interval is None else ", with its whole interval"
+    unclear = "it is unclear" if value is None else "it is unclear, since its interval reaches over the edge"
+    is_ = unclear if found == "unclear" else f"it is {found}{whole}"
     number = () if target.by is None else (" It is ", _number(story, value, interval), ".")
     range_ = range_in(target, now.unit, story.currency)
     return (f"{about} is {range_}: {is_} (owner {target.owner}; {target.reason}).", *number)
 
 
+def _drawn(
+    plot: Callable[..., Drawing], points: Sequence[Point], now: Answer, says: Callable[[float], str],
+    *bounds: float | None,
+) -> Drawing:  # fmt: skip
+    """Return a plot; of days that are hours or seconds, in that unit, so that the ticks are round in it."""
+    if now.unit != DAYS:
+        return plot(points, says, *bounds)
+    ends = [end for point in points for end in (point.value, *(point.interval or ())) if end is not None]
+    factor, _ = days_in(max(map(abs, [*ends, *(bound for bound in bounds if bound is not None)])))
+
+    def scaled(value: float | None) -> float | None:
+        return None if value is None else value * factor
+
+    larger = [
+        Point(one.label, scaled(one.value), one.interval and (scaled(one.interval[0]), scaled(one.interval[1])))
+        for one in points
+    ]
+    return plot(larger, lambda value: says(value / factor), *map(scaled, bounds))
+
+
 def _short(now: Answer) -> str:
-    """Return the unit that plots and tables write at each value: there is room for percents alone."""
-    return now.unit if now.unit in SHARES else ""
+    """Return the unit that plots and tables write at each value: there is room for percents and spans alone."""
+    return now.unit if now.unit in (*SHARES, DAYS) else ""
 
 
 def _named(now: Answer) -> str:

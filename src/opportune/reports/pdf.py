@@ -16,12 +16,17 @@ MARGIN = 56.0
 PADDING = 6.0
 """Of a frame of reportlab, inside of its margins."""
 
-LINE = 122
-"""Characters of a line of SQL."""
+QUERIES = (
+    "Each query is named by its file and the SHA-256 of its text; the text itself is at the end of the HTML of this "
+    "report, which is of the same numbers."
+)
 
 
 def pdf(report: Report) -> bytes:
-    """Return a report as a PDF of A4 pages. A character that its font (Bitstream Vera) lacks is shown as `?`."""
+    """Return a report as a PDF of A4 pages, without the text of its queries.
+
+    A character that its font (Bitstream Vera) lacks is shown as `?`.
+    """
     from reportlab.lib.pagesizes import A4
     from reportlab.platypus import SimpleDocTemplate
 
@@ -40,7 +45,7 @@ def pdf(report: Report) -> bytes:
     ]  # fmt: skip
     for section in report.sections:
         story += _section(section, styles, width)
-    story.append(styles.heading("Where the numbers come from", "sources"))
+    story += [styles.heading("Where the numbers come from", "sources"), styles.paragraph(QUERIES, "quiet")]
     for source in report.sources:
         story += _source(source, styles)
     footer = partial(_footer, styles=styles, told=styles.known(f"{report.title}, {report.period}"))
@@ -74,7 +79,7 @@ class _Styles:
             "head": ParagraphStyle("head", base, fontSize=8, leading=11, spaceAfter=0, textColor=quiet),
             "headn": ParagraphStyle("headn", base, fontSize=8, leading=11, spaceAfter=0, textColor=quiet, alignment=2),
             "next": ParagraphStyle("next", base, leftIndent=10, borderPadding=0, textColor=HexColor(LIGHT["first"])),
-            "sql": ParagraphStyle("sql", base, fontName="Courier", fontSize=6.2, leading=7.8),
+            "small": ParagraphStyle("small", base, fontSize=6.5, leading=8.5, textColor=quiet, spaceAfter=1),
         }  # fmt: skip
 
     def known(self, text: str) -> str:
@@ -98,33 +103,29 @@ class _Styles:
 
         return Paragraph(f'<a name="{escape(anchor)}"/>{escape(self.known(title))}', self._styles[style])
 
-    def code(self, text: str) -> Any:
-        from reportlab.platypus import Preformatted
-
-        return Preformatted(text.encode("latin-1", "replace").decode("latin-1"), self._styles["sql"],
-                            maxLineLength=LINE, splitChars=" ", newLineChars="")  # fmt: skip
-
 
 def _link(text: str, source: str) -> str:
     return f'<a href="#source-{escape(source)}" color="{LIGHT["first"]}">{text}</a>' if source else text
 
 
 def _section(section: Section, styles: _Styles, width: float) -> list[Any]:
-    made: list[Any] = [styles.heading(section.title, section.id)]
-    made += [styles.paragraph(sentence, "text") for sentence in section.sentences]
+    from reportlab.platypus import KeepTogether
+
+    front: list[Any] = [styles.heading(section.title, section.id)]
+    front += [styles.paragraph(sentence, "text") for sentence in section.sentences]
     if section.following:
-        made.append(styles.paragraph(f"Next: {section.following}", "next"))
-    for plot in section.plots:
-        made.append(_plot(plot, styles))
+        front.append(styles.paragraph(f"Next: {section.following}", "next"))
+    made = front
+    if section.plots:  # a plot without its heading says nothing
+        made = [KeepTogether([*front, *_plot(section.plots[0], styles)])]
+        made += [KeepTogether(_plot(plot, styles)) for plot in section.plots[1:]]
     for table in section.tables:
         made += [styles.paragraph(table.caption, "caption"), _table(table, styles, width)]
     return made
 
 
-def _plot(plot: Plot, styles: _Styles) -> Any:
-    from reportlab.platypus import KeepTogether
-
-    return KeepTogether([drawn(plot.drawing, styles.font, styles.known), styles.paragraph(plot.caption, "quiet")])
+def _plot(plot: Plot, styles: _Styles) -> list[Any]:
+    return [drawn(plot.drawing, styles.font, styles.known), styles.paragraph(plot.caption, "quiet")]
 
 
 def _table(table: Table, styles: _Styles, width: float) -> Any:
@@ -157,13 +158,13 @@ def _widths(table: Table, width: float) -> list[float]:
 
 def _source(source: Source, styles: _Styles) -> list[Any]:
     told = [
-        f"{source.file}, SHA-256 {source.sha256}", *(f"{name}: {value}" for name, value in source.parameters),
+        f"{source.file}, SHA-256 {source.sha256}", "; ".join(f"{name}: {value}" for name, value in source.parameters),
         f"data version {source.version}, facts {source.span[0]} to {source.span[1]}",
         *([f"experiment {source.experiment}"] if source.experiment else []),
     ]  # fmt: skip
     return [
         styles.heading(source.title, f"source-{source.id}", "source"),
-        *(styles.paragraph(line, "quiet") for line in told), styles.code(source.sql),
+        *(styles.paragraph(line, "small") for line in told),
     ]  # fmt: skip
 
 

@@ -45,8 +45,7 @@ def trend(points: Sequence[Point], say: Say, low: float | None = None, high: flo
     for bound in shown:
         y = scale(bound)
         shapes.append(Line(((LEFT, y), (WIDTH - RIGHT, y)), "second", 1.2, dashed=True))
-        shapes.append(Words(WIDTH - RIGHT + 8, y + 4, f"{'at least' if bound == low else 'at most'} {say(bound)}",
-                            "second", 9.0))  # fmt: skip
+        shapes.append(Words(WIDTH - RIGHT + 8, y + 4, f"{'≥' if bound == low else '≤'} {say(bound)}", "second", 10.0))
     for run in _runs(points):
         upper = [(xs[i], scale(_reach(points[i])[1])) for i in run]
         lower = [(xs[i], scale(_reach(points[i])[0])) for i in run]

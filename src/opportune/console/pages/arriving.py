@@ -63,21 +63,22 @@ def figures(data: Data, words: Words) -> Markup:
     wrong = sum(one["count"] for one in plan["violations"])
     seen = len(plan["planned"]) - len(plan["neverSeen"])
     score = (
-        figure("Quality score", words.percent(told["score"], 2), SCORE, _about(told, words), ("what is wrong", "#faults"))
+        figure("Quality score", words.percent(told["score"], 2), SCORE, _about(told, words),
+               ("what is wrong", "/data#faults"))
         if told["score"] is not None
         else figure("Quality score", told["reason"] or "not scored yet", SCORE, none=True)
-    )
+    )  # fmt: skip
     each = (
         score,
         figure("Set aside", words.number(data.letters.count),
                "Events that could not be taken. They wait with the reason, and can be tried again.", "now",
-               ("why", "#letters")),
+               ("why", "/data#letters")),
         figure("Not as planned", words.number(wrong),
                "Properties that are not as the tracking plan, or what the catalog reads, wants them.",
-               "in 30 days", ("which", "#violations")),
+               "in 30 days", ("which", "/data#violations")),
         figure("Planned and seen", f"{words.number(seen)} of {words.number(len(plan['planned']))}"
                if plan["planned"] else "no event is planned",
-               "Events of the tracking plan that came at least once.", "in 30 days", ("which", "#plan"),
+               "Events of the tracking plan that came at least once.", "in 30 days", ("which", "/data#plan"),
                none=not plan["planned"]),
     )  # fmt: skip
     return Markup('<div class="grid">{}</div>').format(
@@ -111,7 +112,7 @@ def arriving(came: tuple[Happened, ...], last: Sequence[Data], words: Words, nam
     shown = feed(came, words, names)
     marked = sorted({one.what for one in came if wrong[one.what]})
     tags = joined(
-        Markup('<a class="tag warn" href="#violations">! {}: {} not as planned in 30 days</a> ').format(
+        Markup('<a class="tag warn" href="/data#violations">! {}: {} not as planned in 30 days</a> ').format(
             name, words.number(wrong[name])
         )
         for name in marked

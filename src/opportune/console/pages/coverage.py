@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from opportune.console.pages.arriving import Data, instant
 from opportune.console.parts.figure import empty
-from opportune.console.parts.table import table
+from opportune.console.parts.shown import worded
+from opportune.console.parts.table import Head, table
 from opportune.console.words import Words
 
 
@@ -22,12 +23,12 @@ def violations(plan: dict[str, Any], source: str, words: Words) -> Markup:
     rows = [
         (Markup('<span class="strong">{}</span><div class="soft small">{}</div>').format(one["event"], one["field"]),
          Markup('<span class="tag warn">{}</span>').format(one["kind"]), one["source"], words.number(one["count"]),
-         Markup('{}<div class="soft small">{}{}last {}{}</div>').format(
-             one["cure"], one["owner"], ", " if one["owner"] else "", instant(one["last"], words),
+         Markup('<div>{}</div><div class="soft small">{}{}last {}{}</div>').format(
+             worded(one["cure"]), one["owner"], ", " if one["owner"] else "", instant(one["last"], words),
              f"; such as {', '.join(one['samples'])}" if one["samples"] else ""))
         for one in found
     ]  # fmt: skip
-    heads = ["event and property", ("kind", "Which rule of the plan it breaks"), "source",
+    heads: list[Head] = ["event and property", ("kind", "Which rule of the plan it breaks"), "source",
              ("times", "How often in 30 days"), "what mends it"]  # fmt: skip
     return table("Not as planned", heads, rows, {3})
 
@@ -44,7 +45,7 @@ def drawn(plan: dict[str, Any], words: Words) -> Markup:
          instant(one["last"], words) or "never")
         for one in (*plan["planned"], *({**one, "stray": True} for one in plan["unplanned"]))
     ]  # fmt: skip
-    heads = ["event", "plan", ("seen", "How often in 30 days"), ("sources", "Who sent it, and how often"),
+    heads: list[Head] = ["event", "plan", ("seen", "How often in 30 days"), ("sources", "Who sent it, and how often"),
              ("owner", "Who mends it"), "last"]  # fmt: skip
     return table("The tracking plan", heads, rows, {2})
 
@@ -70,7 +71,8 @@ def _of(found: list[dict[str, Any]], source: str) -> list[dict[str, Any]]:
 
 
 def _tag(one: dict[str, Any]) -> Markup:
-    tone, text = ("warn", "not planned") if one.get("stray") else ("good", "comes") if one["seen"] else ("bad", "never seen")
+    known = ("good", "comes") if one["seen"] else ("bad", "never seen")
+    tone, text = ("warn", "not planned") if one.get("stray") else known
     return Markup('<span class="tag {}">{}</span>').format(tone, text)
 
 

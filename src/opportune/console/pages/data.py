@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from nicegui import ui
 
 from opportune.client import Client
@@ -15,6 +17,9 @@ from opportune.console.parts.confirm import confirmed
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.shown import Shown
 from opportune.watching import Happened
+
+Rows = Callable[[Data, str], tuple[list[str], list[Sequence[object]]]]
+"""The head and the rows of a table of one source, or of all of them."""
 
 EVERY = 3.0
 """Seconds between two looks at what is counted; events are shown as they come."""
@@ -43,8 +48,8 @@ def show(desk: Desk) -> None:
     async def replay() -> None:
         count = last[0].letters.count if last else 0
         effect = (
-            f"All {words.number(count)} events that were set aside are tried again by the catalog that is live. What fits "
-            "now is taken as if it came today: it counts in profiles, may set triggers off, and cannot be sent back."
+            f"All {words.number(count)} events that were set aside are tried again by the catalog that is live. What "
+            "fits now is taken as if it came today: it counts in profiles, and that cannot be undone."
         )
         if await confirmed("Try these events again?", effect, "Try them again"):
             told: list[tuple[int, int]] = []
@@ -55,25 +60,17 @@ def show(desk: Desk) -> None:
 
             if await desk.does("replay events", f"{count} events that were set aside", work):
                 desk.say(f"{words.number(told[0][0])} were taken, {words.number(told[0][1])} still do not fit.")
-                live.again()
+                live.afresh()
 
     async def score() -> None:
         if await desk.does("score data", "the day that is running", lambda hub: hub.score_quality()):
             desk.say("The day that is running was scored.")
-            live.again()
+            live.afresh()
 
     with ui.element("div").classes("two"):
-        with ui.element("div").classes("stack"):
-            with ui.element("section").classes("card"):
-                chart = LineChart("Quality score, day by day", "quality", "The score of the data of each day, in percent")
-                kinds = Shown[Data](lambda data: quality.kinds(data.quality, words))
-            with ui.element("section").classes("card").props("id=faults"):
-                with _head("What is wrong, the costliest first"):
-                    if desk.may("score data"):
-                        button("Score today now", score, quiet=True, help="Look at the data of the day that is running")
-                    button("csv", lambda: _save(quality.faults_csv, last, source, "faults"), quiet=True,
-                           help="Save what is wrong as csv")  # fmt: skip
-                faults = Shown[Data](lambda data: quality.faults(data.quality, source, words), live=True)
+        with ui.element("section").classes("card"):
+            chart = LineChart("Quality score, day by day", "quality", "The score of each day, in percent")
+            kinds = Shown[Data](lambda data: quality.kinds(data.quality, words))
         with ui.element("div").classes("stack"):
             with ui.element("section").classes("card"):
                 with ui.element("h2"):
@@ -84,6 +81,13 @@ def show(desk: Desk) -> None:
                     button("csv", lambda: _save(sources.csv, last, source, "sources"), quiet=True,
                            help="Save the sources as csv")  # fmt: skip
                 keys = Shown[Data](lambda data: sources.drawn(data, words))
+    with ui.element("section").classes("card").props("id=faults"):
+        with _head("What is wrong, the costliest first"):
+            if desk.may("score data"):
+                button("Score today now", score, quiet=True, help="Look at the data of the day that is running")
+            button("csv", lambda: _save(quality.faults_csv, last, source, "faults"), quiet=True,
+                   help="Save what is wrong as csv")  # fmt: skip
+        faults = Shown[Data](lambda data: quality.faults(data.quality, source, words, names), live=True)
     with ui.element("section").classes("card").props("id=violations"):
         with _head("Against the tracking plan, 30 days"):
             button("csv", lambda: _save(coverage.violations_csv, last, source, "violations"), quiet=True,
@@ -127,6 +131,6 @@ def _head(title: str) -> ui.element:
         return ui.element("div").classes("row")
 
 
-def _save(rows, last: list[Data], source: str, name: str) -> None:  # type: ignore[no-untyped-def]
+def _save(rows: Rows, last: list[Data], source: str, name: str) -> None:
     header, table = rows(last[0], source) if last else ([], [])
     download_csv(name.replace(" ", "_"), header, table)

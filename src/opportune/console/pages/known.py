@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from opportune.console.parts.figure import empty
 from opportune.console.parts.shown import joined
+from opportune.console.parts.table import table
 from opportune.console.words import Words
 from opportune.wire import KnownFact, Profile, Value
 
@@ -19,15 +20,10 @@ def facts(profile: Profile, words: Words) -> Markup:
         return empty("Nothing is known of them yet.", "Declare traits and features in the catalog, and send events.")
     rows = [_row(name, profile.values.get(name), profile.facts.get(name), words) for name in names]
     rows += [
-        Markup('<tr><td>{}</td><td class="strong">{}</td><td class="soft small">contacts made</td></tr>').format(
-            name, plain(value, words)
-        )
+        (name, _strong(value, words), Markup('<span class="soft small">contacts made</span>'))
         for name, value in sorted(profile.contacts.items())
     ]
-    return Markup(
-        '<div class="scroll"><table class="plain"><thead><tr><th>trait or feature</th><th>value</th>'
-        "<th>since, and from</th></tr></thead><tbody>{}</tbody></table></div>"
-    ).format(joined(rows))
+    return table("What is known", ("trait or feature", "value", "since, and from"), rows)
 
 
 def consents(profile: Profile) -> Markup:
@@ -59,7 +55,7 @@ def plain(value: Value, words: Words) -> str:
     return words.number(value, 2) if isinstance(value, int | float) else value
 
 
-def _row(name: str, value: Value, fact: KnownFact | None, words: Words) -> Markup:
+def _row(name: str, value: Value, fact: KnownFact | None, words: Words) -> tuple[str, Markup, Markup]:
     if fact is None:
         about = "never heard of"
     else:
@@ -67,6 +63,9 @@ def _row(name: str, value: Value, fact: KnownFact | None, words: Words) -> Marku
         evidence = "" if fact.evidence is None else f", {fact.evidence} {'event' if fact.evidence == 1 else 'events'}"
         about = f"{words.ago(fact.at)}, {source}{evidence}" if fact.at else f"{source}{evidence}"
     whole = words.whole(fact.at) if fact and fact.at else ""
-    return Markup('<tr><td>{}</td><td class="strong">{}</td><td class="soft small" title="{}">{}</td></tr>').format(
-        name, plain(value, words), whole, about
-    )
+    told = Markup('<span class="soft small" title="{}">{}</span>').format(whole, about)
+    return name, _strong(value, words), told
+
+
+def _strong(value: Value, words: Words) -> Markup:
+    return Markup('<span class="strong">{}</span>').format(plain(value, words))

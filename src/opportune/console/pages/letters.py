@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from opportune.console.pages.arriving import Data
 from opportune.console.parts.figure import empty
-from opportune.console.parts.shown import joined
+from opportune.console.parts.shown import joined, worded
 from opportune.console.parts.table import table
 from opportune.console.words import Words
 from opportune.wire import Rejected, RejectedEvents
@@ -31,7 +31,7 @@ def drawn(letters: RejectedEvents, source: str, words: Words, names: bool) -> Ma
     if not reasons:
         return empty("Nothing was set aside.", "An event that cannot be taken waits here, with the reason.")
     rows = [
-        (Markup('<span class="tag bad">{}</span>').format(one.reason), one.message if names else "",
+        (Markup('<span class="tag bad">{}</span>').format(one.reason), worded(one.message) if names else "",
          Markup('<a href="/data?source={}#letters">{}</a>').format(quote(one.source, safe=""), one.source),
          words.number(one.count))
         for one in reasons
@@ -54,8 +54,8 @@ def csv(data: Data, source: str) -> tuple[list[str], list[Sequence[object]]]:
 
 def _letter(one: Rejected) -> Markup:
     return Markup(
-        '<div style="padding: var(--s2) 0; border-bottom: 1px solid var(--line)"><div class="small"><span class="tag bad">'
-        '{}</span> {} <span class="soft">from {}</span></div><code class="small">{}</code></div>'
+        '<div style="padding: var(--s2) 0; border-bottom: 1px solid var(--line)"><div class="small">'
+        '<span class="tag bad">{}</span> {} <span class="soft">from {}</span></div><code class="small">{}</code></div>'
     ).format(one.reason, one.message, one.source, _text(one)[:LONGEST])
 
 

@@ -130,6 +130,8 @@ def _attention(found: list[Attention]) -> Markup:
 @once
 def _silence(now: NowInfo, words: Words) -> Markup:
     whole = sum(one.count for one in now.silence)
+    if not whole and now.counted < 1:
+        return empty("Being counted.", "What was before takes a while after a start.")
     if not whole:
         return empty("No decision was silent yet.", "Each decision that says nothing is counted here, with its reason.")
     rows = (

@@ -1,30 +1,32 @@
-"""Operations: the work on campaigns, the figures that it is steered by, tools, reports, and what needs to be mended."""
+"""Operations: the work on campaigns, the figures that it is steered by, tools, reports, and what needs mending."""
 
 from __future__ import annotations
-
-from importlib import import_module
 
 from nicegui import ui
 
 from opportune.console.frame import Desk
+from opportune.console.pages import board, campaign, checkup, credit, figures, reports, tools, weeks
 from opportune.console.parts.views import views
 
 VIEWS = {
-    "board": "Board",
-    "calendar": "Calendar",
-    "figures": "Figures",
-    "health": "Health check",
-    "credit": "Attribution",
-    "tools": "Tools",
-    "reports": "Reports",
+    "board": ("Board", board.show),
+    "calendar": ("Calendar", weeks.show),
+    "figures": ("Figures", figures.show),
+    "health": ("Health check", checkup.show),
+    "attribution": ("Attribution", credit.show),
+    "tools": ("Tools", tools.show),
+    "reports": ("Reports", reports.show),
 }
 
 
 def show(desk: Desk) -> None:
-    """Build the view that the address names, or the campaign, figure or tool in it."""
+    """Build the view, or the one campaign, that the address names."""
     view = desk.query.get("view", "board")
     view = view if view in VIEWS else "board"
     with ui.element("div").classes("head"), ui.element("h1"):
         ui.label("Operations")
-    views("Views of operations", desk.page.path, VIEWS, view)
-    import_module(f"opportune.console.pages.{view}_view").show(desk)
+    views("Views of operations", desk.page.path, {name: title for name, (title, _) in VIEWS.items()}, view)
+    if desk.query.get("campaign"):
+        campaign.show(desk)
+    else:
+        VIEWS[view][1](desk)

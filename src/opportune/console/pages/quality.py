@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from opportune.console.pages.arriving import Data, instant
 from opportune.console.parts.figure import empty
-from opportune.console.parts.table import table
+from opportune.console.parts.shown import worded
+from opportune.console.parts.table import Head, table
 from opportune.console.words import Words
 
 MEANINGS = {
@@ -36,31 +37,31 @@ def kinds(quality: dict[str, Any], words: Words) -> Markup:
          words.number(one["checked"]), words.number(one["faults"]))
         for name, one in quality["kinds"].items()
     ]  # fmt: skip
-    heads = ["kind", ("score", "1 minus weighted faults over weighted checks"), "checks", "faults"]
+    heads: list[Head] = ["kind", ("score", "1 minus weighted faults over weighted checks"), "checks", "faults"]
     return table("The score by kind", heads, rows, {1, 2, 3})
 
 
-def faults(quality: dict[str, Any], source: str, words: Words) -> Markup:
-    """Return the worst faults, of one source or all."""
+def faults(quality: dict[str, Any], source: str, words: Words, names: bool) -> Markup:
+    """Return the worst faults, of one source or all; with `names`, such as at which events and customers."""
     found = _of(quality["faults"], source)
     if not found:
         if quality["score"] is None:
             return empty("Nothing was looked at yet.", "Score the day that is running, above.")
         return empty("Nothing is wrong.", f"Every check of {quality['day']} was passed.")
     rows = [
-        (_what(one), Markup("{} {}").format(words.number(one["faults"]), _share(one, words)),
-         words.percent(one["cost"], 2), _cure(one, words))
+        (_what(one), Markup("<div>{}</div>{}").format(words.number(one["faults"]), _share(one, words)),
+         words.percent(one["cost"], 2), _cure(one, words, names))
         for one in found[:SHOWN]
     ]  # fmt: skip
-    heads = ["what and where", ("faults", "How many, and of how many checks"),
+    heads: list[Head] = ["what and where", ("faults", "How many, and of how many checks"),
              ("cost", "Its part of what the score lacks"), "what mends it"]  # fmt: skip
     return table("What is wrong", heads, rows, {1, 2})
 
 
 def faults_csv(data: Data, source: str) -> tuple[list[str], list[Sequence[object]]]:
     """Return every fault as rows."""
-    heads = ["kind", "what", "source", "event", "field", "checked", "faults", "weight", "cost", "first", "last", "owner",
-             "cure"]  # fmt: skip
+    heads = ["kind", "what", "source", "event", "field", "checked", "faults", "weight", "cost", "first", "last",
+             "owner", "cure"]  # fmt: skip
     return heads, [[one[name] for name in heads] for one in _of(data.quality["faults"], source)]
 
 
@@ -70,7 +71,9 @@ def _of(found: list[dict[str, Any]], source: str) -> list[dict[str, Any]]:
 
 def _what(one: dict[str, Any]) -> Markup:
     where = ", ".join(filter(None, (one["event"], one["field"], one["source"] and f"from {one['source']}")))
-    return Markup('<span class="strong">{}</span> <span class="tag">{}</span><div class="soft small">{}</div>').format(
+    return Markup(
+        '<div><span class="strong">{}</span> <span class="tag">{}</span></div><div class="soft small">{}</div>'
+    ).format(
         one["what"], one["kind"], where
     )
 
@@ -81,9 +84,9 @@ def _share(one: dict[str, Any], words: Words) -> Markup:
     )
 
 
-def _cure(one: dict[str, Any], words: Words) -> Markup:
+def _cure(one: dict[str, Any], words: Words, names: bool) -> Markup:
     who = f"{one['owner']}, " if one["owner"] else ""
-    samples = f"; such as {', '.join(one['samples'])}" if one["samples"] else ""
-    return Markup('{}<div class="soft small">{}since {}{}</div>').format(
-        one["cure"], who, instant(one["first"], words), samples
+    samples = f"; such as {', '.join(one['samples'])}" if names and one["samples"] else ""
+    return Markup('<div>{}</div><div class="soft small">{}since {}{}</div>').format(
+        worded(one["cure"]), who, instant(one["first"], words), samples
     )

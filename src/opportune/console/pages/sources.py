@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from opportune.console.pages.arriving import Data, instant
 from opportune.console.parts.figure import empty
-from opportune.console.parts.table import table
+from opportune.console.parts.table import Head, table
 from opportune.console.words import Words
 from opportune.wire import KeyInfo
 
@@ -26,8 +26,10 @@ def drawn(data: Data, words: Words) -> Markup:
         (_name(name), _key(keys, words), words.number(sent) if sent else "none", _bad(bad, score, words))
         for name, keys, sent, bad, score in found
     ]
-    heads = ["source", "keys", ("planned events", "Events of the tracking plan, and others that are counted, in 30 days"),
-             ("wrong", "Not as planned in 30 days; and the score of the last day")]  # fmt: skip
+    heads: list[Head] = [
+        "source", "keys", ("events", "Of the tracking plan, and those that are not planned, in 30 days"),
+        ("wrong", "Not as planned in 30 days; and the score of the last day"),
+    ]  # fmt: skip
     return table("Sources and keys", heads, rows, {2})
 
 
@@ -80,6 +82,8 @@ def _about(key: KeyInfo, words: Words) -> str:
 
 
 def _bad(bad: int, score: float | None, words: Words) -> Markup:
-    told = Markup('<span class="tag warn">! {}</span>').format(words.number(bad)) if bad else Markup("none")
-    return told + (Markup('<div class="soft small">score {}</div>').format(words.percent(score, 2))
-                   if score is not None else Markup(""))  # fmt: skip
+    count = f"! {words.number(bad)}" if bad else "none"
+    told = Markup('<div class="{}">{}</div>').format("tag warn" if bad else "", count)
+    if score is None:
+        return told
+    return told + Markup('<div class="soft small">score {}</div>').format(words.percent(score, 2))

@@ -6,8 +6,11 @@ from markupsafe import Markup
 
 from opportune.console.parts.figure import figure
 from opportune.console.parts.shown import joined, once, worded
+from opportune.console.parts.table import table
 from opportune.console.words import Words
 from opportune.watching import NowInfo, Share
+
+YES = "a positive answer, or what a goal of the action counts, such as an order"
 
 
 @once
@@ -21,23 +24,24 @@ def worth(now: NowInfo, words: Words) -> Markup:
 
 def _accept(now: NowInfo, words: Words, since: str) -> Markup:
     share = now.accept["hub"]
-    meaning = "Of the actions that customers saw, how many got a yes. The random arm is left out."
+    meaning = f"Of the actions that customers saw, how many got a yes: {YES}. The random arm is left out."
     if share.value is None:
-        return figure("Said yes to the hub", "nothing was seen yet: tell of every impression", meaning, none=True)
-    return figure("Said yes to the hub", words.percent(share.value), meaning, f"{_interval(share, words)}, {since}")
+        why = _none(now, "nothing was seen yet: tell of every impression")
+        return figure("Answered or bought: the hub", why, meaning, none=True)
+    return figure("Answered or bought: the hub", words.percent(share.value), meaning, _about(share, words, since))
 
 
 def _added(now: NowInfo, words: Words, since: str) -> tuple[Markup, Markup]:
     meaning = "The same of customers who get any allowed action by chance: what choosing has to beat."
     share, added = now.accept["random"], now.added
     beside = (
-        figure("Said yes to chance", "nothing of the random arm was seen yet", meaning, none=True)
+        figure("Answered or bought: chance", _none(now, "nothing of the random arm was seen yet"), meaning, none=True)
         if share.value is None
-        else figure("Said yes to chance", words.percent(share.value), meaning, f"{_interval(share, words)}, {since}")
+        else figure("Answered or bought: chance", words.percent(share.value), meaning, _about(share, words, since))
     )
     told = "Yes to the hub minus yes to chance, in percentage points, with its 95 % interval (Newcombe)."
     if added.value is None or added.interval is None:
-        return beside, figure("Choosing adds", added.reason or "not known yet", told, none=True)
+        return beside, figure("Choosing adds", _none(now, added.reason or "not known yet"), told, none=True)
     low, high = added.interval
     clear = "" if low > 0 or high < 0 else "; not clear yet"
     return beside, figure("Choosing adds", words.points(added.value), told,
@@ -50,8 +54,8 @@ def _push(now: NowInfo, words: Words, since: str) -> Markup:
         "pushes what the company wants."
     )
     if now.push.value is None:
-        return figure("Push share", "no action was chosen yet", meaning, none=True)
-    return figure("Push share", words.percent(now.push.value), meaning, f"{_interval(now.push, words)}, {since}")
+        return figure("Pushed by value or lever", _none(now, "no action was chosen yet"), meaning, none=True)
+    return figure("Pushed by value or lever", words.percent(now.push.value), meaning, _about(now.push, words, since))
 
 
 def _care(now: NowInfo, words: Words) -> Markup:
@@ -71,19 +75,19 @@ def _value(now: NowInfo, words: Words) -> Markup:
             "What contacts add beside customers whom nobody contacts: {}</p>"
         ).format(worded(now.no_value))
     rows = (
-        Markup("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>").format(
-            one.metric, words.number(one.rest_value, 2), words.number(one.held_value, 2), one.sentence
-        )
+        (one.metric, words.number(one.rest_value, 2), words.number(one.held_value, 2), one.sentence)
         for one in now.value
     )
-    return Markup(
-        '<div class="scroll"><table class="plain"><thead><tr><th>metric</th><th>contacted</th><th>nobody contacts</th>'
-        "<th>what contacts add</th></tr></thead><tbody>{}</tbody></table></div>"
-    ).format(joined(rows))
+    return table("What contacts add", ("metric", "may be contacted", "held out", "what contacts add"), rows)
 
 
-def _interval(share: Share, words: Words) -> str:
+def _none(now: NowInfo, why: str) -> str:
+    """Return why there is no figure: what was before may still be counted."""
+    return why if now.counted >= 1 else "being counted"
+
+
+def _about(share: Share, words: Words, since: str) -> str:
     assert share.interval is not None
     low, high = share.interval
     counts = f"{words.number(share.part)} of {words.number(share.whole)}"
-    return f"{words.percent(low, 0)} to {words.percent(high, 0)}, {counts}"
+    return f"{words.percent(low, 0)} to {words.percent(high, 0)}, {counts}, {since}"

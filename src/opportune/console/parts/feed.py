@@ -32,8 +32,8 @@ MEANINGS = {
 def feed(happened: tuple[Happened, ...], words: Words, names: bool) -> Markup:
     """Return the list with the customer of each, named (and linked to) only where the reader may see `names`."""
     if not happened:
-        return empty("Nothing has happened since this console began to listen.",
-                     "Send an event, and it is here at once:",
+        return empty("Nothing new has happened since this console began to listen.",
+                     "What was before is in the figures and with each customer. Send an event; it is here at once:",
                      "opportune import shop/stories/lunch_break.jsonl")  # fmt: skip
     return Markup('<ol class="feed">{}</ol>').format(joined(_line(one, words, names) for one in happened[::-1]))
 
@@ -43,7 +43,7 @@ def story(happened: Sequence[Happened], words: Words) -> Markup:
     now = datetime.now(UTC)
     lines = (
         Markup('<li><time title="{}">{}</time><span class="what">{}{}</span></li>').format(
-            words.whole(one.at), words.when(one.at, now), _mark(one), _what(one)
+            words.whole(one.at), words.when(one.at, now), _mark(one), _what(one, words)
         )
         for one in happened
     )
@@ -64,9 +64,10 @@ def _line(one: Happened, words: Words, names: bool) -> Markup:
         who = Markup('<a href="{}" title="{}">{}</a>').format(link, one.customer_id, one.customer_id)
     else:
         who, one = "a customer", veiled(one)
+    time = words.when(one.at, one.received) if one.received else words.time(one.at)
     return Markup(
         '<li><time title="{}">{}</time><span class="who">{}</span><span class="what">{}{}</span></li>'
-    ).format(words.whole(one.at), words.time(one.at), who, _mark(one), _what(one))
+    ).format(words.whole(one.at), time, who, _mark(one), _what(one, words))
 
 
 def veiled(one: Happened) -> Happened:
@@ -80,6 +81,8 @@ def _mark(one: Happened) -> Markup:
     )
 
 
-def _what(one: Happened) -> Markup:
-    detail = Markup(" <small>{}</small>").format(one.detail) if one.detail else Markup("")
+def _what(one: Happened, words: Words) -> Markup:
+    told = [one.detail] if one.detail else []
+    told += [f"received {words.whole(one.received)}"] if one.received else []
+    detail = Markup(" <small>{}</small>").format("; ".join(told)) if told else Markup("")
     return Markup("{}{}").format(one.what, detail)

@@ -38,8 +38,10 @@ class Field:
 class Choice:
     """A labeled list to choose one of; `chosen` is called with each new choice."""
 
-    def __init__(self, label: str, options: Mapping[str, str], chosen: Callable[[], Any] | None = None) -> None:
-        self.value = next(iter(options), "")
+    def __init__(
+        self, label: str, options: Mapping[str, str], chosen: Callable[[], Any] | None = None, value: str | None = None
+    ) -> None:
+        self.value = value if value is not None and value in options else next(iter(options), "")
         self._options: dict[str, str] = {}
         self._chosen = chosen
         with Element("label") as self.place:

@@ -59,9 +59,7 @@ def _told(one: Value, words: Words, share: bool) -> str:
     return f"{one.label} {say(one.value)}, {say(one.low)} to {say(one.high)}"
 
 
-def _options(
-    values: Sequence[Value], along: bool, ends: tuple[float, float] | None, share: bool
-) -> dict[str, Any]:
+def _options(values: Sequence[Value], along: bool, ends: tuple[float, float] | None, share: bool) -> dict[str, Any]:
     axis = {"axisLabel": {"color": GREY}, "axisLine": {"lineStyle": {"color": GREY}}}
     scale = 100 if share else 1
     least, most = (None, None) if ends is None else (scale * ends[0], scale * ends[1])

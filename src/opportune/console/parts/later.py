@@ -15,12 +15,13 @@ from opportune.console.parts.shown import Shown
 
 T = TypeVar("T")
 
+Again = Callable[[], Awaitable[None]]
+"""Asks the hub once more, and draws what it says in the place of what it said."""
+
 WAITING = Markup('<div class="empty" role="status">The hub is being asked.</div>')
 
 
-def later(
-    desk: Desk, what: str, work: Callable[[Client], T], draw: Callable[[T], None]
-) -> Callable[[], Awaitable[None]]:
+def later(desk: Desk, what: str, work: Callable[[Client], T], draw: Callable[[T], None]) -> Again:
     """Ask the hub something that a role may see, and draw the answer here; return what does so again."""
     place = ui.element("div").classes("stack").props("aria-busy=true")
     with place:

@@ -25,7 +25,11 @@ licensed AS (
 told AS (
     -- a later word about an entry replaces an earlier one
     SELECT u.* FROM tool_use u
-    QUALIFY u.entry = '' OR row_number() OVER (PARTITION BY u.tool, u.entry ORDER BY u.seq DESC) = 1
+    QUALIFY coalesce(u.entry, '') = '' OR row_number() OVER (PARTITION BY u.tool, u.entry ORDER BY u.seq DESC) = 1
+),
+first AS (
+    -- before the first word about a tool, nobody knows whether it was used
+    SELECT t.tool, date_trunc('week', min(t.at)) AS week FROM told t GROUP BY ALL
 ),
 used AS (
     SELECT l.tool, l.feature, date_trunc('week', u.at) AS week, count(DISTINCT u.person) AS people
@@ -35,7 +39,7 @@ used AS (
 ),
 cells AS (
     SELECT l.*, w.week, least(coalesce(u.people, 0), l.seats) AS people
-    FROM licensed l CROSS JOIN weeks w LEFT JOIN used u ON u.tool = l.tool AND u.feature = l.feature AND u.week = w.week
+    FROM licensed l JOIN first f ON f.tool = l.tool JOIN weeks w ON w.week >= f.week LEFT JOIN used u ON u.tool = l.tool AND u.feature = l.feature AND u.week = w.week
     WHERE (l.starts IS NULL OR l.starts <= w.week) AND (l.ends IS NULL OR l.ends > w.week)
 ),
 sent AS (

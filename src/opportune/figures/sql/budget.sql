@@ -32,21 +32,23 @@ dated AS (
 entries AS (
     SELECT s.campaign, s.kind, s.amount, s.line, s.at AS paid
     FROM spend s
-    QUALIFY row_number() OVER (PARTITION BY s.campaign, s.entry ORDER BY s.seq DESC) = 1
+    QUALIFY s.entry IS NULL OR row_number() OVER (PARTITION BY s.campaign, s.entry ORDER BY s.seq DESC) = 1
 ),
 costs AS (
-    SELECT e.campaign, e.kind, e.amount, e.line, e.paid FROM entries e
+    SELECT e.campaign, e.kind, e.amount, e.line, date_trunc('week', e.paid) AS week
+    FROM entries e, bounds b
+    WHERE e.paid <= b.until AND e.paid >= b.since
     UNION ALL
     -- what contacts cost is spent when they are made
-    SELECT c.campaign, 'spent', sum(c.cost), 'contacts', date_trunc('week', c.at) FROM contacts c
-    WHERE c.cost <> 0
+    SELECT c.campaign, 'spent', sum(c.cost), 'contacts', date_trunc('week', c.at)
+    FROM contacts c, bounds b
+    WHERE c.cost <> 0 AND c.at <= b.until AND c.at >= b.since
     GROUP BY ALL
 ),
 spent AS (
     SELECT c.campaign, if($by = 'line', coalesce(nullif(c.line, ''), 'no line'), n.key) AS key, c.kind, c.amount,
-        c.paid
-    FROM costs c JOIN named n ON n.campaign = c.campaign, bounds b
-    WHERE c.paid <= b.until AND c.paid >= b.since
+        c.week
+    FROM costs c JOIN named n ON n.campaign = c.campaign
 ),
 curve AS (
     SELECT d.key, w.week AS week,
@@ -61,21 +63,26 @@ weekly AS (
     FROM (
         SELECT key, week, planned, 0.0 AS spent, 0.0 AS committed FROM curve
         UNION ALL
-        SELECT key, date_trunc('week', s.paid), 0.0, if(s.kind = 'spent', s.amount, 0.0),
+        SELECT key, s.week, 0.0, if(s.kind = 'spent', s.amount, 0.0),
             if(s.kind = 'committed', s.amount, 0.0)
         FROM spent s
     )
     GROUP BY ALL
 )
-SELECT 'week' AS part, w.key, w.week, w.planned, w.spent, w.committed, NULL AS total, NULL AS lined FROM weekly w
+SELECT 'week' AS part, w.key, w.week, w.planned, w.spent, w.committed, NULL AS total, NULL AS lined,
+    NULL AS ahead
+FROM weekly w
 UNION ALL
 SELECT 'plan', p.key, NULL, NULL, NULL, NULL, sum(p.planned),
-    sum(p.planned) FILTER (p.begins IS NOT NULL AND p.ends > p.begins)
-FROM plans p
+    sum(p.planned) FILTER (p.begins IS NOT NULL AND p.ends > p.begins),
+    sum(p.planned * coalesce(if(p.ends > p.begins, epoch(p.ends - least(greatest(p.begins, b.until), p.ends)) / epoch(p.ends - p.begins), 1.0), 1.0))
+FROM plans p, bounds b
 GROUP BY ALL
 UNION ALL
-SELECT 'campaign', s.campaign, NULL, NULL, sum(s.amount) FILTER (s.kind = 'spent'),
-    sum(s.amount) FILTER (s.kind = 'committed'), NULL, NULL
-FROM spent s
+-- also of campaigns that no plan has, as in tables from elsewhere
+SELECT 'campaign', c.campaign, NULL, NULL, sum(c.amount) FILTER (c.kind = 'spent'),
+    sum(c.amount) FILTER (c.kind = 'committed'), NULL, NULL, NULL
+FROM costs c
+WHERE c.campaign <> ''
 GROUP BY ALL
 ORDER BY ALL

@@ -16,8 +16,9 @@ steps AS (
     SELECT 'customer', 1000000 WHERE NOT EXISTS (FROM funnel)
 ),
 began AS (
-    SELECT l.subject, min(l.at) AS lead, arg_min(l.source, l.at) AS source, coalesce(bool_or(l.referral), false) AS referral
-    FROM leads l
+    SELECT l.subject, min(l.at) AS lead, arg_min(l.source, l.at) AS source,
+        coalesce(bool_or(l.referral), false) AS referral, bool_or(l.at >= b.since AND l.at <= b.until) AS counted
+    FROM leads l, bounds b
     WHERE l.stage = 'lead'
     GROUP BY ALL
 ),
@@ -29,10 +30,11 @@ cohort AS (
     WHERE g.lead >= b.since AND g.lead <= b.until
 ),
 reached AS (
-    SELECT c.key, c.referral, c.known, c.window_days, l.stage, epoch(min(l.at) - c.lead) / 86400 AS took
-    FROM leads l JOIN cohort c ON c.subject = l.subject AND l.at >= c.lead
-    WHERE l.stage <> 'lead'
-    GROUP BY c.subject, c.lead, c.key, c.referral, c.known, c.window_days, l.stage
+    SELECT l.subject, l.stage, min(l.at) AS first, any_value(c.key) AS key, any_value(c.referral) AS referral,
+        any_value(c.known) AS known, any_value(c.window_days) AS window_days, epoch(min(l.at - c.lead)) / 86400 AS took
+    FROM leads l JOIN cohort c ON c.subject = l.subject AND l.at >= c.lead, bounds b
+    WHERE l.stage <> 'lead' AND l.at <= b.until
+    GROUP BY l.subject, l.stage
 ),
 -- whole days, rounded down: what happens on the last day of the window is not within it
 ended AS (
@@ -55,17 +57,18 @@ under_way AS (
 ),
 clock AS (
     -- from the hand-over to sales until they accept
-    SELECT c.key, epoch(min(a.at) - min(h.at)) / 86400 AS took, epoch(any_value(b.until) - min(h.at)) / 86400 AS known
-    FROM cohort c JOIN leads h ON h.subject = c.subject AND h.stage = 'handed_over' AND h.at >= c.lead
-        LEFT JOIN leads a ON a.subject = c.subject AND a.stage = 'accepted' AND a.at >= h.at, bounds b
-    GROUP BY c.key, c.subject
+    SELECT h.key, epoch(min(a.at) - h.first) / 86400 AS took, epoch(any_value(b.until) - h.first) / 86400 AS known
+    FROM reached h LEFT JOIN leads a ON a.subject = h.subject AND a.stage = 'accepted' AND a.at >= h.first
+            AND a.at <= (SELECT until FROM bounds), bounds b
+    WHERE h.stage = 'handed_over' AND $by IS NULL
+    GROUP BY h.key, h.subject, h.first
 ),
 naive AS (
     -- the ratio of what happened in one time, which mixes cohorts: known to be wrong, and usual
-    SELECT count(DISTINCT l.subject) FILTER (l.stage = 'customer' AND g.subject IS NOT NULL) AS customers,
-        count(DISTINCT l.subject) FILTER (l.stage = 'lead') AS leads
-    FROM leads l LEFT JOIN began g ON g.subject = l.subject, bounds b
-    WHERE l.at >= b.since AND l.at <= b.until
+    SELECT (SELECT count(*) FILTER (g.counted) FROM began g) AS leads, count(*) AS customers
+    FROM (
+        SELECT DISTINCT l.subject FROM leads l, bounds b WHERE l.stage = 'customer' AND l.at >= b.since AND l.at <= b.until
+    ) SEMI JOIN began USING (subject)
 )
 SELECT 'stage' AS part, nullif(e.key, '') AS key, e.stage, s.place, e.referral, e.took AS days, true AS ended, e.ripe,
     CAST(sum(e.n) AS BIGINT) AS n, any_value(b.window_days) AS window_days
@@ -77,7 +80,7 @@ SELECT 'stage' AS part, nullif(u.key, '') AS key, u.stage, u.place, u.referral, 
 FROM under_way u, bounds b
 WHERE u.n > 0
 UNION ALL BY NAME
-SELECT 'clock' AS part, nullif(c.key, '') AS key, coalesce(c.took, c.known) AS days, c.took IS NOT NULL AS ended, count(*) AS n
+SELECT 'clock' AS part, nullif(c.key, '') AS key, list(coalesce(c.took, c.known)) AS spans, list(c.took IS NOT NULL) AS over
 FROM clock c
 GROUP BY ALL
 UNION ALL BY NAME

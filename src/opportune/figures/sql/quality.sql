@@ -15,6 +15,6 @@ SELECT CASE $by WHEN 'kind' THEN q.kind WHEN 'source' THEN q.source WHEN 'event'
     sum(CASE WHEN q.checked > 0 THEN q.weight * q.weight * q.faults * (q.checked - q.faults) / q.checked END) AS noise,
     sum(q.checked) AS n
 FROM quality q, bounds b
-WHERE q.day >= CAST(b.since AS DATE) AND q.day <= CAST(b.until AS DATE) AND q.checked > 0 AND q.weight > 0
+WHERE q.day >= CAST(b.since AS DATE) AND q.day < b.until AND q.checked > 0 AND q.weight > 0
 GROUP BY ALL
 ORDER BY ALL

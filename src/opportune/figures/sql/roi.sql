@@ -29,7 +29,7 @@ told AS (
     WHERE $by = 'campaign' AND a.campaign <> ''
 ),
 members AS (
-    SELECT t.key, t.name, t.subject, bool_or(t.held) AS held, min(t.joined) AS joined,
+    SELECT t.key, t.name, t.subject, t.period, bool_or(t.held) AS held, min(t.joined) AS joined,
         bool_or(t.held) AND NOT bool_and(t.held) AS both
     FROM told t
     GROUP BY t.key, t.name, t.subject, t.period
@@ -48,35 +48,46 @@ mixed AS (
     FROM members m JOIN chosen c ON c.key = m.key
     WHERE (m.held AND m.name <> c.name) OR (m.both AND m.name = c.name)
 ),
-units AS (
-    SELECT m.key, m.subject, m.held, m.joined, greatest(m.joined, b.since) AS begins,
-        least(coalesce(lead(m.joined) OVER (PARTITION BY m.key, m.subject ORDER BY m.joined), b.until), b.until) AS ends
-    FROM members m JOIN chosen c ON c.key = m.key AND c.name = m.name, bounds b
-    WHERE NOT EXISTS (FROM mixed x WHERE x.key = m.key AND x.subject = m.subject)
-    QUALIFY ends >= begins
+turns AS (
+    -- a period of a holdout that draws anew ends where the next one begins
+    SELECT m.key, m.name, m.subject, m.period,
+        lead(m.joined) OVER (PARTITION BY m.key, m.name, m.subject ORDER BY m.joined, m.period) AS next
+    FROM members m
+    WHERE m.name IN (SELECT name FROM members GROUP BY name HAVING min(period) <> max(period))
 ),
-moved AS (
-    -- what each of them brought, and what it cost to reach them
-    SELECT if($by = 'month', strftime(c.at, '%Y-%m'), u.key) AS key, u.subject, u.joined, u.held,
-        coalesce(c.margin, 0.0) AS margin, 0.0 AS cost
-    FROM conversions c JOIN units u ON u.subject = c.subject AND c.at >= u.begins AND c.at <= u.ends
+units AS (
+    SELECT row_number() OVER () AS unit, m.key, m.subject, m.held, greatest(m.joined, b.since) AS begins,
+        least(coalesce(t.next - INTERVAL 1 MICROSECOND, b.until), b.until) AS ends
+    FROM members m JOIN chosen c ON c.key = m.key AND c.name = m.name
+        LEFT JOIN turns t ON t.key = m.key AND t.name = m.name AND t.subject = m.subject AND t.period = m.period, bounds b
+    WHERE ends >= begins AND NOT EXISTS (FROM mixed x WHERE x.key = m.key AND x.subject = m.subject)
+),
+happened AS (
+    SELECT c.subject, c.at AS happened, c.margin, 0.0 AS cost, NULL AS key
+    FROM conversions c
     WHERE NOT c.undone AND c.margin IS NOT NULL
     UNION ALL
-    SELECT if($by = 'month', strftime(c.at, '%Y-%m'), u.key), u.subject, u.joined, u.held, 0.0, c.cost
-    FROM contacts c JOIN units u ON u.subject = c.subject AND c.at >= u.begins AND c.at <= u.ends
-    WHERE c.cost <> 0 AND ($by IS NULL OR $by = 'month' OR u.key = if($by = 'campaign', c.campaign, c.channel))
+    SELECT c.subject, c.at, 0.0, c.cost, CASE $by WHEN 'campaign' THEN c.campaign WHEN 'channel' THEN c.channel END
+    FROM contacts c
+    WHERE c.cost <> 0 AND ($by IS NULL OR $by = 'month' OR if($by = 'campaign', c.campaign, c.channel) IS NOT NULL)
 ),
 each_unit AS (
-    SELECT key, subject, joined, held, sum(margin) AS x, sum(cost) AS c FROM moved GROUP BY ALL
+    -- what each of them brought, and what it cost to reach them
+    SELECT if($by = 'month', strftime(h.happened, '%Y-%m'), u.key) AS key, u.unit, u.held, sum(h.margin) AS x,
+        sum(h.cost) AS c
+    FROM happened h JOIN units u ON u.subject = h.subject AND h.happened >= u.begins AND h.happened <= u.ends
+        AND (h.key IS NULL OR u.key = h.key)
+    GROUP BY ALL
 ),
 sums AS (
     SELECT key, held, sum(x) AS x, sum(c) AS c, sum(x * x) AS xx, sum(x * c) AS xc, sum(c * c) AS cc,
         sum(x * x * x) AS xxx, sum(x * x * c) AS xxc, sum(x * c * c) AS xcc, sum(c * c * c) AS ccc
-    FROM each_unit
+    -- in one order, so that sums of the same come out the same to the bit
+    FROM (FROM each_unit ORDER BY x, c)
     GROUP BY ALL
 ),
 months AS (
-    SELECT DISTINCT key, CAST(key || '-01' AS TIMESTAMP) AS begins FROM moved WHERE $by = 'month'
+    SELECT DISTINCT key, CAST(key || '-01' AS TIMESTAMP) AS begins FROM each_unit WHERE $by = 'month'
 ),
 sizes AS (
     SELECT u.key, u.held, count(*) AS n FROM units u WHERE $by IS DISTINCT FROM 'month' GROUP BY ALL
@@ -89,7 +100,7 @@ entries AS (
     -- a later word about an entry replaces an earlier one
     SELECT s.campaign, s.kind, s.amount, s.at AS paid
     FROM spend s
-    QUALIFY row_number() OVER (PARTITION BY s.campaign, s.entry ORDER BY s.seq DESC) = 1
+    QUALIFY s.entry IS NULL OR row_number() OVER (PARTITION BY s.campaign, s.entry ORDER BY s.seq DESC) = 1
 ),
 paid AS (
     SELECT CASE $by WHEN 'campaign' THEN e.campaign WHEN 'month' THEN strftime(e.paid, '%Y-%m')
@@ -125,7 +136,8 @@ reached AS (
     FROM (
         SELECT DISTINCT if($by = 'campaign', c.campaign, c.channel) AS key, c.subject
         FROM contacts c, bounds b
-        WHERE $by IN ('campaign', 'channel') AND c.at >= b.since AND c.at <= b.until
+        WHERE if($by = 'campaign', c.campaign, c.channel) IN (SELECT key FROM chosen) AND c.at >= b.since
+            AND c.at <= b.until
     ) t LEFT JOIN (SELECT DISTINCT key, subject FROM units WHERE NOT held) u ON u.key = t.key AND u.subject = t.subject
     GROUP BY ALL
 )

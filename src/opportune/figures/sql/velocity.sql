@@ -48,7 +48,8 @@ SELECT s.part,
     CASE WHEN s.part = 'stage' THEN s.stage WHEN $by = 'owner' THEN coalesce(nullif(c.owner, ''), 'nobody')
         WHEN $by = 'channel' THEN coalesce(nullif(c.channel, ''), 'no one channel')
         WHEN $by = 'hypothesis' THEN coalesce(nullif(s.hypothesis, ''), 'none') END AS key,
-    epoch(coalesce(s.ends, b.until) - s.begins) / 86400 AS days, s.ends IS NOT NULL AS ended
+    -- a clock that was set back makes nothing end before it began
+    greatest(epoch(coalesce(s.ends, b.until) - s.begins) / 86400, 0) AS days, s.ends IS NOT NULL AS ended
 FROM spans s LEFT JOIN campaigns c ON c.campaign = s.campaign AND s.campaign <> '', bounds b
 -- who began before the time looked at counts if not over before it
 WHERE ($by IS NULL OR s.part = CASE $by WHEN 'stage' THEN 'stage' WHEN 'hypothesis' THEN 'decision' ELSE 'live' END)

@@ -2,9 +2,13 @@
 -- Money and hours are from the beginning, contacts and yeses of the period. A later entry replaces one of its name.
 WITH
     stage AS (
+        -- what the hub stamps by itself is a stage only of a campaign that nobody moves, and these two of none
         SELECT campaign, arg_max(stage, ("at", seq)) AS stage, max("at") AS "at"
-        FROM stages
-        WHERE "at" < $as_of
+        FROM (
+            SELECT * FROM stages
+            WHERE "at" < $as_of AND stage NOT IN ('first_outcome', 'first_decision')
+            QUALIFY coalesce(moved, false) OR NOT bool_or(coalesce(moved, false)) OVER (PARTITION BY campaign)
+        )
         GROUP BY campaign
     ),
     entered AS (

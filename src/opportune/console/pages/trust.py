@@ -1,0 +1,23 @@
+"""Trust: what customers ask for by law, what they agreed to, who may do what here, and who did what."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from opportune.console.frame import Desk
+from opportune.console.pages.agreed import Agreed
+from opportune.console.pages.claims import Claims
+from opportune.console.pages.staff import Staff
+from opportune.console.pages.trail import Trail
+
+
+def show(desk: Desk) -> None:
+    """Build the page."""
+    with ui.element("div").classes("head"):
+        with ui.element("h1"):
+            ui.label("Trust")
+        ui.label("What customers may ask for, and who may do what").classes("soft")
+    Claims(desk)
+    Agreed(desk)
+    Staff(desk)
+    Trail(desk)

@@ -1,0 +1,163 @@
+"""How predictions turned out: for each action, and over time from the ledger."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from opportune.clock import DAY, to_datetime
+from opportune.events.types import Labeled
+from opportune.hub import Hub
+from opportune.judging import (
+    CalibrationBin,
+    ModelAction,
+    ModelBin,
+    ModelHistory,
+    ModelInput,
+    ModelPeriod,
+    ModelsInfo,
+)
+from opportune.measure.discrimination import area, parts
+
+MOST_FACTS = 200_000
+"""Facts of the ledger that are looked through, the latest."""
+
+AT_ONCE = 300
+"""Facts of one step: some milliseconds."""
+
+LEAST = 50
+"""Answers of a period, at least: days with fewer are told together."""
+
+GOOD, EVIDENCE = 0.9, 20
+"""From which AUC on something is too good to be true, given so many good answers and so many bad ones."""
+
+Judged = tuple[int, float, bool]
+"""When an answer came, what was predicted, and whether it was good."""
+
+
+def models(hub: Hub) -> ModelsInfo:
+    """Return the live model."""
+    told = hub.model()
+    positives = dict(zip((a.name for a in hub.brain.actions), hub.brain.model.positives().tolist()))
+    ramp = hub.plan.catalog.model.ramp
+    return ModelsInfo(
+        predictor=hub.brain.predictor, answers=hub.brain.answers, auc=_known(told["auc"]),
+        log_loss=_known(told["logLoss"]), calibration_error=_known(told["calibrationError"]),
+        actions=[_action(row, positives.get(row["action"], 0.0), ramp) for row in told["actions"]],
+        inputs=sorted((_input(row) for row in told.get("inputs", ())), key=lambda one: (-(one.spread or 0), one.name)),
+        experts={expert["name"]: expert["weight"] for expert in told.get("experts", ())},
+    )  # fmt: skip
+
+
+def history(hub: Hub, action: str) -> Iterator[ModelHistory | None]:
+    """Find how the predictions for an action turned out; yields None while at work, and in the end what it found.
+
+    Call the steps where nobody else works on the hub; others may between them.
+    """
+    answers: dict[str, Judged] = {}
+    at = max(0, hub.ledger.last() - MOST_FACTS)
+    while found := [*islice(hub.ledger.read(at), AT_ONCE)]:
+        at = found[-1][0]
+        for _, fact in found:
+            if isinstance(fact, Labeled) and fact.action == action and not fact.ghost:
+                if fact.label is None:
+                    answers.pop(fact.decision_id, None)
+                else:
+                    answers[fact.decision_id] = fact.at, fact.propensity, fact.label
+        yield None
+    yield _history(action, sorted(answers.values()))
+
+
+def _history(action: str, rows: Sequence[Judged]) -> ModelHistory:
+    if not rows:
+        return ModelHistory(action, None, 0, None, None, [], [], None, None)
+    p, good = _arrays(rows)
+    value, interval = _area(rows)
+    bins = [
+        CalibrationBin(one.customers, one.score, one.rate, (one.interval.low, one.interval.high))
+        for one in parts(p, good, max(1, min(10, len(rows) // 20)))
+    ]
+    periods = list(_periods(rows))
+    last = rows[-periods[-1].answers :]
+    lately, came = _arrays(last)
+    drift = float(came.mean() - lately.mean())
+    half = 1.96 * sqrt(float((lately * (1 - lately)).sum())) / len(last)
+    since = to_datetime(rows[0][0])
+    return ModelHistory(action, since, len(rows), value, interval, bins, periods, drift, (drift - half, drift + half))
+
+
+def _periods(rows: Sequence[Judged]) -> Iterator[ModelPeriod]:
+    """Yield whole days together until they have enough answers; what is left at the end joins the last."""
+    cuts, begin = list[tuple[int, int]](), 0
+    for end in range(1, len(rows) + 1):
+        if end == len(rows) or rows[end][0] // DAY != rows[end - 1][0] // DAY:
+            if end - begin >= LEAST or not cuts:
+                cuts.append((begin, end))
+            else:
+                cuts[-1] = cuts[-1][0], end
+            begin = cuts[-1][1]
+    for begin, end in cuts:
+        some = rows[begin:end]
+        p, good = _arrays(some)
+        yield ModelPeriod(to_datetime(some[-1][0]), len(some), int(good.sum()), float(p.mean()), *_area(some))
+
+
+def _area(rows: Sequence[Judged]) -> tuple[float | None, tuple[float, float] | None]:
+    p, good = _arrays(rows)
+    if min(good.sum(), len(good) - good.sum()) < 2:
+        return None, None
+    found = area(p, good)
+    return found.value, (found.interval.low, found.interval.high)
+
+
+def _arrays(rows: Sequence[Judged]) -> tuple[Any, Any]:
+    return np.array([p for _, p, _ in rows]), np.array([float(good) for _, _, good in rows])
+
+
+def _action(row: dict[str, Any], positives: float, ramp: int) -> ModelAction:
+    auc, answers, good = _known(row["auc"]), round(row["answers"]), round(row["positives"])
+    return ModelAction(
+        row["action"], answers, good, auc, _known(row["logLoss"]), _known(row["calibrationError"]),
+        1.0 if ramp <= 0 else min(1.0, 0.02 + 0.98 * positives / ramp),
+        _suspect(auc, good, answers - good),
+    )  # fmt: skip
+
+
+def _input(row: dict[str, Any]) -> ModelInput:
+    bins = [ModelBin(b["bin"], b["answers"], b["positives"], b["propensity"], b.get("weight")) for b in row["bins"]]
+    n = sum(b.answers for b in bins)
+    good = sum(b.positives for b in bins)
+    spread = None
+    if n > 0 and all(b.weight is not None for b in bins):
+        weights = [(b.answers / n, b.weight or 0.0) for b in bins]
+        mean = sum(share * weight for share, weight in weights)
+        spread = sqrt(sum(share * (weight - mean) ** 2 for share, weight in weights))
+    auc = _alone(bins, good, n - good)
+    return ModelInput(row["input"], row.get("kind", ""), spread, auc, _suspect(auc, good, n - good), bins)
+
+
+def _alone(bins: Sequence[ModelBin], good: float, bad: float) -> float | None:
+    """Return the AUC of the bins ranked by their share of good answers (Mann-Whitney, ties counting half)."""
+    if min(good, bad) <= 0:
+        return None
+    below = above = 0.0
+    for one in sorted(bins, key=lambda b: b.propensity):
+        no = one.answers - one.positives
+        above += one.positives * (below + no / 2)
+        below += no
+    return above / (good * bad)
+
+
+def _suspect(auc: float | None, good: float, bad: float) -> str:
+    if auc is None or auc < GOOD or min(good, bad) < EVIDENCE:
+        return ""
+    return "it tells good answers from bad almost surely: it may know what only came with the answer, or after it"
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else float(number)

@@ -1,0 +1,190 @@
+"""Actions, Models and Funnel in a real browser: a lever is tried, applied with a reason, and undone in one click."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from opportune.client import Client
+from serving import Server
+
+PASSWORD = "correct horse battery staple"
+HOSTILE = "<script>window.taken=1</script><img src=x onerror='window.taken=1'>"
+LEVER = "actions.family_line.lever"
+OPPORTUNE = (str(Path(sys.executable).with_name("opportune")), "console")
+expect.set_options(timeout=15_000)
+
+
+@dataclass
+class Steered:
+    """A console, its hub with some customers who answered, and the browser of its administrator."""
+
+    server: Server
+    folder: Path
+    address: str
+    browser: Browser
+    cookies: Any = None
+
+    @property
+    def hub(self) -> Client:
+        return Client(self.server.address, self.server.admin)
+
+    def page(self) -> Page:
+        page = self.browser.new_context(storage_state=self.cookies, locale="en-GB").new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: pytest.fail(f"a script of the page threw: {error}"))
+        return page
+
+    def sign_in(self, link: str) -> Page:
+        page = self.page()
+        page.goto(link)
+        page.fill("[name=password]", PASSWORD)
+        page.fill("[name=again]", PASSWORD)
+        page.click("text=Choose it and sign in")
+        expect(page.locator(".stage h1").first).to_be_visible()
+        return page
+
+    def card(self, page: Page, heading: str) -> Any:
+        return page.locator(".card", has=page.get_by_role("heading", name=heading, exact=True))
+
+
+@pytest.fixture(scope="module")
+def steered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steered]:
+    chromium = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), "")
+    if not chromium:
+        if os.environ.get("CI") == "true":
+            pytest.fail("there is no Chromium: run `make clients`")
+        pytest.skip("there is no Chromium: run `make clients`")
+    folder = tmp_path_factory.mktemp("steered") / "shop"
+    with Server(folder) as server, sync_playwright() as playwright:
+        _live_through(Client(server.address, server.admin))
+        process = subprocess.Popen([*OPPORTUNE, str(folder), "--port", "0", "--json"], stdout=subprocess.PIPE)
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        try:
+            assert process.stdout is not None
+            told = json.loads(process.stdout.readline())
+            found = Steered(server, folder, told["address"], browser)
+            found.cookies = found.sign_in(told["link"]).context.storage_state()
+            yield found
+        finally:
+            browser.close()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) in (0, 130, -signal.SIGINT)
+
+
+def _live_through(hub: Client) -> None:
+    """Let customers come, get actions, and answer them."""
+    for number in range(30):
+        user = f"c{number}" if number else HOSTILE
+        known = {"tenure_months": 24, "plan": ("gold", "silver")[number % 2], "lines": 1, "autopay": number % 3 == 0}
+        granted = {"channel": "app", "purpose": "marketing", "status": "granted"}
+        hub.ingest([
+            {"type": "identify", "userId": user, "traits": known},
+            {"type": "track", "userId": user, "event": "Consent Updated", "properties": granted},
+        ])  # fmt: skip
+        for place in ("web.home.banner", "agent.desk"):
+            answer = hub.decide(user, place)
+            for one in answer.actions:
+                assert answer.decision_id
+                hub.respond(answer.decision_id, one.action, "impression")
+                hub.respond(answer.decision_id, one.action, "accept" if number % 3 else "reject")
+
+
+def test_a_lever_is_tried_applied_with_a_reason_and_undone(steered: Steered) -> None:
+    page, facts = steered.page(), steered.hub.status().facts
+    page.goto(f"{steered.address}/actions")
+    catalog = steered.card(page, "The catalog")
+    catalog.get_by_label("Find").fill("cem")
+    catalog.get_by_text("Find", exact=True).last.click()
+    expect(catalog.locator("tbody tr")).to_have_count(
+        sum("cem" in (one.owner, one.name) for one in steered.hub.catalog())
+    )
+    catalog.get_by_role("link", name="family_line").click()
+    expect(page).to_have_url(f"{steered.address}/actions?name=family_line")
+    expect(steered.card(page, "Whom its policy lets through")).to_contain_text("tenure_months >= 6")
+    expect(steered.card(page, "What it says")).to_contain_text("The second line for half")
+    steered.card(page, "What it says").get_by_label("Treatment").select_option("mail")
+    expect(page.frame_locator("iframe.preview").locator("body")).to_contain_text("second line")
+
+    levers = steered.card(page, "Levers")
+    levers.get_by_label("Own lever").fill("-50")
+    levers.get_by_role("button", name="See what shifts").click()
+    expect(levers).to_contain_text("Value a decision")
+    assert "lever=-50" in page.url, "what is tried can be shared"
+    assert steered.hub.status().facts == facts, "nothing of it is recorded"
+    levers.get_by_role("button", name="Apply it").click()
+    expect(page.locator(".q-notification")).to_contain_text("Say why")
+    levers.get_by_label("Why").fill(HOSTILE)
+    levers.get_by_role("button", name="Apply it").click()
+    dialog = page.get_by_role("alertdialog")
+    expect(dialog).to_contain_text("actions.family_line.lever: the default -> -50")
+    dialog.get_by_role("button", name="Apply it").click()
+    expect(steered.card(page, "History")).to_contain_text(HOSTILE)
+    [entry] = steered.hub.overlay().entries
+    assert (entry.path, entry.value, entry.author, entry.reason) == (LEVER, -50, "admin", HOSTILE)
+
+    page.goto(f"{steered.address}/actions?view=changes")
+    expect(steered.card(page, "On top of the files")).to_contain_text(LEVER)
+    page.get_by_text("Undo", exact=True).click()
+    expect(steered.card(page, "On top of the files")).to_contain_text("Nothing lies on top of the files")
+    assert steered.hub.overlay().entries == []
+    assert page.evaluate("window.taken") is None
+    trail = json.loads(subprocess.check_output([*OPPORTUNE, "audit", "--dir", steered.folder, "--json"]))
+    assert [line["what"] for line in trail["lines"] if line["who"] == "admin"].count("move levers") == 2
+
+
+def test_who_may_not_move_levers_can_try_them_at_most(steered: Steered) -> None:
+    command = [*OPPORTUNE, "users", "add", "nils", "--role", "analyst", "--dir", str(steered.folder), "--json"]
+    made = json.loads(subprocess.check_output(command))
+    other = Steered(steered.server, steered.folder, steered.address, steered.browser)
+    page = other.sign_in(steered.address + made["path"])
+    page.goto(f"{steered.address}/actions?name=family_line&lever=-50")
+    levers = steered.card(page, "Levers")
+    expect(levers).to_contain_text("Value a decision")
+    expect(levers.get_by_role("button", name="Apply it")).to_be_hidden()
+    page.goto(f"{steered.address}/actions?view=changes")
+    expect(steered.card(page, "Versions")).to_contain_text("Version 1")
+    expect(page.get_by_text("Undo", exact=True)).to_have_count(0)
+    page.goto(f"{steered.address}/actions?name=%3Cscript%3Ewindow.taken%3D1%3C/script%3E")
+    expect(page.locator(".empty")).to_contain_text("did not answer")
+    assert page.evaluate("window.taken") is None
+
+
+def test_models_and_funnel_say_what_the_hub_says(steered: Steered) -> None:
+    page, hub = steered.page(), steered.hub
+    page.goto(f"{steered.address}/models")
+    told = next(one for one in hub.models().actions if one.action == "family_line")
+    row = steered.card(page, "Action by action").locator("tr", has_text="family_line")
+    expect(row.locator("td").nth(1)).to_have_text(str(told.answers))
+    expect(steered.card(page, "Too good to be true")).to_contain_text("Nothing is.")
+    bins = steered.card(page, "What it has seen of one")
+    bins.get_by_label("Predictor").select_option("plan")
+    expect(bins.locator("tbody")).to_contain_text("(rest)")  # few customers of each plan: not told apart
+    assert "predictor=plan" in page.url
+    row.get_by_role("link").click()
+    expect(page.locator(".figure", has_text="Answers")).to_contain_text(str(told.answers))
+    expect(steered.card(page, "Are its chances what they say?").locator("canvas")).to_be_visible()
+
+    found = hub.funnel()
+    page.goto(f"{steered.address}/funnel?where=web.home.banner")
+    expect(page.locator(".figure", has_text="Something to say")).to_contain_text(f"of {found.customers}")
+    place = next(one for one in found.places if one.placement == "web.home.banner")
+    falls = steered.card(page, "Where actions fall").locator(".fall")
+    expect(falls.first).to_contain_text(f"{sum(place.fell.values())}")
+    expect(falls).to_have_count(1 + len({*place.fell} - {"in"}))
+    with page.expect_download() as saved:
+        steered.card(page, "Where actions fall").get_by_role("button", name="Save Where actions fall as csv").click()
+    lines = saved.value.path().read_text("utf-8-sig").splitlines()
+    assert f"web.home.banner,web,{place.decisions},in,{place.chosen}" in lines
+    assert page.evaluate("window.taken") is None

@@ -1,0 +1,292 @@
+"""Messages, Data and Trust in a real browser: a run is steered, events are mended, a customer is forgotten in time."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sync_playwright
+
+from opportune.client import Client
+from opportune.console.pages.preview import document
+from opportune.errors import NotFound
+from opportune.wire import Preview
+from serving import Server
+
+PASSWORD = "correct horse battery staple"
+HOSTILE = "<script>window.taken=1</script><img src=x onerror='window.taken=1'>"
+OPPORTUNE = (str(Path(sys.executable).with_name("opportune")), "console")
+SLOW, MOST = 15_000, 14
+expect.set_options(timeout=SLOW)
+
+PLAN = """\
+events:
+  - {name: Order Completed, owner: ana, schema: {type: object, properties: {revenue: {type: number}}}}
+  - {name: Plan Cancelled, owner: ben, required: [reason], on_violation: set_aside}
+"""
+FLOWS = """\
+channels:
+  - name: email
+    via: webhook
+    options: {url: "URL", secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, allow_private: true}
+placements: [{name: email.any, channel: email, price: 0}]
+outbound: [{name: slow, placement: email.any, throttle: 0.2}]
+"""
+
+
+@dataclass
+class Kept:
+    """A console, its hub, and the browser of its administrator. `refuses`: what the provider says no to."""
+
+    server: Server
+    folder: Path
+    address: str
+    browser: Browser
+    refuses: set[str]
+    cookies: Any = None
+
+    @property
+    def hub(self) -> Client:
+        return Client(self.server.address, self.server.admin)
+
+    def page(self, path: str) -> Page:
+        page = self.browser.new_context(storage_state=self.cookies, locale="en-GB").new_page()
+        page.set_default_timeout(SLOW)
+        page.on("pageerror", lambda error: pytest.fail(f"a script of the page threw: {error}"))
+        page.goto(path if path.startswith("http") else self.address + path)
+        return page
+
+
+def look_of(frame: FrameLocator) -> str:
+    return str(frame.locator("html").evaluate("(root) => getComputedStyle(root).colorScheme"))
+
+
+def card(page: Page, heading: str) -> Locator:
+    return page.locator(".card", has=page.get_by_role("heading", name=heading, exact=True))
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[tuple[str, set[str]]]:
+    """A provider that takes every message but those that hold one of some texts."""
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+    refuses = set[str]()
+
+    class Provider(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
+            self.send_response(400 if any(text in body for text in refuses) else 200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Provider) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/in", refuses
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def kept(provider: tuple[str, set[str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if (path := shutil.which(name))), "")
+    if not found:
+        if os.environ.get("CI") == "true":
+            pytest.fail("there is no Chromium: run `make clients`")
+        pytest.skip("there is no Chromium: run `make clients`")
+    folder = tmp_path_factory.mktemp("upkeep") / "shop"
+    server = Server(folder)
+    (folder / "policies.yaml").write_text("", "utf-8")  # no quiet hours: messages leave whenever this runs
+    (folder / "flows.yaml").write_text(FLOWS.replace("URL", provider[0]), "utf-8")
+    (folder / "events.yaml").write_text(PLAN, "utf-8")
+    with server, sync_playwright() as playwright:
+        process = subprocess.Popen([*OPPORTUNE, str(folder), "--port", "0", "--json"], stdout=subprocess.PIPE)
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        try:
+            assert process.stdout is not None
+            told = json.loads(process.stdout.readline())
+            made = Kept(server, folder, told["address"], browser, provider[1])
+            made.hub.ingest(event for number in range(MOST) for event in customer(f"c{number}"))
+            page = made.page(told["link"])
+            page.fill("[name=password]", PASSWORD)
+            page.fill("[name=again]", PASSWORD)
+            page.click("text=Choose it and sign in")
+            page.wait_for_url("**/now")
+            made.cookies = page.context.storage_state()
+            yield made
+        finally:
+            browser.close()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) in (0, 130, -signal.SIGINT)
+
+
+def customer(who: str) -> Iterator[dict[str, Any]]:
+    known = {"plan": "silver", "tenure_months": 24, "email": f"{who}@acme.example", "lines": 1}
+    yield {"type": "identify", "userId": who, "traits": known, "messageId": f"i-{who}"}
+    yield {"type": "track", "userId": who, "event": "Consent Updated", "messageId": f"a-{who}",
+           "properties": {"purpose": "marketing", "channel": "email", "status": "granted"}}  # fmt: skip
+
+
+def test_events_that_break_the_plan_are_seen_and_tried_again_once_it_is_mended(kept: Kept) -> None:
+    key = kept.hub.new_key("write", "web").key
+    assert isinstance(key, str)
+    page = kept.page("/data")
+    expect(page.locator(".figure", has_text="Set aside").locator(".value")).to_have_text("0")
+    batch = [
+        {"type": "track", "userId": "c1", "event": "Plan Cancelled", "messageId": "x1"},
+        {"type": "track", "userId": HOSTILE, "event": "Plan Cancelled", "messageId": "x2"},
+        {"type": "track", "userId": "c1", "event": HOSTILE, "messageId": "x3"},
+        {"type": "track", "userId": "c1", "event": "Order Completed", "properties": {"revenue": "a lot"}},
+    ]
+    httpx.post(f"{kept.server.address}/v1/batch", auth=(key, ""), json={"batch": batch}, trust_env=False)
+    expect(page.locator(".feed")).to_contain_text("Order Completed")
+    aside, wrong = card(page, "Set aside"), card(page, "Against the tracking plan, 30 days")
+    expect(wrong.locator("tr", has_text="revenue")).to_contain_text("type")
+    expect(aside.locator("tr", has_text="off_plan")).to_contain_text("2")
+    aside.locator("summary").click()
+    expect(aside).to_contain_text("<script>window.taken=1</script>")
+    plan = card(page, "What of the tracking plan comes")
+    expect(plan.locator("tr", has_text="<img src=x")).to_contain_text("not planned")
+    page.get_by_text("Score today now").click()
+    expect(page.locator(".figure", has_text="Quality score")).to_contain_text("%")
+
+    aside.get_by_text("Try them again").click()
+    page.get_by_role("alertdialog").get_by_text("Try them again").click()
+    told = page.locator(".q-notification", has_text="0 were taken, 2 still do not fit")
+    expect(told).to_be_visible()
+    (kept.folder / "events.yaml").write_text(PLAN.replace("set_aside", "keep"), "utf-8")
+    kept.hub.publish()
+    aside.get_by_text("Try them again").click()
+    page.get_by_role("alertdialog").get_by_text("Try them again").click()
+    expect(aside).to_contain_text("Nothing was set aside")
+    assert kept.hub.rejected().count == 0
+    page.goto(f"{kept.address}/data?source=nobody")
+    expect(card(page, "Against the tracking plan, 30 days")).to_contain_text("Nothing came otherwise than planned")
+    assert page.evaluate("window.taken") is None
+    assert page.locator("main img, main script").count() == 0
+
+
+def test_a_run_begins_pauses_and_goes_on_and_a_dead_message_is_sent_again(kept: Kept) -> None:
+    kept.refuses.add("c0@acme.example")
+    page = kept.page("/messages")
+    run = page.locator(".say", has_text="slow")
+    expect(run).to_contain_text("It has not run yet")
+    run.get_by_text("Try it, sending nothing").click()
+    expect(run).to_contain_text("customers in the audience")
+    assert kept.hub.outbox().flows == []
+    run.get_by_text("Begin").click()
+    page.get_by_role("alertdialog").get_by_text("Begin it").click()
+    expect(run.locator(".tag", has_text="running")).to_be_visible()
+    run.get_by_text("Pause").click()
+    expect(run.locator(".tag", has_text="paused")).to_be_visible()
+    assert kept.hub.outbound("slow").state == "paused"
+    run.get_by_text("Resume").click()
+    expect(run.locator(".tag", has_text="running")).to_be_visible()
+    run.get_by_text("Stop").click()
+    page.get_by_role("alertdialog").get_by_text("Stop it").click()
+    expect(run.locator(".tag", has_text="stopped")).to_be_visible()
+
+    kept.hub.decide("c0", "email.any")
+    post = card(page, "Messages one by one")
+    page.goto(f"{kept.address}/messages?state=dead")
+    expect(post.locator(".line")).to_contain_text("c0")
+    kept.refuses.clear()
+    post.get_by_text("Send it again", exact=True).click()
+    page.get_by_role("alertdialog").get_by_text("Send it again", exact=True).click()
+    expect(post).to_contain_text("Dead: no message")
+    flows = card(page, "Deliverability, flow by flow")
+    flows.get_by_text("Pause Requests of channels in email").click()
+    expect(flows).to_contain_text("paused by admin")
+
+
+def test_a_message_is_shown_in_light_and_dark_and_runs_nothing(kept: Kept) -> None:
+    page = kept.page("/messages?action=more_data&treatment=mail&look=dark&screen=desk")
+    frame = page.locator("iframe.screen")
+    expect(frame).to_have_attribute("sandbox", "")
+    inside = page.frame_locator("iframe.screen")
+    expect(inside.locator("body")).to_contain_text("Unsubscribe")
+    assert look_of(inside) == "dark"
+    wide = frame.bounding_box()
+    preview = card(page, "How a message looks")
+    preview.get_by_label("Look").select_option("light")
+    preview.get_by_label("Screen").select_option("phone")
+    expect(page).to_have_url(f"{kept.address}/messages?action=more_data&treatment=mail&look=light&screen=phone")
+    expect(inside.locator("body")).to_contain_text("Unsubscribe")
+    assert look_of(inside) == "light"
+    narrow = frame.bounding_box()
+    assert wide is not None
+    assert narrow is not None
+    assert narrow["width"] < wide["width"]
+    preview.get_by_label("Customer", exact=True).fill("nobody")
+    preview.get_by_text("Show it").click()
+    expect(page.locator(".q-notification")).to_contain_text("there is no customer 'nobody'")
+
+
+def test_a_customer_who_asks_is_forgotten_and_the_trail_says_who_did_it(kept: Kept) -> None:
+    page = kept.page("/trust?id=c2")
+    expect(card(page, "What a customer agreed to").locator("tr", has_text="marketing")).to_contain_text("granted")
+    requests = card(page, "Requests of customers")
+    requests.get_by_label("They want to").select_option("erasure")
+    requests.get_by_label("Customer", exact=True).fill("c3")
+    requests.get_by_label("Your reference").fill(HOSTILE)
+    requests.get_by_text("Note it", exact=True).click()
+    line = requests.locator(".line", has_text="c3")
+    expect(line).to_contain_text("days left")
+    line.get_by_text("Forget them").click()
+    dialog = page.get_by_role("alertdialog")
+    expect(dialog).to_contain_text("Nobody can bring it back")
+    dialog.get_by_text("Forget them for good").click()
+    expect(requests.locator(".line")).to_contain_text("somebody forgotten")
+    with pytest.raises(NotFound):
+        kept.hub.profile("c3")
+
+    people = card(page, "People and roles")
+    people.get_by_label("Name").fill("vera")
+    people.locator("select").first.select_option("compliance officer")
+    people.get_by_role("button", name="Add somebody").click()
+    link = people.locator("code").first
+    expect(link).to_contain_text(f"{kept.address}/welcome/")
+    trail = card(page, "Audit trail")
+    expect(trail).to_contain_text("forget customers")
+    trail.get_by_text("Verify it now").click()
+    expect(trail.locator(".tag", has_text="whole")).to_be_visible()
+    assert page.evaluate("window.taken") is None
+
+    other = kept.browser.new_context(locale="en-GB").new_page()
+    other.goto(link.inner_text())
+    other.fill("[name=password]", PASSWORD)
+    other.fill("[name=again]", PASSWORD)
+    other.click("text=Choose it and sign in")
+    expect(other).to_have_url(f"{kept.address}/trust")
+    expect(card(other, "Requests of customers").get_by_text("Note it", exact=True)).to_be_visible()
+    expect(card(other, "People and roles").get_by_text("New link")).to_have_count(0)
+    people.locator("li", has_text="vera").get_by_text("Remove").click()
+    page.get_by_role("alertdialog").get_by_text("Remove them").click()
+    expect(people.locator("li", has_text="compliance officer").filter(has_text="vera")).to_have_count(0)
+    other.goto(f"{kept.address}/trust")
+    expect(other).to_have_url(f"{kept.address}/sign-in?next=%2Ftrust")
+
+
+def test_what_an_author_asks_of_the_look_is_answered_and_texts_stay_texts() -> None:
+    made = Preview("a", "mail", "email", "email", "en", None,
+                   {"html": "<style>@media (Prefers-Color-Scheme:dark){p{color:#fff}}</style><p>Hi"}, [])  # fmt: skip
+    assert "@media (min-width: 0)" in document(made, "dark")
+    assert "@media (max-width: 0)" in document(made, "light")
+    assert "script-src" not in document(made, "light")
+    assert "default-src &#39;none&#39;" in document(made, "light")
+    push = Preview("a", "push", "push", "push", "en", None, {"title": HOSTILE, "data": {HOSTILE: HOSTILE}}, [])
+    sms = Preview("a", "sms", "sms", "sms", "en", None, {"text": HOSTILE}, [])
+    assert not any("<script>" in document(one, "light") or "<img" in document(one, "light") for one in (push, sms))

@@ -1,0 +1,278 @@
+"""Operations and Lab as people use them, in a real browser, on a hub at which people have worked."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import worked
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from opportune.client import Client
+from opportune.console.pages.beliefs import matches
+from opportune.console.pages.credit import holdouts
+from opportune.console.parts.intervals import Value, _options
+from opportune.errors import BadInput
+from serving import Server
+
+PASSWORD = "correct horse battery staple"
+OPPORTUNE = (str(Path(sys.executable).with_name("opportune")), "console")
+expect.set_options(timeout=15_000)
+
+
+@dataclass
+class Work:
+    """A console, its hub, and the browser of its administrator."""
+
+    server: Server
+    address: str
+    browser: Browser
+    cookies: Any = None
+
+    @property
+    def hub(self) -> Client:
+        return Client(self.server.address, self.server.admin)
+
+    def page(self, path: str = "", cookies: Any = None) -> Page:
+        page = self.browser.new_context(storage_state=cookies or self.cookies, locale="en-GB").new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: pytest.fail(f"a script of the page threw: {error}"))
+        if path:
+            page.goto(self.address + path)
+        return page
+
+    def sign_in(self, path: str) -> Any:
+        page = self.browser.new_context(locale="en-GB").new_page()
+        page.goto(self.address + path)
+        page.fill("[name=password]", PASSWORD)
+        page.fill("[name=again]", PASSWORD)
+        page.click("text=Choose it and sign in")
+        page.wait_for_url(lambda url: "/welcome/" not in url)
+        return page.context.storage_state()
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
+    chromium = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), "")
+    if not chromium:
+        if os.environ.get("CI") == "true":
+            pytest.fail("there is no Chromium: run `make clients`")
+        pytest.skip("there is no Chromium: run `make clients`")
+    folder = tmp_path_factory.mktemp("work") / "shop"
+    worked.write(folder, customers=120)
+    with Server(folder) as server, sync_playwright() as playwright:
+        process = subprocess.Popen([*OPPORTUNE, str(folder), "--port", "0", "--json"], stdout=subprocess.PIPE)
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        try:
+            assert process.stdout is not None
+            told = json.loads(process.stdout.readline())
+            opened = Work(server, told["address"], browser)
+            opened.cookies = opened.sign_in(told["link"].removeprefix(told["address"]))
+            yield opened
+        finally:
+            browser.close()
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+
+
+def card(page: Page, heading: str) -> Locator:
+    return page.locator(".card", has=page.get_by_role("heading", name=heading, exact=True))
+
+
+def stage(work: Work, name: str) -> str:
+    return next(row.stage for row in work.hub.campaigns() if row.name == name)
+
+
+def test_a_campaign_is_moved_where_its_checks_are_passed_and_nowhere_else(work: Work) -> None:
+    page = work.page("/operations")
+    build = page.get_by_role("listitem", name="Stage build", exact=True)
+    expect(build).to_contain_text("Spring is here")
+    page.get_by_label("Owner").select_option("bo")
+    expect(page.locator(".ticket")).to_have_count(1)
+    expect(page).to_have_url(f"{work.address}/operations?owner=bo")
+    page.get_by_label("Owner").select_option("")
+
+    build.get_by_text("Spring is here").click()
+    expect(page).to_have_url(f"{work.address}/operations?campaign=spring")
+    expect(page.locator(".steps [aria-current=step]")).to_have_text("build")
+    checks = card(page, "To enter approvals")
+    expect(checks.locator("li", has_text="experiment the power")).to_contain_text("take the check off the stage")
+    checks.get_by_text("Move it", exact=True).click()
+    dialog = page.get_by_role("alertdialog")
+    expect(dialog).to_contain_text("spring is in build and will be in approvals")
+    dialog.get_by_text("Move it to approvals").click()
+    expect(checks.locator(".problem")).to_contain_text("spring stays in build: 1 check is not passed")
+    assert stage(work, "spring") == "build"
+
+    page.goto(f"{work.address}/operations?campaign=autumn")
+    checks = card(page, "To enter hypothesis")
+    checks.get_by_text("Move it", exact=True).click()
+    page.get_by_role("alertdialog").get_by_text("Move it to hypothesis").click()
+    expect(card(page, "To enter build")).to_be_visible()
+    expect(card(page, "What happened")).to_contain_text("moved to hypothesis by admin")
+    assert stage(work, "autumn") == "hypothesis"
+
+
+def test_tasks_are_done_money_is_entered_once_and_an_approval_is_of_a_person(work: Work) -> None:
+    page = work.page("/operations?campaign=spring")
+    page.get_by_label("It is done: Brief the designers").click()
+    expect(page.get_by_label("Open it again: Brief the designers")).to_be_visible()
+    money = card(page, "Money and hours")
+    money.get_by_label("how much").fill("much")
+    money.get_by_text("Enter it").click()
+    expect(page.locator(".q-notification")).to_contain_text("Say how much as a number")
+    for _ in range(2):
+        money.get_by_label("how much").fill("99.5")
+        money.get_by_label("named").fill("invoice 20")
+        money.get_by_label("for").fill("ads")
+        money.get_by_text("Enter it").click()
+        expect(money).to_contain_text("99.5")
+    assert work.hub.campaign("spring").row.spent == pytest.approx(1250)
+    page.get_by_text("Approve it as it is").click()
+    page.get_by_role("alertdialog").get_by_text("Approve it as it is").click()
+    expect(card(page, "Approvals")).to_contain_text("admin stands")
+    assert work.hub.campaign("spring").tasks[0].done
+
+
+def test_who_may_not_move_a_campaign_sees_no_way_to(work: Work) -> None:
+    made = json.loads(subprocess.check_output(
+        [*OPPORTUNE, "users", "add", "rea", "--role", "read-only", "--dir", work.server.folder, "--json"]))  # fmt: skip
+    page = work.page("/operations?campaign=spring", work.sign_in(made["path"]))
+    expect(card(page, "Money and hours")).to_be_visible()
+    for text in ("Move it", "Enter it", "Approve it as it is", "It is done"):
+        expect(page.get_by_text(text, exact=True)).to_have_count(0)
+    page.goto(f"{work.address}/lab?test=bold_later")
+    expect(card(page, "How it stands")).to_be_visible()
+    expect(page.get_by_text("Stop it")).to_have_count(0)
+
+
+def test_the_calendar_shows_what_is_on_and_what_clashes(work: Work) -> None:
+    page = work.page("/operations?view=calendar")
+    expect(page.locator("table.calendar tr", has_text="Spring is here").locator("td.on").first).to_be_visible()
+    expect(card(page, "Clashes")).to_contain_text("autumn and spring")
+    page.get_by_role("link", name="Later").click()
+    page.wait_for_url("**from=**")
+
+
+def test_the_six_figures_say_their_interval_their_target_and_what_is_behind_them(work: Work) -> None:
+    page = work.page("/operations?view=figures")
+    expect(page.locator(".six .card")).to_have_count(6)
+    velocity = page.locator(".six .card", has_text="Campaign velocity")
+    expect(velocity).to_contain_text("30 days or less · ana: a month is a season")
+    page.get_by_role("link", name="Use of the budget").click()
+    page.get_by_role("link", name="campaign", exact=True).click()
+    expect(page).to_have_url(f"{work.address}/operations?view=figures&figure=budget&by=campaign")
+    expect(page.locator("table", has_text="planned until now").first).to_contain_text("spring")
+    expect(card(page, "Where it is from")).to_contain_text("budget.sql")
+    with page.expect_download() as saved:
+        page.get_by_label("Save Use of the budget by campaign as csv").click()
+    assert "spring" in Path(saved.value.path()).read_text("utf-8-sig")
+
+
+def test_health_attribution_tools_and_reports(work: Work) -> None:
+    page = work.page("/operations?view=health")
+    expect(card(page, "From marketing to sales")).to_contain_text("Next: send the events")
+    page.goto(f"{work.address}/operations?view=attribution")
+    expect(card(page, "Who gets the credit")).to_contain_text("shapley")
+    page.get_by_label("Holdouts").fill("app: many")
+    page.get_by_text("Share it out").click()
+    expect(page.locator(".problem")).to_contain_text("write email: 3302 of 36000, held 331 of 4000")
+    page.get_by_label("Holdouts").fill("app: 300 of 324, held 15 of 36")
+    page.get_by_text("Share it out").click()
+    expect(card(page, "The tournament: models against holdouts")).to_contain_text("rejected")
+    page.goto(f"{work.address}/operations?view=tools")
+    expect(card(page, "To be decided")).to_contain_text("mailer: notice")
+    page.get_by_role("link", name="mailer").first.click()
+    expect(card(page, "Who stopped")).to_contain_text("ana")
+    page.goto(f"{work.address}/operations?view=reports")
+    with page.expect_download() as saved:
+        page.get_by_label("Save Marketing this week as pdf").click()
+    assert Path(saved.value.path()).read_bytes()[:5] == b"%PDF-"
+    page.get_by_role("link", name="Marketing this week").click()
+    expect(page.locator("pre.file")).to_contain_text("Marketing this week")
+
+
+def test_past_learning_is_found_and_flows_are_pooled(work: Work) -> None:
+    page = work.page("/lab")
+    expect(page.locator(".lineage > li")).to_have_count(3)
+    page.get_by_role("searchbox").fill("not sure enough")
+    page.keyboard.press("Enter")
+    expect(page.locator(".lineage > li")).to_have_count(1)
+    page.get_by_role("link", name="Bold titles bring orders").click()
+    expect(card(page, "All flows together")).to_contain_text("Mean effect")
+    plot = page.get_by_role("img", name="Effect on orders by flow")
+    expect(plot).to_be_visible()
+    told = plot.get_attribute("aria-label") or ""
+    assert all(name in told for name in ("bold_hello bold", "bold_letter bold", "bold_extra bold", "all flows"))
+
+
+def test_the_gate_refuses_with_its_reasons_and_a_person_keeps_control(work: Work) -> None:
+    page = work.page("/lab?view=tests")
+    page.get_by_role("link", name="bold_later").click()
+    expect(card(page, "orders, bold against control, look by look")).to_be_visible()
+    expect(page.locator(".sample")).to_be_visible()
+    decide = card(page, "Decide it")
+    decide.get_by_label("Verdict").select_option("bold")
+    decide.get_by_text("Decide", exact=True).click()
+    page.get_by_role("alertdialog").get_by_text("Decide", exact=True).click()
+    expect(decide.locator(".problem")).to_contain_text("The gate does not let bold pass yet")
+    assert work.hub.experiment("bold_later").status == "running"
+    decide.get_by_label("Verdict").select_option("")
+    decide.get_by_label("because").fill("nothing to see")
+    decide.get_by_text("Decide", exact=True).click()
+    page.get_by_role("alertdialog").get_by_text("Decide", exact=True).click()
+    expect(page.get_by_text("Decide it")).to_have_count(0)
+    assert work.hub.experiment("bold_later").reason == "nothing to see"
+    page.goto(f"{work.address}/lab?view=holdouts")
+    expect(card(page, "Holdout nobody")).to_contain_text("10% of customers")
+    page.goto(f"{work.address}/lab?view=gates")
+    expect(card(page, "What learns freely, and what does not")).to_contain_text("propensity P")
+
+
+def test_what_a_catalog_says_stays_text(work: Work) -> None:
+    page = work.page()
+    for path in ("/operations", "/operations?campaign=hostile", "/operations?view=calendar", "/lab?hypothesis=hostile",
+                 "/lab?find=%3Cimg%20src%3Dx%20onerror%3D%22window.taken%3D1%22%3E"):  # fmt: skip
+        page.goto(work.address + path)
+        expect(page.locator("[aria-busy=false]").first).to_contain_text("<")
+        assert page.evaluate("window.taken") is None
+        assert page.locator("main img[src=x], main script").count() == 0
+
+
+def test_an_interval_without_a_bound_reaches_the_edge_and_a_wide_one_is_cut_off() -> None:
+    drawn = _options([Value("a", 0.1, None, 0.2), Value("b", 0.1, -0.5, 9.0)], False, (-1.0, 2.0), share=True)
+    lines = [[end for end, _ in one["data"]] for one in drawn["series"] if one["type"] == "line" and one["data"]]
+    assert lines == [[-100, 20], [-50, 200]]
+    assert drawn["yAxis"]["data"] == ["a", "b "], "rows of the same name stay apart"
+    alone = _options([Value("a", 3.0, 2.0, None)], False, None, share=False)
+    assert [end for end, _ in alone["series"][0]["data"]] == [2.0, 3.0]
+
+
+def test_holdouts_are_read_as_they_are_written() -> None:
+    found = holdouts("email: 30 of 400, held 3 of 40; a: b: 1 of 2 held 0 of 1")
+    assert [*found] == ["email", "a: b"]
+    assert found["a: b"] == {"treated": 2, "conversions": 1, "held": 1, "held_conversions": 0}
+    with pytest.raises(BadInput, match="is no holdout"):
+        holdouts("email: 30 of 400")
+
+
+def test_a_search_finds_all_words_anywhere() -> None:
+    from datetime import UTC, datetime
+
+    from opportune.trying import FlowInfo, HypothesisInfo
+
+    flow = FlowInfo("short_hero", "short", datetime(2026, 1, 1, tzinfo=UTC), "control", "no effect", "too Early")
+    one = HypothesisInfo("words", "Short Words", "why", "orders", "", 0, "open", "", 1.0, None, None, None, None, None,
+                         [], [flow], [])  # fmt: skip
+    assert matches(one, "")
+    assert matches(one, "short early")
+    assert not matches(one, "short later")
