@@ -18,7 +18,7 @@ from opportune.catalog import check, load
 from opportune.catalog.page_sections import MOST_OFFERS, MOST_SLOTS
 from opportune.catalog.page_types import VISIT_NAMES
 from opportune.hub import Hub
-from opportune.pages import PageRequest
+from opportune.wire.pages import PageRequest
 
 PAGE = (Path(__file__).parent.parent / "docs" / "pages.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

@@ -17,50 +17,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from opportune.campaigning import Campaigning
-from opportune.configured import (
-    Chosen,
-    Configuration,
-    Configured,
-    DesignInfo,
-    OrderedConfiguration,
-    ProductInfo,
-)
-from opportune.equipping import Equipping
 from opportune.errors import BadCatalog, BadInput, BadRequest, BrokenStore, Forgotten, NotFound, OpportuneError, Stale
 from opportune.errors import Problem as Mistake
-from opportune.gauging import Gauging
-from opportune.informing import Informing
-from opportune.inspecting import Inspecting
-from opportune.judging import Judging
-from opportune.pages import PageAnswer, PageRequest
-from opportune.renting import (
-    Changed,
-    ItemCopies,
-    NextItem,
-    RentalInfo,
-    RentalLine,
-    RentalList,
-    SentItem,
-    ShippedBatch,
-    Subscription,
-    Swapped,
-)
-from opportune.requesting import Requesting
-from opportune.steering import Steering
-from opportune.trying import (
-    Decided,
-    ExperimentInfo,
-    Holdouts,
-    HypothesisInfo,
-    LabLook,
-    LabStatus,
-    NextTest,
-    OutlookInfo,
-    PartInfo,
-    StartedInfo,
-)
-from opportune.watching import Watching
 from opportune.wire import (
     Answered,
     Backup,
@@ -104,6 +62,48 @@ from opportune.wire import (
     WebhookInfo,
     Why,
 )
+from opportune.wire.campaigning import Campaigning
+from opportune.wire.configured import (
+    Chosen,
+    Configuration,
+    Configured,
+    DesignInfo,
+    OrderedConfiguration,
+    ProductInfo,
+)
+from opportune.wire.equipping import Equipping
+from opportune.wire.gauging import Gauging
+from opportune.wire.informing import Informing
+from opportune.wire.inspecting import Inspecting
+from opportune.wire.judging import Judging
+from opportune.wire.pages import PageAnswer, PageRequest
+from opportune.wire.renting import (
+    Changed,
+    ItemCopies,
+    NextItem,
+    RentalInfo,
+    RentalLine,
+    RentalList,
+    SentItem,
+    ShippedBatch,
+    Subscription,
+    Swapped,
+)
+from opportune.wire.requesting import Requesting
+from opportune.wire.steering import Steering
+from opportune.wire.trying import (
+    Decided,
+    ExperimentInfo,
+    Holdouts,
+    HypothesisInfo,
+    LabLook,
+    LabStatus,
+    NextTest,
+    OutlookInfo,
+    PartInfo,
+    StartedInfo,
+)
+from opportune.wire.watching import Watching
 
 if TYPE_CHECKING:
     import httpx

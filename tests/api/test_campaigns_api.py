@@ -15,10 +15,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from opportune.campaigning import MoneyEntry
 from opportune.cli import app
 from opportune.client import Client, Refused
 from opportune.errors import BadInput, BadRequest, NotFound
+from opportune.wire.campaigning import MoneyEntry
 from serving import Server
 
 

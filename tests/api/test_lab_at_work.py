@@ -13,8 +13,8 @@ from opportune.api.door import Door
 from opportune.api.lab_at_work import LabAtWork
 from opportune.hub import Hub
 from opportune.lab.look import Look
-from opportune.laboratory import Laboratory
 from opportune.measure.sample_ratio import SampleRatio
+from opportune.services.laboratory import Laboratory
 from opportune.testing import FakeClock, tiny_catalog
 
 

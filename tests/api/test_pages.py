@@ -26,9 +26,9 @@ from opportune.clock import DAY, HOUR, parse_instant
 from opportune.deliver.outbox import Row
 from opportune.deliver.types import Job, Send
 from opportune.errors import BadInput
-from opportune.outgoing import Leaving
 from opportune.profiles.addresses import bounce_key
 from opportune.profiles.consent import why_not
+from opportune.services.outgoing import Leaving
 from opportune.settings import read
 from page_house import CATALOG, House
 

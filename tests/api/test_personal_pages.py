@@ -19,7 +19,7 @@ from opportune.catalog import from_data
 from opportune.client import Client
 from opportune.errors import BadRequest, NotFound
 from opportune.hub import Hub
-from opportune.pages import PageRequest
+from opportune.wire.pages import PageRequest
 from page_shop import ADDRESS, BOOKS, CATALOG, HERO
 
 SHOP = "https://shop.example"

@@ -18,7 +18,7 @@ from opportune.api.serving import door_of
 from opportune.client import Client
 from opportune.errors import BadRequest, NotFound
 from opportune.hub import Hub
-from opportune.rehearsal import rehearse, shown
+from opportune.services.rehearsal import rehearse, shown
 from serving import Server
 
 CATALOG = """\

@@ -11,8 +11,8 @@ from running import Running
 
 from opportune.client import Client, Refused
 from opportune.errors import BadRequest, NotFound
-from opportune.watching import FeedItem
 from opportune.wire import Supposed
+from opportune.wire.watching import FeedItem
 
 HERO = "app.home.hero"
 

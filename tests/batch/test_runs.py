@@ -20,10 +20,10 @@ from opportune.deliver.types import Receipt
 from opportune.errors import BadRequest, BrokenStore, NotFound
 from opportune.events.types import DecisionMade, Released
 from opportune.hub import Hub
-from opportune.outbound import BACKLOG, Runs
-from opportune.outgoing import Outgoing, Told
 from opportune.profiles.quiet import local_minutes
 from opportune.profiles.terms import Terms
+from opportune.services.outbound import BACKLOG, Runs
+from opportune.services.outgoing import Outgoing, Told
 from opportune.testing import START, FakeClock, tiny_action, tiny_catalog
 
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Tokyo", "Asia/Kolkata")
@@ -234,7 +234,7 @@ def test_a_crash_loses_neither_what_an_engine_chose_nor_a_time_of_the_schedule(
 
 
 def test_it_decides_no_further_ahead_than_messages_leave(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opportune.outbound.BACKLOG", 20)
+    monkeypatch.setattr("opportune.services.outbound.BACKLOG", 20)
     life = Life()
     life.customers(70)
     life.runs.begin("weekly")

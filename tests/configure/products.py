@@ -15,9 +15,9 @@ from opportune.configure.form import form
 from opportune.configure.machine import Machine
 from opportune.configure.model import Choice, Model
 from opportune.configure.solver import Closed, searching
-from opportune.configured import Configured
 from opportune.rules import Expression
 from opportune.testing import tiny_catalog
+from opportune.wire.configured import Configured
 
 CENT = 10_000
 PRICES = st.sampled_from([0, 0, 1, 2.5, 3.33, 10, -1])

@@ -9,9 +9,9 @@ import yaml
 
 from opportune.catalog.types import Catalog
 from opportune.configure.bench import Question
-from opportune.configured import Configured
+from opportune.services.workshop import Workshop
 from opportune.testing import tiny_catalog
-from opportune.workshop import Workshop
+from opportune.wire.configured import Configured
 
 DOCS = Path(__file__).parents[2] / "docs" / "configure.md"
 

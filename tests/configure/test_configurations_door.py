@@ -24,7 +24,7 @@ from opportune.client import Client
 from opportune.configure.bench import THREADS
 from opportune.errors import BadRequest, NotFound, Stale
 from opportune.hub import Hub
-from opportune.workshop import BROWSERS, Workshop
+from opportune.services.workshop import BROWSERS, Workshop
 from serving import Server
 
 MORE = {

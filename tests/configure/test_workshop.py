@@ -10,11 +10,11 @@ from shop import answered, ask, documented, shop
 
 from opportune.clock import MINUTE
 from opportune.configure import book as books
-from opportune.configured import Configured, OptionInfo, OrderedConfiguration
 from opportune.errors import BadCatalog, BadRequest, Forgotten, NotFound, Stale
 from opportune.hub import Hub
+from opportune.services.workshop import Workshop
 from opportune.testing import FakeClock, tiny_catalog
-from opportune.workshop import Workshop
+from opportune.wire.configured import Configured, OptionInfo, OrderedConfiguration
 
 RUNNER = {"upper": "suede", "color": "red", "sole": "thick", "laces": "white"}
 MINE = {"foot": 255.0, "size": 41.0}

@@ -24,11 +24,11 @@ from opportune.console.parts.shown import once, worded
 from opportune.console.serving import nowhere
 from opportune.console.words import Words
 from opportune.events.types import Event
-from opportune.happened import event_told
 from opportune.measure import care
-from opportune.trying import HeldEffect
-from opportune.watching import Added, Counts, Happened, HubHealth, NowInfo, Share
+from opportune.services.happened import event_told
 from opportune.wire import KnownFact, Lost, Mover, Profile, Won
+from opportune.wire.trying import HeldEffect
+from opportune.wire.watching import Added, Counts, Happened, HubHealth, NowInfo, Share
 
 AT = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
 WORDS = Words.of("en-GB", "Europe/Berlin")

@@ -268,7 +268,7 @@ def test_holdouts_are_read_as_they_are_written() -> None:
 def test_a_search_finds_all_words_anywhere() -> None:
     from datetime import UTC, datetime
 
-    from opportune.trying import FlowInfo, HypothesisInfo
+    from opportune.wire.trying import FlowInfo, HypothesisInfo
 
     flow = FlowInfo("short_hero", "short", datetime(2026, 1, 1, tzinfo=UTC), "control", "no effect", "too Early")
     one = HypothesisInfo("words", "Short Words", "why", "orders", "", 0, "open", "", 1.0, None, None, None, None, None,

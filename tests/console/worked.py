@@ -11,11 +11,11 @@ from opportune.catalog.types import Catalog
 from opportune.clock import DAY, HOUR, SystemClock, format_instant
 from opportune.events.types import ToolUsed
 from opportune.hub import Hub
-from opportune.laboratory import Laboratory
-from opportune.office import Money, Office
 from opportune.operations.tool_use import entry_of
+from opportune.services.laboratory import Laboratory
+from opportune.services.office import Money, Office
+from opportune.services.toolbox import Toolbox
 from opportune.testing import FakeClock, tiny_action, tiny_catalog
-from opportune.toolbox import Toolbox
 
 HOSTILE = "<script>window.taken=1</script><img src=x onerror='window.taken=1'>"
 NO_ARMS = {"random": 0, "propensity": 0, "no_levers": 0, "eligibility": 0, "random_propensity": 0}

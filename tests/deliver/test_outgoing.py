@@ -22,7 +22,7 @@ from opportune.deliver.outbox import ANY, Pause
 from opportune.deliver.types import Failure, Flow, Message, Receipt
 from opportune.errors import BadRequest, BrokenStore
 from opportune.hub import Hub
-from opportune.outgoing import PATIENCE, Leaving, Outgoing, Told
+from opportune.services.outgoing import PATIENCE, Leaving, Outgoing, Told
 from opportune.testing import FakeClock
 
 CHANNELS = ("email", "push", "sms")

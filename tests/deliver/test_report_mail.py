@@ -18,7 +18,7 @@ from opportune.catalog import Catalog
 from opportune.clock import DAY, HOUR, MINUTE
 from opportune.events.types import Spent
 from opportune.hub import Hub
-from opportune.reporting import RETRIES, Reporting, Sending
+from opportune.services.reporting import RETRIES, Reporting, Sending
 from opportune.testing import START, FakeClock, tiny_catalog
 
 PEOPLE = [

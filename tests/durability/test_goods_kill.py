@@ -12,7 +12,7 @@ import pytest
 
 from opportune.hub import Hub
 from opportune.offers.coupons import Issued, Totals
-from opportune.till import Till
+from opportune.services.till import Till
 from serving import Server
 
 CATALOG = """\

@@ -17,7 +17,7 @@ from opportune.events import codec
 from opportune.hub import Hub
 from opportune.offers.coupons import Redeemed, Totals
 from opportune.offers.point_book import entries_of
-from opportune.till import Till
+from opportune.services.till import Till
 from serving import Server
 
 CATALOG = """\

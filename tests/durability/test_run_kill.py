@@ -13,7 +13,7 @@ import pytest
 
 from opportune.events.types import DecisionMade
 from opportune.hub import Hub
-from opportune.outbound import Runs
+from opportune.services.outbound import Runs
 from serving import Server
 
 CATALOG = """\
@@ -41,7 +41,7 @@ outbound: [{name: weekly, placement: email.weekly, audience: "plan = 'gold'", th
 DRIVES = """
 import sys, time
 from opportune.hub import Hub
-from opportune.outbound import Runs
+from opportune.services.outbound import Runs
 
 hub = Hub.open(sys.argv[1])
 runs = Runs(hub)

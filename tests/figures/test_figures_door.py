@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from living import live, living, rows
 
-from opportune import instruments
 from opportune.api.beside import beside
 from opportune.api.local import Local
 from opportune.api.serving import listen
@@ -21,8 +20,9 @@ from opportune.events.types import Spent
 from opportune.figures.header import NAMES
 from opportune.figures.manifest import read_manifest
 from opportune.figures.tables import opened
-from opportune.inspection import Inspection
-from opportune.instruments import figure, figures, tables
+from opportune.services import instruments
+from opportune.services.inspection import Inspection
+from opportune.services.instruments import figure, figures, tables
 from opportune.testing import FakeClock
 
 

@@ -13,7 +13,6 @@ import duckdb
 import pytest
 from living import CATALOG, live, living, rows
 
-from opportune import instruments
 from opportune.api.local import Local
 from opportune.cli import main
 from opportune.client import Client
@@ -23,7 +22,8 @@ from opportune.figures import writer
 from opportune.figures.manifest import Manifest, read_manifest
 from opportune.figures.tables import LEDGER, TABLES
 from opportune.hub import Hub
-from opportune.instruments import forget, tables, tables_of
+from opportune.services import instruments
+from opportune.services.instruments import forget, tables, tables_of
 from opportune.store import open_store
 from opportune.testing import tiny_catalog
 
@@ -104,7 +104,7 @@ import sys
 from pathlib import Path
 from opportune.figures import export, writer
 from opportune.hub import Hub
-from opportune.instruments import tables
+from opportune.services.instruments import tables
 from opportune.store import open_store
 from opportune.testing import FakeClock
 

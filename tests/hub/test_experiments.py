@@ -18,7 +18,7 @@ from opportune.decide.trials import arm_of
 from opportune.errors import BadRequest, Forgotten
 from opportune.events.types import Exposed, Leaked, TrialChanged
 from opportune.hub import Hub
-from opportune.outgoing import Outgoing
+from opportune.services.outgoing import Outgoing
 from opportune.testing import FakeClock, tiny_action, tiny_catalog
 
 NO_ARMS = {"random": 0, "propensity": 0, "no_levers": 0, "eligibility": 0, "random_propensity": 0}

@@ -12,8 +12,8 @@ from opportune.api.serving import listen
 from opportune.client import Client
 from opportune.clock import DAY, format_instant
 from opportune.errors import BadCatalog, OpportuneError
-from opportune.foretelling import scores
 from opportune.hub import Hub
+from opportune.services.foretelling import scores
 from opportune.testing import START, FakeClock, tiny_catalog
 
 PEOPLE = 240

@@ -11,7 +11,7 @@ from opportune.decide import pipeline
 from opportune.goods import HELD_OUT, NOTHING_FITS
 from opportune.hub import Hub
 from opportune.profiles.people import View
-from opportune.shelves import Revenue, recommend
+from opportune.services.shelves import Revenue, recommend
 from opportune.testing import FakeClock, tiny_catalog
 
 NONE = {"holdout": 0.5, "instead": "none"}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from goods_shop import SPRING, action, hears, ids, names, shop
 
-from opportune import dossier
 from opportune.clock import MINUTE
 from opportune.hub import Hub
-from opportune.outbound import Runs
-from opportune.rehearsal import rehearse
+from opportune.services import dossier
+from opportune.services.outbound import Runs
+from opportune.services.rehearsal import rehearse
+from opportune.services.till import Till
 from opportune.testing import FakeClock, tiny_action
-from opportune.till import Till
 from opportune.wire import DryRun
 
 LOYALTY = {"earn": [{"event": "Order Completed", "per": "revenue"}], "tiers": [{"name": "gold", "at": 100}]}

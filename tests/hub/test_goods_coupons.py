@@ -14,9 +14,9 @@ from opportune.clock import DAY
 from opportune.errors import Forgotten
 from opportune.hub import Hub
 from opportune.offers.coupon_rows import Done
-from opportune.outgoing import Outgoing
+from opportune.services.outgoing import Outgoing
+from opportune.services.till import Till, Wanted
 from opportune.testing import FakeClock, tiny_action
-from opportune.till import Till, Wanted
 from opportune.wire import Answered, CarriedCoupon
 
 SAVE = action("save", 5, coupon="spring")

@@ -11,8 +11,8 @@ from opportune.clock import DAY, MINUTE
 from opportune.errors import Stale
 from opportune.hub import Hub
 from opportune.ledger.record import Record, decode, encode
-from opportune.outgoing import Outgoing
 from opportune.questions import Shown, digest
+from opportune.services.outgoing import Outgoing
 from opportune.testing import FakeClock, tiny_action
 
 READ = action("read", 5, items={"n": 3})

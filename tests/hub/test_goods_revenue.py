@@ -8,7 +8,7 @@ from goods_shop import action, book, hears, ids, names, shop
 
 from opportune.clock import DAY
 from opportune.hub import Hub
-from opportune.shelves import Revenue, recommend
+from opportune.services.shelves import Revenue, recommend
 from opportune.testing import FakeClock
 from opportune.wire import ShelfRevenue
 

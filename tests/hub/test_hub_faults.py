@@ -331,7 +331,7 @@ def test_a_consent_that_nobody_understands_is_set_aside_and_not_lost() -> None:
 
 
 def test_the_blast_radius_knows_contact_limits() -> None:
-    from opportune.radius import blast_radius
+    from opportune.services.radius import blast_radius
 
     hub = Hub.of(tiny_catalog(), "memory:", FakeClock())
     for who in ("a", "b"):

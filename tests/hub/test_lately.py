@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opportune.hub import Hub
-from opportune.lately import HUB, Lately, Tally
+from opportune.services.lately import HUB, Lately, Tally
 from opportune.testing import tiny_catalog
 
 PLACE = "app.home"

@@ -14,8 +14,8 @@ from opportune.client import Client
 from opportune.clock import DAY, parse_instant
 from opportune.errors import BadRequest, NotFound, Stale
 from opportune.hub import Hub
+from opportune.services.subject_requests import KINDS, SubjectRequests, end_of
 from opportune.store import open_store
-from opportune.subject_requests import KINDS, SubjectRequests, end_of
 from opportune.testing import FakeClock, tiny_catalog
 
 SECRET = "maya@secret.example"

@@ -13,9 +13,9 @@ from opportune.clock import DAY, HOUR, format_instant
 from opportune.errors import BadCatalog, OpportuneError
 from opportune.events.types import Event
 from opportune.hub import Hub
-from opportune.journeys import attribution
 from opportune.lab.attribution import sent_attribution
 from opportune.lab.journeys import Journal, Moment, marks, moment_of
+from opportune.services.journeys import attribution
 from opportune.testing import START, FakeClock, tiny_catalog
 
 SPEC = {"conversions": "Order Completed", "value": "revenue", "look_back": "10d", "offline": {"Store Visited": "store"}}

@@ -12,19 +12,19 @@ import pytest
 from opportune.catalog.lab_types import Arm, Experiment, Metric
 from opportune.cli.lab_work import _told
 from opportune.clock import DAY, HOUR, SECOND
-from opportune.control_groups import ControlGroups
-from opportune.counted import analysis
 from opportune.errors import BadRequest
 from opportune.hub import Hub
 from opportune.lab.counting import Counting, Part
 from opportune.lab.gate import Passed, Refused
 from opportune.lab.holding import Whole
 from opportune.lab.look import Finding, Look, finding, look_at, shown
-from opportune.laboratory import Laboratory
 from opportune.ledger.exposures import Exposure
 from opportune.measure.effect import Effect, Interval, NotEnoughData, Reading
+from opportune.services.control_groups import ControlGroups
+from opportune.services.counted import analysis
+from opportune.services.laboratory import Laboratory
 from opportune.testing import FakeClock, tiny_action, tiny_catalog
-from opportune.trying import ExperimentInfo, LabFinding, LabLook, SampleRatioInfo
+from opportune.wire.trying import ExperimentInfo, LabFinding, LabLook, SampleRatioInfo
 
 NO_ARMS = {"random": 0, "propensity": 0, "no_levers": 0, "eligibility": 0, "random_propensity": 0}
 CARD = {"name": "card", "channel": "app", "placements": ["app.*"], "content": {"title": "hello"}}

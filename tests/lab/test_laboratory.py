@@ -13,7 +13,7 @@ from opportune.errors import BadRequest, NotFound
 from opportune.events.types import TrialChanged
 from opportune.hub import Hub
 from opportune.lab.gate import Passed, Refused
-from opportune.laboratory import Laboratory
+from opportune.services.laboratory import Laboratory
 from opportune.testing import FakeClock, tiny_action, tiny_catalog
 
 NO_ARMS = {"random": 0, "propensity": 0, "no_levers": 0, "eligibility": 0, "random_propensity": 0}

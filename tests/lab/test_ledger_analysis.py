@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from opportune.catalog.project import write_project
 from opportune.cli import app
 from opportune.clock import DAY, SECOND
-from opportune.counted import analysis
 from opportune.errors import BadCatalog, NotFound
 from opportune.hub import Hub
 from opportune.lab.analysis import load_analysis
+from opportune.services.counted import analysis
 from opportune.testing import FakeClock, tiny_action, tiny_catalog
 
 CARD = {"name": "card", "channel": "app", "placements": ["app.*"], "content": {"title": "hello"}}

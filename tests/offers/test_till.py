@@ -13,8 +13,8 @@ from opportune.hub import Hub
 from opportune.offers.coupon_rows import Done, Made
 from opportune.offers.point_book import Moved
 from opportune.offers.tries import LIMITS
+from opportune.services.till import Till, Wanted
 from opportune.testing import FakeClock, tiny_action, tiny_catalog
-from opportune.till import Till, Wanted
 
 LOYALTY = {
     "earn": [{"event": "Order Completed", "per": "revenue"}],

@@ -14,12 +14,12 @@ from opportune.events.types import CampaignStage, CampaignWork, Spent
 from opportune.hub import Hub
 from opportune.ledger.episodes import Episode, Episodes
 from opportune.measure.summary import rate
-from opportune.office import Office
 from opportune.operations.calendar import Span
 from opportune.operations.campaign_costs import Priced, Reached
 from opportune.operations.campaign_state import folded
 from opportune.operations.checks import Case, Linked, breaches_of, checked
 from opportune.operations.clashes import Audiences, Spoken, clashes, contested
+from opportune.services.office import Office
 from opportune.testing import START, FakeClock, tiny_action, tiny_catalog
 
 FULL = {"name": "spring", "owner": "ana", "brief": "b", "goal": {"metric": "roi", "target": 2},

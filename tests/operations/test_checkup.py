@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from opportune.catalog.types import Catalog
-from opportune.checkup import examine, measured_by
 from opportune.clock import DAY, HOUR
 from opportune.errors import BadRequest
 from opportune.events.types import CampaignWork, Spent, ToolUsed
@@ -17,13 +16,14 @@ from opportune.hub import Hub
 from opportune.lab.book import Run
 from opportune.lab.look import Finding as Seen
 from opportune.lab.look import Look
-from opportune.laboratory import Laboratory
 from opportune.measure.effect import Effect, Interval
 from opportune.measure.sample_ratio import SampleRatio
 from opportune.operations.health import Finding
+from opportune.services.checkup import examine, measured_by
+from opportune.services.laboratory import Laboratory
+from opportune.services.toolbox import Toolbox
 from opportune.store import open_store
 from opportune.testing import START, FakeClock, tiny_action, tiny_catalog
-from opportune.toolbox import Toolbox
 
 
 def shop(**more: Any) -> Catalog:

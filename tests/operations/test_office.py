@@ -15,18 +15,18 @@ from hypothesis import strategies as st
 
 from opportune.api.campaigns import move
 from opportune.api.campaigns_told import info, row
-from opportune.campaigning import CampaignMove
 from opportune.clock import DAY, HOUR
 from opportune.errors import BadRequest, NotFound
 from opportune.events.types import CampaignStage
 from opportune.hub import Hub
-from opportune.office import Money, Office
 from opportune.operations.calendar import read_week
 from opportune.operations.campaign_state import folded
 from opportune.operations.weeks import week_name, week_of
+from opportune.services.office import Money, Office
+from opportune.services.till import Till, Wanted
+from opportune.services.timetable import clashing, weeks
 from opportune.testing import START, FakeClock, tiny_action, tiny_catalog
-from opportune.till import Till, Wanted
-from opportune.timetable import clashing, weeks
+from opportune.wire.campaigning import CampaignMove
 
 SPRING = {"name": "spring", "owner": "ana", "brief": "b", "goal": {"metric": "roi", "target": 1},
           "budget": {"planned": 100}, "tasks": [{"name": "t", "due": "2026-01-02"}]}  # fmt: skip

@@ -15,22 +15,22 @@ from hypothesis import strategies as st
 from opportune.api.tool_events import taken
 from opportune.api.tools import take
 from opportune.clock import DAY, SECOND, format_instant
-from opportune.equipping import ToolUse, UseTaken
 from opportune.errors import BadRequest, NotFound
 from opportune.events.types import ToolUsed
 from opportune.hub import Hub
 from opportune.lab.book import Run
 from opportune.lab.look import Finding as Seen
 from opportune.lab.look import Look
-from opportune.laboratory import Laboratory
 from opportune.measure.effect import Effect, Interval, NotEnoughData
 from opportune.measure.sample_ratio import SampleRatio
 from opportune.operations.tool_book import Cell, ToolBook
 from opportune.operations.tool_use import entry_of
 from opportune.operations.weeks import week_of
+from opportune.services.laboratory import Laboratory
+from opportune.services.toolbox import Toolbox
 from opportune.store import open_store
 from opportune.testing import START, FakeClock, tiny_catalog
-from opportune.toolbox import Toolbox
+from opportune.wire.equipping import ToolUse, UseTaken
 
 UTC = ZoneInfo("UTC")
 TOOLS: list[dict[str, Any]] = [

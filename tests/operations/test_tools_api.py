@@ -16,8 +16,8 @@ import pytest
 
 from opportune.cli import main
 from opportune.client import Client
-from opportune.equipping import ToolUse
 from opportune.errors import BadRequest, NotFound
+from opportune.wire.equipping import ToolUse
 from serving import Server
 
 CATALOG = """\

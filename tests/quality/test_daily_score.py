@@ -15,13 +15,13 @@ from planted_stream import Cell, Stream, catalog, found
 
 from opportune.clock import DAY
 from opportune.hub import Hub
-from opportune.inspection import Inspection
 from opportune.profiles.state import State
 from opportune.quality import book
 from opportune.quality.customers import CustomerChecks
 from opportune.quality.daily import DayScore, Part, Row, score_of, scored, silent
 from opportune.quality.finding import Finding
 from opportune.quality.weights import CONSENT, Weights
+from opportune.services.inspection import Inspection
 from opportune.testing import FakeClock, tiny_action, tiny_catalog
 
 

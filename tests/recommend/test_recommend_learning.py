@@ -235,7 +235,7 @@ def test_a_restart_remembers_items_tastes_counts_and_the_model() -> None:
 
 def test_events_that_came_before_the_shelf_are_caught_up_with() -> None:
     from opportune.hub import Hub
-    from opportune.shelves import hear
+    from opportune.services.shelves import hear
     from opportune.testing import FakeClock, tiny_catalog
 
     hub = Hub.of(tiny_catalog(), clock=FakeClock())

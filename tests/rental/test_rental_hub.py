@@ -18,10 +18,10 @@ from opportune.client import Client
 from opportune.clock import DAY, to_datetime
 from opportune.errors import BadCatalog, BadRequest, NotFound, Stale
 from opportune.hub import Hub
-from opportune.lending import Lending
 from opportune.rental.book import Rental
 from opportune.rental.journal import forget
-from opportune.shelves import hear
+from opportune.services.lending import Lending
+from opportune.services.shelves import hear
 from opportune.testing import FakeClock, tiny_action, tiny_catalog
 
 RENTALS = [

@@ -14,8 +14,8 @@ from rental_house import audit
 
 from opportune.events import codec
 from opportune.hub import Hub
-from opportune.lending import Lending
 from opportune.rental.facts import CopySent
+from opportune.services.lending import Lending
 from serving import Server
 
 CATALOG = """\

@@ -12,8 +12,8 @@ from opportune.catalog.report_types import PARTS
 from opportune.cli.report import report
 from opportune.client import Client
 from opportune.clock import HOUR, MINUTE
-from opportune.reporting import RETRIES
 from opportune.reports.plans import BUILT_IN
+from opportune.services.reporting import RETRIES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reports.md").read_text("utf-8")
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from opportune.alerting import Alerting
 from opportune.api.local import Local
 from opportune.cli import main as command
 from opportune.client import Client
@@ -17,8 +16,9 @@ from opportune.clock import DAY, HOUR, to_datetime
 from opportune.errors import BadRequest, NotFound, OpportuneError
 from opportune.events.types import Spent
 from opportune.hub import Hub
-from opportune.instruments import current
-from opportune.instruments import figure as asked
+from opportune.services.alerting import Alerting
+from opportune.services.instruments import current
+from opportune.services.instruments import figure as asked
 from opportune.testing import FakeClock, tiny_catalog
 
 CAMPAIGN = {"name": "spring", "owner": "ana", "budget": {"planned": 100}, "starts": "2025-12-01", "ends": "2026-02-01"}

@@ -24,7 +24,7 @@ from opportune.clock import HOUR, parse_span, to_datetime
 from opportune.deliver.addresses import check as check_address
 from opportune.errors import BadInput, OpportuneError
 from opportune.events.types import Event
-from opportune.overlaid import Overlay
+from opportune.services.overlaid import Overlay
 from opportune.store.sqlite_file import is_copy
 from opportune.wire import (
     Backup,
@@ -137,7 +137,7 @@ async def publish(door: Door, call: Call) -> Published:
 
 async def diff(door: Door, call: Call) -> CatalogDiff:
     """Return what publishing would change, and for how many known customers."""
-    from opportune.radius import difference
+    from opportune.services.radius import difference
 
     return await door.writer.do(lambda: difference(door.hub, _folder(door)), alone=True)
 

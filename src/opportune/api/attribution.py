@@ -7,7 +7,7 @@ from typing import Any
 
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint
-from opportune.journeys import attribution
+from opportune.services.journeys import attribution
 
 
 async def attribute(door: Door, call: Call) -> dict[str, Any]:

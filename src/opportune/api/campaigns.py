@@ -11,7 +11,16 @@ from opportune.api import campaigns_told as told
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.problems import Refused
-from opportune.campaigning import (
+from opportune.catalog.fields import MAX_NAME, NAME
+from opportune.clock import parse_instant
+from opportune.errors import BadInput, BadRequest
+from opportune.operations.calendar import midnight, read_week
+from opportune.operations.campaign_clone import clone as cloned
+from opportune.operations.campaign_content import actions_of
+from opportune.operations.weeks import week_of
+from opportune.services.office import Far, Money, Office
+from opportune.services.timetable import ASKED, clashing, weeks
+from opportune.wire.campaigning import (
     CampaignApproval,
     CampaignChanged,
     CampaignClone,
@@ -28,15 +37,6 @@ from opportune.campaigning import (
     MoneyTaken,
     WorkHours,
 )
-from opportune.catalog.fields import MAX_NAME, NAME
-from opportune.clock import parse_instant
-from opportune.errors import BadInput, BadRequest
-from opportune.office import Far, Money, Office
-from opportune.operations.calendar import midnight, read_week
-from opportune.operations.campaign_clone import clone as cloned
-from opportune.operations.campaign_content import actions_of
-from opportune.operations.weeks import week_of
-from opportune.timetable import ASKED, clashing, weeks
 
 
 async def board(door: Door, call: Call) -> list[CampaignRow]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from opportune.campaigning import (
+from opportune.clock import format_span, to_datetime
+from opportune.events.types import CampaignStage, Spent
+from opportune.operations.budget_use import Used, used
+from opportune.operations.calendar import Week
+from opportune.operations.campaign_content import actions_of, approved_content, experiments_of
+from opportune.operations.campaign_state import FIRST_DECISION, CampaignFact
+from opportune.operations.checks import Checked, checked, speaks
+from opportune.operations.clashes import Clash
+from opportune.operations.weeks import monday_of, week_name
+from opportune.services.office import Costs, Far, Move, Office, Standing
+from opportune.wire.campaigning import (
     ApprovalInfo,
     BudgetLineInfo,
     CampaignCheck,
@@ -22,16 +32,6 @@ from opportune.campaigning import (
     MoneyInfo,
     StageInfo,
 )
-from opportune.clock import format_span, to_datetime
-from opportune.events.types import CampaignStage, Spent
-from opportune.office import Costs, Far, Move, Office, Standing
-from opportune.operations.budget_use import Used, used
-from opportune.operations.calendar import Week
-from opportune.operations.campaign_content import actions_of, approved_content, experiments_of
-from opportune.operations.campaign_state import FIRST_DECISION, CampaignFact
-from opportune.operations.checks import Checked, checked, speaks
-from opportune.operations.clashes import Clash
-from opportune.operations.weeks import monday_of, week_name
 
 
 def row(office: Office, one: Standing, now: int) -> CampaignRow:

@@ -17,7 +17,9 @@ from opportune.api.who import BrowserCustomer, browser_customer, text_id
 from opportune.api.writer import Busy
 from opportune.configure.bench import Bench, Question
 from opportune.configure.solver import TooBusy
-from opportune.configured import (
+from opportune.errors import BadRequest
+from opportune.services.workshop import Workshop
+from opportune.wire.configured import (
     Configuration,
     Configured,
     ConfigureRequest,
@@ -27,8 +29,6 @@ from opportune.configured import (
     ProductInfo,
     SaveRequest,
 )
-from opportune.errors import BadRequest
-from opportune.workshop import Workshop
 
 T = TypeVar("T")
 

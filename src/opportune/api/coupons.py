@@ -11,7 +11,7 @@ from opportune.clock import to_datetime
 from opportune.errors import BadRequest, NotFound
 from opportune.offers.coupon_rows import Done, Shown
 from opportune.offers.coupons import FOREVER, Item, Refusal, finite, sum_of
-from opportune.till import Till, Wanted
+from opportune.services.till import Till, Wanted
 from opportune.wire import (
     CodeInfo,
     CodeRequest,

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from opportune import dossier
 from opportune.api.decisions import for_browser
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Reply, Stream
@@ -16,6 +15,7 @@ from opportune.api.problems import Refused
 from opportune.api.streams import Question
 from opportune.api.who import BrowserCustomer, browser_customer, text_id
 from opportune.profiles.consent_records import receipt
+from opportune.services import dossier
 from opportune.wire import Answered, BrowserAnswer, Export, Profile
 
 FOREVER = 1 << 62

@@ -18,7 +18,7 @@ from opportune.errors import BadInput, BadRequest, Forgotten, NotFound
 from opportune.events.segment import instant_of
 from opportune.personal import Contents
 from opportune.questions import Shown
-from opportune.supposing import supposed_answer
+from opportune.services.supposing import supposed_answer
 from opportune.wire import (
     Answered,
     BrowserAction,

@@ -26,7 +26,7 @@ from opportune.deliver.forms.json import must_fit
 from opportune.deliver.render.templates import RenderFailed
 from opportune.deliver.replies import Replies
 from opportune.deliver.types import Failure, Job, Message, Receipt, Rendered
-from opportune.outgoing import Became, Leaving, Outgoing, Told
+from opportune.services.outgoing import Became, Leaving, Outgoing, Told
 
 PAGE = 12
 """Messages that are looked at or settled in one job of the writer, which others wait for."""

@@ -22,12 +22,12 @@ from opportune.api.writer import Busy, Writer
 from opportune.clock import to_datetime
 from opportune.errors import Forgotten, OpportuneError
 from opportune.events import codec
-from opportune.happened import event_told, fact_told
 from opportune.hub import Hub
-from opportune.lately import Lately
-from opportune.trying import HeldEffect
-from opportune.watching import Beat, Counts, FeedItem, Happened
+from opportune.services.happened import event_told, fact_told
+from opportune.services.lately import Lately
 from opportune.wire import CareCompared
+from opportune.wire.trying import HeldEffect
+from opportune.wire.watching import Beat, Counts, FeedItem, Happened
 
 PAUSE = 0.1
 """Seconds between two looks."""

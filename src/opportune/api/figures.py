@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from opportune import instruments
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.problems import Refused
 from opportune.figures.answer import Answer, SixFigures
 from opportune.figures.tables import counted
-from opportune.gauging import TablesInfo, TablesRequest
+from opportune.services import instruments
+from opportune.wire.gauging import TablesInfo, TablesRequest
 
 
 async def export(door: Door, call: Call) -> TablesInfo:

@@ -7,10 +7,10 @@ import asyncio
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint
 from opportune.api.tools_told import bounds
-from opportune.checkup import examine
 from opportune.clock import to_datetime
-from opportune.equipping import HealthCheckInfo, HealthNumber, OperationHealth
 from opportune.operations.health import Finding, Number
+from opportune.services.checkup import examine
+from opportune.wire.equipping import HealthCheckInfo, HealthNumber, OperationHealth
 
 
 async def health_check(door: Door, call: Call) -> OperationHealth:

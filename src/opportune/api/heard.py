@@ -12,10 +12,10 @@ from opportune.deliver.feedback.tally import Tally
 from opportune.deliver.replies import Replies
 from opportune.errors import Forgotten, NotFound
 from opportune.hub import Hub
-from opportune.outgoing import Outgoing
 from opportune.profiles.addresses import bounce_key, trait
 from opportune.profiles.people import View
 from opportune.profiles.terms import home_of
+from opportune.services.outgoing import Outgoing
 
 CLICK = "click"
 """The outcome that a person's click is, where the action has one of that name."""

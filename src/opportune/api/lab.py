@@ -10,9 +10,9 @@ from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint
 from opportune.errors import NotFound
 from opportune.lab.look import Look
-from opportune.laboratory import Laboratory, Started, Underway
 from opportune.ledger.trials import Trial
-from opportune.trying import (
+from opportune.services.laboratory import Laboratory, Started, Underway
+from opportune.wire.trying import (
     Decided,
     ExperimentInfo,
     HypothesisInfo,

@@ -8,8 +8,8 @@ from typing import Any, cast, get_args
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.problems import Refused
-from opportune.counted import analysis
 from opportune.lab.spec import Correction
+from opportune.services.counted import analysis
 
 CORRECTIONS = get_args(Correction)
 

@@ -8,7 +8,7 @@ from opportune.api.door import Door
 from opportune.api.log import log, trace
 from opportune.api.writer import Busy
 from opportune.errors import OpportuneError
-from opportune.laboratory import Laboratory
+from opportune.services.laboratory import Laboratory
 
 LOOKS = 1.0
 """Seconds between two looks at what is due."""

@@ -9,12 +9,12 @@ from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.lab_told import bounds
 from opportune.api.problems import Refused
 from opportune.clock import DAY, to_datetime
-from opportune.control_groups import ControlGroups, Held
 from opportune.lab.holding import Whole
 from opportune.lab.parts import Part
 from opportune.measure.effect import Effect, NotEnoughData
 from opportune.measure.shrinkage import Reconciled
-from opportune.trying import HeldEffect, HoldoutInfo, Holdouts, PartInfo, SumOfWins
+from opportune.services.control_groups import ControlGroups, Held
+from opportune.wire.trying import HeldEffect, HoldoutInfo, Holdouts, PartInfo, SumOfWins
 
 MOST_DAYS = 3650
 

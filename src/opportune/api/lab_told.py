@@ -14,9 +14,9 @@ from opportune.lab.freedoms import FREEDOMS
 from opportune.lab.gate import Lack, Passed, Refused
 from opportune.lab.look import Finding, Look, shown
 from opportune.lab.register import Entry, Flow
-from opportune.laboratory import Laboratory, Outlook, Started, Underway
 from opportune.measure.effect import Interval, NotEnoughData
-from opportune.trying import (
+from opportune.services.laboratory import Laboratory, Outlook, Started, Underway
+from opportune.wire.trying import (
     Decided,
     ExperimentInfo,
     FlowInfo,

@@ -11,7 +11,7 @@ from opportune.api.pages.confirm import requested_url
 from opportune.clock import DAY
 from opportune.deliver import links, person
 from opportune.errors import BadInput
-from opportune.outgoing import Leaving
+from opportune.services.outgoing import Leaving
 
 GOOD_FOR = 400 * DAY
 """How long the links of a message work: people unsubscribe by old mail, too."""

@@ -9,7 +9,7 @@ from opportune.api.problems import Refused, problem
 from opportune.clock import to_datetime
 from opportune.errors import BadRequest
 from opportune.offers.point_book import MOST, Moved, NotMoved
-from opportune.till import Till
+from opportune.services.till import Till
 from opportune.wire import PointsInfo, PointsMoved, ReverseRequest, SpendRequest, StatementLine
 
 PAGE = 500

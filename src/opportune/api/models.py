@@ -6,9 +6,9 @@ from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint
 from opportune.catalog.fields import nearest
 from opportune.errors import NotFound
-from opportune.judged import history as history_of
-from opportune.judged import models as models_of
-from opportune.judging import ModelHistory, ModelsInfo
+from opportune.services.judged import history as history_of
+from opportune.services.judged import models as models_of
+from opportune.wire.judging import ModelHistory, ModelsInfo
 
 
 async def models(door: Door, call: Call) -> ModelsInfo:

@@ -15,15 +15,15 @@ from opportune.api.health import LEAST_DISK
 from opportune.api.lab_groups import effect_told
 from opportune.api.problems import Refused
 from opportune.clock import DAY, SECOND, format_span, to_datetime
-from opportune.control_groups import ControlGroups
 from opportune.decide.holdouts import UNIVERSAL
 from opportune.decide.stages.assign import RANDOM
 from opportune.hub import Hub
-from opportune.lately import HUB, Tally
 from opportune.measure import care
 from opportune.measure.summary import Difference, Rate, difference, rate
+from opportune.services.control_groups import ControlGroups
+from opportune.services.lately import HUB, Tally
 from opportune.store.base import Store
-from opportune.watching import (
+from opportune.wire.watching import (
     Added,
     Attention,
     Beat,

@@ -16,7 +16,7 @@ from opportune.clock import to_datetime
 from opportune.deliver.breaker import plain
 from opportune.deliver.outbox import ANY, Row, State
 from opportune.errors import BadRequest
-from opportune.outgoing import Outgoing
+from opportune.services.outgoing import Outgoing
 from opportune.wire import FlowMessages, LetterJob, OutboxState, PauseRequest, WaitingMessage
 
 STATES = get_args(State)

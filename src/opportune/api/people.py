@@ -10,12 +10,12 @@ from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.problems import Refused
 from opportune.errors import Forgotten, NotFound
-from opportune.happened import story as story_of
 from opportune.hub import Hub
 from opportune.profiles.people import View
-from opportune.supposing import why_not_now
-from opportune.watching import FoundCustomer, PlacementInfo, Story, WhyRequest
+from opportune.services.happened import story as story_of
+from opportune.services.supposing import why_not_now
 from opportune.wire import Supposed, Why
+from opportune.wire.watching import FoundCustomer, PlacementInfo, Story, WhyRequest
 
 MOST = 500
 """Customers, or happenings, of one answer."""

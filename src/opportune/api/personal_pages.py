@@ -19,9 +19,9 @@ from opportune.api.who import browser_customer, text_id
 from opportune.catalog.fields import nearest
 from opportune.catalog.page_types import VISIT_NAMES, Page
 from opportune.errors import BadRequest, NotFound
-from opportune.pages import BrowserPage, BrowserSlotOffer, PageAnswer, PageRequest, SlotOffer
 from opportune.rules import Kind, Value
 from opportune.wire import Answered
+from opportune.wire.pages import BrowserPage, BrowserSlotOffer, PageAnswer, PageRequest, SlotOffer
 
 Items = dict[str, dict[str, object]] | UnsetType
 

@@ -12,9 +12,9 @@ from typing import Any
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.problems import Refused
-from opportune.inspecting import PlanSuggested, ScoreRequest
-from opportune.inspection import Inspection
 from opportune.quality.suggested import as_yaml
+from opportune.services.inspection import Inspection
+from opportune.wire.inspecting import PlanSuggested, ScoreRequest
 
 MOST_DAYS = 400
 

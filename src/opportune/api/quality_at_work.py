@@ -7,7 +7,7 @@ import asyncio
 from opportune.api.door import Door
 from opportune.api.log import log, trace
 from opportune.api.writer import Busy
-from opportune.inspection import Inspection
+from opportune.services.inspection import Inspection
 
 LOOKS = 30.0
 """Seconds between two looks at whether a day is over."""

@@ -13,11 +13,12 @@ from opportune.api.recommend import caught_up
 from opportune.api.who import browser_customer, text_id
 from opportune.clock import parse_instant, to_datetime
 from opportune.errors import BadRequest
-from opportune.lending import Lending
 from opportune.rental.book import Batch, Inside, Rental, Turn
 from opportune.rental.facts import AnyMemberFact, Cancelled, Ended, Paused, Sent, Subscribed
 from opportune.rental.rules import WhyNot, sent_in
-from opportune.renting import (
+from opportune.services.lending import Lending
+from opportune.wire import Recommendations, RecommendedItem
+from opportune.wire.renting import (
     Changed,
     CopiesRequest,
     CopyRequest,
@@ -42,7 +43,6 @@ from opportune.renting import (
     TurnRequest,
     WishLine,
 )
-from opportune.wire import Recommendations, RecommendedItem
 
 MOST_ITEMS = 1_000
 """Items of one change of a list, and of one page of it."""

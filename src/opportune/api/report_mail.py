@@ -8,7 +8,6 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
-from opportune.alerting import Alerting
 from opportune.api.door import Door
 from opportune.api.log import log, trace
 from opportune.api.ways import with_sender
@@ -20,11 +19,12 @@ from opportune.deliver.carriers.base import Carrier, InDoubt, Refused, TryLater
 from opportune.deliver.types import Message
 from opportune.errors import BadInput
 from opportune.figures.alerts import Alert
-from opportune.instruments import current
-from opportune.reporting import Reporting, Sending, State
 from opportune.reports.mail import ALERTS, message, note
 from opportune.reports.plans import Due
 from opportune.reports.report import Report
+from opportune.services.alerting import Alerting
+from opportune.services.instruments import current
+from opportune.services.reporting import Reporting, Sending, State
 
 
 def channel_of(catalog: Catalog) -> Channel:

@@ -6,7 +6,6 @@ import asyncio
 
 import msgspec
 
-from opportune.alerting import Alerting, Judged, TargetChange
 from opportune.api import report_mail
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Reply
@@ -14,14 +13,15 @@ from opportune.api.problems import Refused
 from opportune.catalog.report_types import WEEKDAYS, ReportPlan
 from opportune.clock import to_datetime
 from opportune.figures.alerts import Alert
-from opportune.informing import AlertInfo, ReportInfo, SendingInfo, SendReport, TargetInfo
-from opportune.instruments import current, instant_of
-from opportune.reporting import Reporting, Sending
 from opportune.reports.page import html, text
 from opportune.reports.pdf import pdf
 from opportune.reports.plain import data
 from opportune.reports.plans import readers
 from opportune.reports.report import Report
+from opportune.services.alerting import Alerting, Judged, TargetChange
+from opportune.services.instruments import current, instant_of
+from opportune.services.reporting import Reporting, Sending
+from opportune.wire.informing import AlertInfo, ReportInfo, SendingInfo, SendReport, TargetInfo
 
 MEDIA = {
     "html": "text/html; charset=utf-8", "pdf": "application/pdf", "json": "application/json",

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import asyncio
 
-from opportune import instruments
-from opportune.alerting import Alerting
 from opportune.api import report_mail
 from opportune.api.door import Door
 from opportune.api.log import log, trace
 from opportune.api.reports import looked
 from opportune.api.writer import Busy
-from opportune.reporting import Reporting
+from opportune.services import instruments
+from opportune.services.alerting import Alerting
+from opportune.services.reporting import Reporting
 
 LOOKS = 5.0
 """Seconds between two looks at what is due."""

@@ -21,8 +21,8 @@ from opportune.clock import MINUTE, to_datetime
 from opportune.deliver.breaker import plain
 from opportune.deliver.outbox import ANY
 from opportune.errors import BadRequest
-from opportune.outbound import BACKLOG, ENGINES, Runs
-from opportune.rehearsal import rehearse, shown, stands_for
+from opportune.services.outbound import BACKLOG, ENGINES, Runs
+from opportune.services.rehearsal import rehearse, shown, stands_for
 from opportune.wire import DryRun, RunInfo, RunRequest, TriggerInfo
 
 CHUNK = 6

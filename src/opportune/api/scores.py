@@ -7,7 +7,7 @@ from typing import Any
 
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint
-from opportune.foretelling import scores
+from opportune.services.foretelling import scores
 
 
 async def foretell(door: Door, call: Call) -> dict[str, Any]:

@@ -35,10 +35,10 @@ from opportune.catalog import Catalog
 from opportune.clock import HOUR
 from opportune.errors import BadInput, OpportuneError
 from opportune.hub import Hub
-from opportune.lending import Lending
+from opportune.services.lending import Lending
+from opportune.services.till import Till
 from opportune.store.tokens import Signer
 from opportune.testing import tiny_catalog
-from opportune.till import Till
 
 if TYPE_CHECKING:
     import uvicorn

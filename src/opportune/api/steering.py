@@ -13,11 +13,11 @@ from opportune.api.steering_told import detail, infos, overlay_told, version_tol
 from opportune.catalog.fields import nearest
 from opportune.decide.plan import Plan
 from opportune.errors import BadInput, NotFound
-from opportune.overlaid import Draft, Overlay, lay, tried
-from opportune.sampled import funnel as funnel_of
-from opportune.sampled import policy
-from opportune.shifting import shift as shift_of
-from opportune.steering import (
+from opportune.services.overlaid import Draft, Overlay, lay, tried
+from opportune.services.sampled import funnel as funnel_of
+from opportune.services.sampled import policy
+from opportune.services.shifting import shift as shift_of
+from opportune.wire.steering import (
     ActionDetail,
     ActionInfo,
     Exported,

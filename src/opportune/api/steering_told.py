@@ -9,10 +9,10 @@ from opportune.catalog.types import Action, Cap, ContactRule, Outcomes, Pause
 from opportune.clock import format_span, to_datetime
 from opportune.hub import Hub
 from opportune.measure.summary import rate
-from opportune.overlaid import Overlay, Version
 from opportune.profiles.history import scopes
 from opportune.rules import Expression
-from opportune.steering import (
+from opportune.services.overlaid import Overlay, Version
+from opportune.wire.steering import (
     ActionDetail,
     ActionInfo,
     ChangeTold,

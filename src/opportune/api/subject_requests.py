@@ -9,8 +9,8 @@ from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.problems import Refused
 from opportune.clock import parse_instant
 from opportune.errors import BadInput
-from opportune.requesting import NewSubjectRequest, SubjectRequest, SubjectRequestStep
-from opportune.subject_requests import SubjectRequests
+from opportune.services.subject_requests import SubjectRequests
+from opportune.wire.requesting import NewSubjectRequest, SubjectRequest, SubjectRequestStep
 
 MOST = 500
 """Requests of one answer."""

@@ -16,7 +16,7 @@ from opportune.events.intake import Intake
 from opportune.events.types import Event, ToolUsed
 from opportune.hub import Hub
 from opportune.operations.tool_use import Wrong
-from opportune.toolbox import Toolbox
+from opportune.services.toolbox import Toolbox
 from opportune.wire import Ingested
 
 TOOL_USED = "Tool Used"

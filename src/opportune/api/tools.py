@@ -11,12 +11,12 @@ from opportune.api.given import whole
 from opportune.api.problems import Refused
 from opportune.api.tools_told import cell, date, overlap, tool, trial
 from opportune.clock import DAY, parse_instant
-from opportune.equipping import OverlapInfo, RefusedUse, ToolCell, ToolDate, ToolInfo, ToolUse, TrialInfo, UseTaken
 from opportune.errors import BadInput, BadRequest
 from opportune.events.types import ToolUsed
 from opportune.hub import Hub
 from opportune.operations.tool_use import Wrong, entry_of
-from opportune.toolbox import Toolbox
+from opportune.services.toolbox import Toolbox
+from opportune.wire.equipping import OverlapInfo, RefusedUse, ToolCell, ToolDate, ToolInfo, ToolUse, TrialInfo, UseTaken
 
 MOST_USES = 5_000
 """Uses of one request."""

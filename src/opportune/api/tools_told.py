@@ -6,7 +6,16 @@ from math import isfinite
 
 from opportune.catalog.tool_types import Tool
 from opportune.clock import to_datetime
-from opportune.equipping import (
+from opportune.hub import Hub
+from opportune.measure.effect import Interval, NotEnoughData
+from opportune.operations.line import Slope
+from opportune.operations.stack import Date, Overlap
+from opportune.operations.tool_book import Cell
+from opportune.operations.tool_trials import TrialStanding
+from opportune.operations.tools import Adoption
+from opportune.operations.weeks import week_name
+from opportune.services.toolbox import Toolbox
+from opportune.wire.equipping import (
     AdoptionInfo,
     Bounds,
     OverlapInfo,
@@ -19,15 +28,6 @@ from opportune.equipping import (
     ToolWeek,
     TrialInfo,
 )
-from opportune.hub import Hub
-from opportune.measure.effect import Interval, NotEnoughData
-from opportune.operations.line import Slope
-from opportune.operations.stack import Date, Overlap
-from opportune.operations.tool_book import Cell
-from opportune.operations.tool_trials import TrialStanding
-from opportune.operations.tools import Adoption
-from opportune.operations.weeks import week_name
-from opportune.toolbox import Toolbox
 
 
 def tool(hub: Hub, box: Toolbox, one: Tool) -> ToolInfo:

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 from opportune.api.pages.language import dearest
 from opportune.catalog.page_sections import LONGEST
 from opportune.catalog.page_types import VISIT_NAMES
-from opportune.pages import PageRequest
 from opportune.rules import Value
+from opportune.wire.pages import PageRequest
 
 LONGEST_ADDRESS, MOST_PARAMETERS = 8_000, 200
 

@@ -14,7 +14,7 @@ from opportune.catalog.types import Catalog, Channel, Sender
 from opportune.deliver.carriers import open_carrier
 from opportune.deliver.carriers.base import Carrier
 from opportune.errors import BadInput
-from opportune.outgoing import Outgoing
+from opportune.services.outgoing import Outgoing
 
 IN_FLIGHT = 48
 """Messages of a channel that may be leaving at the same moment."""

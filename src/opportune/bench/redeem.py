@@ -83,7 +83,7 @@ def _load(address: str, key: str, folder: Path, seconds: int, run: str) -> dict[
 
 def batch(folder: Path) -> list[Figure]:
     """Return the rates of redemptions a thousand at a time, in process."""
-    from opportune.till import Till
+    from opportune.services.till import Till
 
     folder.mkdir()
     with _shop(folder) as hub:
@@ -106,7 +106,7 @@ def batch(folder: Path) -> list[Figure]:
 def _redeemed(till: Any, codes: list[str], customers: bool) -> tuple[float, float]:
     """Return how many redemptions a second there were, and the CPU of one in microseconds."""
     from opportune.offers.coupon_rows import Done
-    from opportune.till import Wanted
+    from opportune.services.till import Wanted
 
     wanted = [
         Wanted(code, f"order-{n}", f"c{n % CUSTOMERS}" if customers else None, 80.0) for n, code in enumerate(codes)
@@ -133,7 +133,7 @@ def main(folder: Path) -> None:
     import uvloop
 
     from opportune.api.serving import door_of, listen, serve
-    from opportune.till import Till
+    from opportune.services.till import Till
 
     with _shop(folder) as hub:
         for run in ("warm", "run"):

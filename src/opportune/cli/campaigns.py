@@ -16,7 +16,7 @@ from opportune.errors import BadInput, BadRequest
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from opportune.campaigning import CampaignCheck, CampaignInfo, CampaignRow
+    from opportune.wire.campaigning import CampaignCheck, CampaignInfo, CampaignRow
 
 campaign = typer.Typer(help="Campaigns as living work: stages, approvals, tasks, money.", no_args_is_help=True)
 
@@ -160,8 +160,8 @@ def spend(
     Example: opportune campaign spend --file costs.csv --by ana
     """
     _finite(amount or 0.0, "amount")
-    from opportune.campaigning import MoneyEntry
     from opportune.operations.cost_file import read_costs
+    from opportune.wire.campaigning import MoneyEntry
 
     if file is not None:
         if amount is not None or entry:

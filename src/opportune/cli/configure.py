@@ -10,7 +10,7 @@ from opportune.cli.options import Dir, Json, StoreUrl, connect, say
 from opportune.errors import BadInput
 
 if TYPE_CHECKING:
-    from opportune.configured import Chosen, Configured, OptionInfo
+    from opportune.wire.configured import Chosen, Configured, OptionInfo
 
 
 def configure(

@@ -61,7 +61,7 @@ def of_tables(folder: Path, name: str, since: str, as_of: str, by: str) -> list[
     from opportune.clock import SystemClock
     from opportune.figures.compute import figure, figures
     from opportune.figures.tables import opened
-    from opportune.instruments import moment
+    from opportune.services.instruments import moment
 
     now, zone = SystemClock().now(), ZoneInfo("UTC")
     at = moment(as_of, now, zone, "asOf") if as_of else now

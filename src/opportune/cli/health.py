@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from opportune.cli.options import Dir, Json, StoreUrl, connect, say
 
 if TYPE_CHECKING:
-    from opportune.equipping import HealthCheckInfo, HealthNumber
+    from opportune.wire.equipping import HealthCheckInfo, HealthNumber
 
 
 def health(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:

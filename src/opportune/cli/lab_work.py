@@ -13,7 +13,7 @@ from opportune.cli.options import Dir, Json, StoreUrl, chosen, connect, note, sa
 from opportune.errors import BadInput
 
 if TYPE_CHECKING:
-    from opportune.trying import ExperimentInfo, Freedom, HypothesisInfo, LabLack
+    from opportune.wire.trying import ExperimentInfo, Freedom, HypothesisInfo, LabLack
 
 Name = Annotated[str, typer.Argument(help="An experiment of the catalog.")]
 By = Annotated[str, typer.Option(help="Who does it.")]

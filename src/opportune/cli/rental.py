@@ -9,7 +9,7 @@ import typer
 from opportune.cli.options import Dir, Json, StoreUrl, connect, say
 
 if TYPE_CHECKING:
-    from opportune.renting import ItemCopies, NextItem, RentalInfo, RentalLine, Subscription
+    from opportune.wire.renting import ItemCopies, NextItem, RentalInfo, RentalLine, Subscription
 
 rental = typer.Typer(no_args_is_help=True, help="Lists to rent from.\n\nExample: opportune rental next maya dresses")
 

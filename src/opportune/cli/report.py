@@ -89,10 +89,10 @@ def _of_tables(
     from opportune.clock import SystemClock
     from opportune.errors import BadInput
     from opportune.figures.manifest import read_manifest
-    from opportune.instruments import moment
-    from opportune.reporting import setting_of
     from opportune.reports.asked import Setting, made
     from opportune.reports.plans import BUILT_IN, midnight, named, plans
+    from opportune.services.instruments import moment
+    from opportune.services.reporting import setting_of
 
     home = chosen(dir).dir
     catalog = load(home) if any(home.glob("*.y*ml")) else None

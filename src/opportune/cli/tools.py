@@ -12,8 +12,8 @@ import typer
 from opportune.cli.options import Dir, Json, StoreUrl, connect, note, progress, say
 
 if TYPE_CHECKING:
-    from opportune.equipping import AdoptionInfo, OverlapInfo, ToolInfo, ToolUse, TrialInfo
     from opportune.events.sources import Row
+    from opportune.wire.equipping import AdoptionInfo, OverlapInfo, ToolInfo, ToolUse, TrialInfo
 
 tools = typer.Typer(no_args_is_help=True, help="The tools that people work with.\n\nExample: opportune tools list")
 
@@ -148,7 +148,7 @@ def _check(file: Path, names: list[str]) -> None:
 
 
 def _use(number: int, row: Row, alike: Counter[tuple[str, ...]]) -> ToolUse | dict[str, Any]:
-    from opportune.equipping import ToolUse
+    from opportune.wire.equipping import ToolUse
 
     if isinstance(row, str):
         return _fault(number, "", "the row has more fields than there are columns, or bytes that are no text",

@@ -19,7 +19,7 @@ from opportune.configure.likely import Known, Own, rows_of
 from opportune.configure.machine import Machine
 from opportune.configure.model import Model
 from opportune.configure.solver import Closed, searching
-from opportune.configured import Configured
+from opportune.wire.configured import Configured
 
 SECONDS = 2.0
 """The time of one answer."""

@@ -11,8 +11,8 @@ from opportune.configure.form import form
 from opportune.configure.machine import Machine
 from opportune.configure.model import Model
 from opportune.configure.solver import searching
-from opportune.configured import Configured, OptionInfo
 from opportune.errors import Problem
+from opportune.wire.configured import Configured, OptionInfo
 
 SECONDS = 10.0
 """How long one product is looked at."""

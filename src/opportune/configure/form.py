@@ -10,7 +10,7 @@ from opportune.configure.model import Choice, Model, titled
 from opportune.configure.price import priced, rounded
 from opportune.configure.repair import repaired
 from opportune.configure.solver import Core, Search
-from opportune.configured import (
+from opportune.wire.configured import (
     ChangeInfo,
     Configured,
     ConflictInfo,

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from opportune.configure.circuit import Truth
 from opportune.configure.model import Choice, Line, Model
-from opportune.configured import PriceLine
+from opportune.wire.configured import PriceLine
 
 MILLION = 1_000_000
 

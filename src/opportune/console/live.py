@@ -17,8 +17,8 @@ from typing import Any, Generic, TypeVar, cast
 
 from opportune.client import Client, Refused, Unreachable
 from opportune.errors import NotFound, OpportuneError
-from opportune.watching import Beat, Counts, FeedItem, Happened, NowInfo, PlacementInfo, Story
 from opportune.wire import Answered, Profile
+from opportune.wire.watching import Beat, Counts, FeedItem, Happened, NowInfo, PlacementInfo, Story
 
 T = TypeVar("T")
 

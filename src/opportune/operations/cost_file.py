@@ -9,9 +9,9 @@ from io import StringIO
 from math import isfinite
 from pathlib import Path
 
-from opportune.campaigning import MoneyEntry
 from opportune.catalog.fields import nearest
 from opportune.errors import BadInput
+from opportune.wire.campaigning import MoneyEntry
 
 COLUMNS = ("campaign", "entry", "amount", "kind", "line", "at", "note")
 

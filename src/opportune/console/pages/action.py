@@ -17,7 +17,7 @@ from opportune.console.parts.later import later
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import table
 from opportune.console.words import Words
-from opportune.steering import ActionDetail, ConditionShare
+from opportune.wire.steering import ActionDetail, ConditionShare
 
 SAMPLE = 300
 

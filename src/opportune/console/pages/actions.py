@@ -23,7 +23,7 @@ from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import Head, table
 from opportune.console.parts.views import views
 from opportune.console.words import Words
-from opportune.steering import ActionInfo
+from opportune.wire.steering import ActionInfo
 
 VIEWS = {"catalog": "Catalog", "changes": "Changes"}
 SAMPLE = 300

@@ -15,7 +15,7 @@ from opportune.console.parts.figure import empty
 from opportune.console.parts.later import later
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.words import Words
-from opportune.trying import HypothesisInfo
+from opportune.wire.trying import HypothesisInfo
 
 TONES = {"supported": "good", "refuted": "bad", "none": "", "depends": "warn", "inconclusive": "accent", "open": ""}
 MEANINGS = {

@@ -8,7 +8,6 @@ from urllib.parse import quote
 from markupsafe import Markup
 from nicegui import ui
 
-from opportune.campaigning import CampaignRow, StageInfo
 from opportune.client import Client
 from opportune.console.frame import Desk
 from opportune.console.parts.button import button
@@ -20,6 +19,7 @@ from opportune.console.parts.later import later
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import table
 from opportune.console.words import Words
+from opportune.wire.campaigning import CampaignRow, StageInfo
 
 Board = tuple[list[CampaignRow], dict[str, list[StageInfo]]]
 """The campaigns, and the stages of each process that one of them has."""

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 from nicegui import ui
 
-from opportune.campaigning import CampaignCheck, CampaignInfo, CampaignLine, CampaignMoved
 from opportune.client import Client
 from opportune.console.frame import Desk
 from opportune.console.pages.board import span
@@ -22,6 +21,7 @@ from opportune.console.parts.figure import empty, figure
 from opportune.console.parts.later import Again, later
 from opportune.console.parts.shown import Shown, joined, worded
 from opportune.console.words import Words
+from opportune.wire.campaigning import CampaignCheck, CampaignInfo, CampaignLine, CampaignMoved
 
 
 def show(desk: Desk) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from markupsafe import Markup
 from nicegui import ui
 
-from opportune.campaigning import ApprovalInfo, BudgetLineInfo, CampaignInfo, CampaignTaskInfo, MoneyEntry
 from opportune.client import Client
 from opportune.console.frame import Desk
 from opportune.console.pages.board import money_bar
@@ -19,6 +18,7 @@ from opportune.console.parts.later import Again
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import table
 from opportune.console.words import Words
+from opportune.wire.campaigning import ApprovalInfo, BudgetLineInfo, CampaignInfo, CampaignTaskInfo, MoneyEntry
 
 KINDS = {"spent": "spent", "committed": "committed", "hours": "hours of work"}
 

@@ -16,7 +16,7 @@ from opportune.console.parts.later import later
 from opportune.console.parts.shown import Shown, joined, worded
 from opportune.console.parts.table import table
 from opportune.console.words import Words
-from opportune.equipping import HealthCheckInfo, OperationHealth
+from opportune.wire.equipping import HealthCheckInfo, OperationHealth
 
 TONES = {"ill": "bad", "watch": "warn", "fine": "good", "unknown": ""}
 MEANINGS = {

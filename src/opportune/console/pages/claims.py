@@ -23,7 +23,7 @@ from opportune.console.parts.figure import empty, figure
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.words import Words
 from opportune.errors import NotFound
-from opportune.requesting import SubjectRequest
+from opportune.wire.requesting import SubjectRequest
 
 EVERY = 5.0
 """Seconds between two looks at the register."""

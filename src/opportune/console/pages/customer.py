@@ -20,7 +20,7 @@ from opportune.console.parts.csv import download_csv
 from opportune.console.parts.feed import story
 from opportune.console.parts.figure import empty
 from opportune.console.parts.shown import Shown, joined
-from opportune.watching import FoundCustomer
+from opportune.wire.watching import FoundCustomer
 
 FIRST = 20
 """Customers that are listed where none is asked for."""

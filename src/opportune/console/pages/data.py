@@ -16,7 +16,7 @@ from opportune.console.parts.chart import Line, LineChart
 from opportune.console.parts.confirm import confirmed
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.shown import Shown
-from opportune.watching import Happened
+from opportune.wire.watching import Happened
 
 Rows = Callable[[Data, str], tuple[list[str], list[Sequence[object]]]]
 """The head and the rows of a table of one source, or of all of them."""

@@ -19,7 +19,7 @@ from opportune.console.parts.later import later
 from opportune.console.parts.shown import Shown, joined, worded
 from opportune.console.parts.table import table
 from opportune.console.words import Words
-from opportune.informing import AlertInfo, TargetInfo
+from opportune.wire.informing import AlertInfo, TargetInfo
 
 SPANS = {"": "all the time", "28d": "28 days", "90d": "90 days", "365d": "a year"}
 TONES = {"in range": "good", "out of range": "bad", "unclear": "warn", "no target": ""}

@@ -19,7 +19,7 @@ from opportune.console.parts.later import later
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import Head, table
 from opportune.console.words import Words
-from opportune.steering import FunnelInfo, PlaceFunnel
+from opportune.wire.steering import FunnelInfo, PlaceFunnel
 
 SAMPLES = {"300": "300 customers", "1000": "1,000 customers", "2000": "2,000 customers"}
 ORDER = ("available", "consent", "situation", "eligible", "applicable", "suitable", "contact", "score", "arbitrate",

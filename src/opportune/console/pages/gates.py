@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from opportune.campaigning import CampaignInfo
 from opportune.client import Client
 from opportune.console.frame import Desk
 from opportune.console.pages.trials import waits
@@ -15,7 +14,8 @@ from opportune.console.parts.figure import empty
 from opportune.console.parts.later import later
 from opportune.console.parts.shown import Shown, joined, worded
 from opportune.console.parts.table import table
-from opportune.trying import Freedom, LabStatus
+from opportune.wire.campaigning import CampaignInfo
+from opportune.wire.trying import Freedom, LabStatus
 
 MOST = 40
 """Campaigns whose checks are looked at."""

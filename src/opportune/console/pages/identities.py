@@ -8,7 +8,7 @@ from opportune.console.frame import Desk
 from opportune.console.live import Person
 from opportune.console.parts.button import button
 from opportune.console.parts.confirm import confirmed
-from opportune.watching import Identity
+from opportune.wire.watching import Identity
 
 
 class Identities:

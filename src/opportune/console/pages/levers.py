@@ -15,7 +15,7 @@ from opportune.console.parts.later import Again
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import Head, table
 from opportune.console.words import Words
-from opportune.steering import ActionDetail, ShiftInfo
+from opportune.wire.steering import ActionDetail, ShiftInfo
 
 SAMPLE = 300
 SHOWN = 12

@@ -17,7 +17,7 @@ from opportune.console.parts.points import Point, points
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import Head, table
 from opportune.console.words import Words
-from opportune.judging import ModelHistory
+from opportune.wire.judging import ModelHistory
 
 
 def one_model(desk: Desk, name: str) -> None:

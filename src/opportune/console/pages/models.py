@@ -19,7 +19,7 @@ from opportune.console.parts.points import Point, points
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import Head, table
 from opportune.console.words import Words
-from opportune.judging import ModelAction, ModelsInfo
+from opportune.wire.judging import ModelAction, ModelsInfo
 
 AUC = (
     "The chance that somebody who said yes had been given a higher P than somebody who did not: 50 % is guessing, "

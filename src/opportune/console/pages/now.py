@@ -18,7 +18,7 @@ from opportune.console.parts.feed import LATEST, feed, veiled
 from opportune.console.parts.figure import empty, figure
 from opportune.console.parts.shown import Shown, joined, once, worded
 from opportune.console.words import Words
-from opportune.watching import Attention, Beat, Counts, NowInfo
+from opportune.wire.watching import Attention, Beat, Counts, NowInfo
 
 SEVERITIES = {"bad": "urgent", "warn": "soon", "note": "to know"}
 

@@ -20,7 +20,7 @@ from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import table
 from opportune.console.words import Words
 from opportune.errors import NotFound
-from opportune.trying import HypothesisInfo, NextTest
+from opportune.wire.trying import HypothesisInfo, NextTest
 
 WIDEST = 2.0
 """What an interval may reach beyond the others before it is cut off: 200 %."""

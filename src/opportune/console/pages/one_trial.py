@@ -20,7 +20,7 @@ from opportune.console.parts.shown import Shown, joined, worded
 from opportune.console.parts.table import table
 from opportune.console.words import Words
 from opportune.errors import NotFound
-from opportune.trying import ExperimentInfo, LabFinding, LabLack, LabLook, OutlookInfo
+from opportune.wire.trying import ExperimentInfo, LabFinding, LabLack, LabLook, OutlookInfo
 
 Told = tuple[ExperimentInfo | None, list[LabLook], OutlookInfo]
 WIDEST = 3.0

@@ -13,7 +13,7 @@ from opportune.console.parts.figure import empty
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import table
 from opportune.console.words import Words
-from opportune.judging import ModelInput, ModelsInfo
+from opportune.wire.judging import ModelInput, ModelsInfo
 
 SHOWN = 15
 """Predictors that are drawn."""

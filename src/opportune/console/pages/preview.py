@@ -21,8 +21,8 @@ from opportune.console.parts.card import card
 from opportune.console.parts.field import Choice, Field
 from opportune.console.parts.figure import empty
 from opportune.console.parts.shown import Shown, joined, worded
-from opportune.steering import ActionInfo
 from opportune.wire import Preview
+from opportune.wire.steering import ActionInfo
 
 LOOKS = {"light": "Light", "dark": "Dark"}
 SCREENS = {"phone": "Phone", "desk": "Desktop"}

@@ -12,8 +12,8 @@ from opportune.console.parts.field import Choice
 from opportune.console.parts.figure import empty
 from opportune.console.parts.later import later
 from opportune.console.parts.shown import Shown, joined
-from opportune.steering import ActionDetail
 from opportune.wire import Preview
+from opportune.wire.steering import ActionDetail
 
 HIDDEN = ("html", "as_text", "pdf")
 """Keys of content that are not shown as words: what they hold is shown otherwise, or twice."""

@@ -19,7 +19,7 @@ from opportune.console.parts.later import Again, later
 from opportune.console.parts.shown import Shown
 from opportune.console.parts.table import table
 from opportune.console.words import Words
-from opportune.informing import ReportInfo, SendingInfo
+from opportune.wire.informing import ReportInfo, SendingInfo
 
 TONES = {"sent": "good", "failed": "bad", "in doubt": "warn", "waiting": "warn"}
 

@@ -10,8 +10,8 @@ from nicegui import ui
 
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.words import Words
-from opportune.watching import PlacementInfo
 from opportune.wire import Answered, Explanation, Lost, Mover, Won
+from opportune.wire.watching import PlacementInfo
 
 Card = tuple[PlacementInfo, Answered, bool]
 

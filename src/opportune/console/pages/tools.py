@@ -17,7 +17,7 @@ from opportune.console.parts.later import later
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import table
 from opportune.console.words import Words
-from opportune.equipping import AdoptionInfo, OverlapInfo, ToolDate, ToolInfo, TrialInfo
+from opportune.wire.equipping import AdoptionInfo, OverlapInfo, ToolDate, ToolInfo, TrialInfo
 
 SOON = 60
 """Days ahead in which dates are shown."""

@@ -16,7 +16,7 @@ from opportune.console.parts.confirm import confirmed
 from opportune.console.parts.field import Choice, Field
 from opportune.console.parts.later import Again
 from opportune.console.parts.shown import Shown, joined, worded
-from opportune.trying import Decided, ExperimentInfo, StartedInfo
+from opportune.wire.trying import Decided, ExperimentInfo, StartedInfo
 
 
 class Acts:

@@ -15,7 +15,7 @@ from opportune.console.parts.later import later
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import table
 from opportune.console.words import Words
-from opportune.trying import ExperimentInfo, LabFinding, LabStatus
+from opportune.wire.trying import ExperimentInfo, LabFinding, LabStatus
 
 RUNS = ("running", "paused")
 TONES = {"running": "accent", "paused": "warn", "rolled out": "good", "stopped": "bad"}

@@ -20,7 +20,7 @@ from opportune.console.parts.later import Again, later
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import Head, table
 from opportune.console.words import Words
-from opportune.steering import OverlayInfo, OverlayVersion
+from opportune.wire.steering import OverlayInfo, OverlayVersion
 
 KINDS = {"set": "changed here", "undo": "undone here", "files": "files published", "confirm": "conflict settled",
          "export": "written into the files"}  # fmt: skip

@@ -7,7 +7,6 @@ from urllib.parse import quote
 from markupsafe import Markup
 from nicegui import ui
 
-from opportune.campaigning import CampaignRow, CampaignWeek, ClashInfo
 from opportune.client import Client
 from opportune.console.frame import Desk
 from opportune.console.parts.card import card
@@ -17,6 +16,7 @@ from opportune.console.parts.later import later
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import table
 from opportune.console.words import Words
+from opportune.wire.campaigning import CampaignRow, CampaignWeek, ClashInfo
 
 WEEKS = 10
 """Weeks that are shown at once."""

@@ -14,7 +14,7 @@ from opportune.console.parts.later import later
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import table
 from opportune.console.words import Words
-from opportune.trying import HeldEffect, HoldoutInfo, Holdouts, PartInfo, SumOfWins
+from opportune.wire.trying import HeldEffect, HoldoutInfo, Holdouts, PartInfo, SumOfWins
 
 DAYS = 28
 """Days over which parts of the brain are compared."""

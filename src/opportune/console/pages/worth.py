@@ -8,7 +8,7 @@ from opportune.console.parts.figure import figure
 from opportune.console.parts.shown import joined, once, worded
 from opportune.console.parts.table import table
 from opportune.console.words import Words
-from opportune.watching import NowInfo, Share
+from opportune.wire.watching import NowInfo, Share
 
 YES = "a positive answer, or what a goal of the action counts, such as an order"
 

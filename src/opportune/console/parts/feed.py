@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from opportune.console.parts.figure import empty
 from opportune.console.parts.shown import joined
 from opportune.console.words import Words
-from opportune.watching import Happened
+from opportune.wire.watching import Happened
 
 LATEST = 20
 """Happenings that are shown."""

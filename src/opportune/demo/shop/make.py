@@ -8,11 +8,11 @@ from importlib.resources import files
 import msgspec
 
 from opportune.api.pages.markup import Html, Inner, tag
-from opportune.configured import Chosen, OptionInfo
 from opportune.demo.shop.frame import button, form, hidden, link, page
 from opportune.demo.shop.session import fresh
 from opportune.demo.shop.site import Answer, Ask, Shop, on
 from opportune.errors import BadRequest, NotFound, Stale
+from opportune.wire.configured import Chosen, OptionInfo
 
 ABOUT = {
     "bundle": "As much data, calls and texts as you use.",

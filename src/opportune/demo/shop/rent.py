@@ -10,7 +10,7 @@ from opportune.demo.shop.goods import RENTED
 from opportune.demo.shop.session import fresh
 from opportune.demo.shop.site import Answer, Ask, Shop, on
 from opportune.errors import BadRequest, NotFound, Stale
-from opportune.renting import NextItem, RentalInfo, Subscription
+from opportune.wire.renting import NextItem, RentalInfo, Subscription
 
 PLAN = "gear"
 

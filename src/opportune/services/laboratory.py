@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from opportune.catalog.fields import nearest
 from opportune.catalog.lab_types import Change, Experiment, Hypothesis, Metric
 from opportune.clock import DAY, HOUR
-from opportune.counted import count
 from opportune.errors import BadRequest, Forgotten, NotFound
 from opportune.events import codec
 from opportune.events.types import TrialChanged
@@ -36,6 +35,7 @@ from opportune.measure.effect import NotEnoughData
 from opportune.measure.power import Design, needed, smallest
 from opportune.measure.sums import Sums
 from opportune.questions import named
+from opportune.services.counted import count
 
 LOOK_EVERY = HOUR
 """How often running experiments are looked at by themselves, unless a setting says otherwise."""

@@ -30,10 +30,10 @@ from opportune.deliver.outbox import Pause
 from opportune.deliver.types import Flow
 from opportune.errors import BadRequest, BrokenStore, NotFound
 from opportune.hub import Hub
-from opportune.outgoing import Outgoing
 from opportune.profiles.people import View
 from opportune.profiles.terms import Terms
 from opportune.profiles.zones import zones_of
+from opportune.services.outgoing import Outgoing
 
 ENGINES = ("hub", "duckdb")
 

@@ -15,7 +15,6 @@ from opportune.errors import BadRequest, NotFound
 from opportune.events.types import ToolUsed
 from opportune.hub import Hub
 from opportune.lab.look import shown
-from opportune.laboratory import ASKED, Laboratory
 from opportune.ledger.exposures import Exposure
 from opportune.measure.compare import compare
 from opportune.measure.effect import NotEnoughData
@@ -26,6 +25,7 @@ from opportune.operations.tool_trials import LEAST_SPAN, Evidence, TrialStanding
 from opportune.operations.tool_use import Wrong, fault
 from opportune.operations.tools import RECENT, SHOWN, Adoption, adoption
 from opportune.operations.weeks import week_of
+from opportune.services.laboratory import ASKED, Laboratory
 
 
 class Told(NamedTuple):

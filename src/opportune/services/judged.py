@@ -13,7 +13,8 @@ import numpy as np
 from opportune.clock import DAY, to_datetime
 from opportune.events.types import Labeled
 from opportune.hub import Hub
-from opportune.judging import (
+from opportune.measure.discrimination import area, parts
+from opportune.wire.judging import (
     CalibrationBin,
     ModelAction,
     ModelBin,
@@ -22,7 +23,6 @@ from opportune.judging import (
     ModelPeriod,
     ModelsInfo,
 )
-from opportune.measure.discrimination import area, parts
 
 MOST_FACTS = 200_000
 """Facts of the ledger that are looked through, the latest."""

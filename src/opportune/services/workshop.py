@@ -20,7 +20,6 @@ from opportune.configure.bench import Bench, Question
 from opportune.configure.book import ConfigurationBook, Design
 from opportune.configure.model import titled
 from opportune.configure.solver import TooBusy
-from opportune.configured import Configuration, Configured, DesignInfo, OrderedConfiguration, ProductInfo
 from opportune.errors import BadRequest, NotFound, Stale
 from opportune.hub import Hub
 from opportune.offers.coupons import smallest
@@ -29,6 +28,7 @@ from opportune.offers.told import who
 from opportune.profiles.people import View
 from opportune.questions import named
 from opportune.rules import Kind
+from opportune.wire.configured import Configuration, Configured, DesignInfo, OrderedConfiguration, ProductInfo
 
 KEPT = 16
 """Products of which it is kept what others chose."""

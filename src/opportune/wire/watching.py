@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from opportune.errors import OpportuneError
-from opportune.trying import HeldEffect
 from opportune.wire import CareCompared, Supposed, Value, Why
+from opportune.wire.trying import HeldEffect
 
 if TYPE_CHECKING:
     from opportune.client import Transport

@@ -22,7 +22,6 @@ from opportune.errors import BadInput, BadRequest, NotFound, Problem
 from opportune.events.types import CampaignStage, CampaignWork, LedgerFact, Spent
 from opportune.hub import Hub
 from opportune.lab.look import shown
-from opportune.laboratory import Laboratory, Outlook
 from opportune.measure.summary import Rate, rate
 from opportune.offers.coupon_book import CouponBook
 from opportune.operations.campaign_content import actions_of, approved_content, experiments_of
@@ -31,6 +30,7 @@ from opportune.operations.campaign_state import CampaignFact, CampaignState, fol
 from opportune.operations.checks import LOOKS_FAR, RULES, Case, Checked, Linked, breaches_of, checked
 from opportune.operations.moving import step
 from opportune.questions import named
+from opportune.services.laboratory import Laboratory, Outlook
 
 MOST_ENTRIES = 10_000
 """Entries of money that are taken in one call."""

@@ -25,7 +25,7 @@ from opportune.profiles.people import View
 from opportune.rules.expression import Expression
 from opportune.rules.python import Evaluate, compile_one
 from opportune.rules.tree import And, canonical
-from opportune.steering import ConditionShare, Fallen, FunnelInfo, PlaceFunnel, Unserved
+from opportune.wire.steering import ConditionShare, Fallen, FunnelInfo, PlaceFunnel, Unserved
 
 AT_ONCE = 10
 """Decisions of one step: a few milliseconds."""

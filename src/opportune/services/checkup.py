@@ -16,10 +16,8 @@ from opportune.catalog.types import Action, Catalog
 from opportune.decide.holdouts import covers
 from opportune.figures.tables import opened
 from opportune.hub import Hub
-from opportune.instruments import tables, tables_of
 from opportune.lab.book import Run
 from opportune.lab.look import Look
-from opportune.laboratory import Laboratory
 from opportune.operations import health_tables as counted
 from opportune.operations.health import Finding, worst_first
 from opportune.operations.health_results import Effect, results
@@ -27,7 +25,9 @@ from opportune.operations.health_sales import sales
 from opportune.operations.health_spend import CampaignSpend, spend
 from opportune.operations.health_tools import Judged, idle
 from opportune.operations.health_work import work
-from opportune.toolbox import Toolbox
+from opportune.services.instruments import tables, tables_of
+from opportune.services.laboratory import Laboratory
+from opportune.services.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

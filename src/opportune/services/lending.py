@@ -16,7 +16,7 @@ from opportune.rental.book import Batch, Inside, Rental, RentalBook, Turn
 from opportune.rental.facts import AnyMemberFact
 from opportune.rental.rows import Member, Wishes
 from opportune.rental.rules import WhyNot
-from opportune.shelves import recommend
+from opportune.services.shelves import recommend
 
 AT_ONCE = 500
 """Reminders that are told in one go, which others wait for."""

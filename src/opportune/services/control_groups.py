@@ -20,11 +20,11 @@ from opportune.events.types import DecisionMade
 from opportune.hub import Hub
 from opportune.lab.holding import HELD, REST, Whole, groups, since, sum_of_wins, undecided, whole
 from opportune.lab.parts import Made, Part, parts
-from opportune.laboratory import Laboratory
 from opportune.ledger.exposures import Exposure
 from opportune.ledger.record import unpack_leaders
 from opportune.measure.effect import NotEnoughData
 from opportune.measure.shrinkage import Reconciled
+from opportune.services.laboratory import Laboratory
 
 BEFORE = 28 * DAY
 """How far back a holdout is looked at that does not rotate."""

@@ -13,10 +13,10 @@ from opportune.catalog.report_sections import OVER
 from opportune.catalog.report_types import FIGURES, Target
 from opportune.events.types import Published
 from opportune.figures.alerts import Alert, Known, Reading, alerts_of
-from opportune.reporting import setting_of
 from opportune.reports.asked import story, tables_in
 from opportune.reports.figure_part import Story, cause, reading, subject
 from opportune.reports.plans import midnight
+from opportune.services.reporting import setting_of
 
 if TYPE_CHECKING:
     from opportune.hub import Hub

@@ -27,7 +27,7 @@ from opportune.events.types import (
 from opportune.hub import Hub
 from opportune.ledger.record import Place, unpack_leaders
 from opportune.profiles.people import View
-from opportune.watching import Happened, Identity, Story
+from opportune.wire.watching import Happened, Identity, Story
 
 MOST_SAID = 4
 """Properties of an event that are told."""

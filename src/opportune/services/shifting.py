@@ -20,9 +20,9 @@ from opportune.learn.brain import Brain
 from opportune.ledger.record import inputs_of, keys_of
 from opportune.profiles.history import scopes
 from opportune.profiles.people import View
-from opportune.sampled import pages
+from opportune.services.sampled import pages
 from opportune.snapshots import Snapshots
-from opportune.steering import ActionShift, Pressure, ShiftInfo
+from opportune.wire.steering import ActionShift, Pressure, ShiftInfo
 
 LEAST = 30
 """Customers from whom on an interval is told."""

@@ -21,7 +21,7 @@ from opportune.catalog.types import Catalog
 from opportune.deliver import gate
 from opportune.errors import BadRequest, NotFound, Stale
 from opportune.hub import Hub
-from opportune.steering import VersionKind
+from opportune.wire.steering import VersionKind
 
 MOST_CHANGES = 500
 """Changes that a version tells of."""

@@ -21,7 +21,7 @@ from opportune.rules import Expression, Row
 
 if TYPE_CHECKING:
     from opportune.hub import Hub
-    from opportune.office import Office, Standing
+    from opportune.services.office import Office, Standing
 
 ASKED = 2_000
 """Customers of the sample, unless it is said otherwise."""

@@ -14,7 +14,7 @@ from opportune.decide.types import Request, Snapshot, hash64
 from opportune.hub import Hub
 from opportune.learn.brain import Brain
 from opportune.ledger.record import inputs_of, keys_of
-from opportune.overlaid import Overlay
+from opportune.services.overlaid import Overlay
 from opportune.snapshots import Snapshots
 from opportune.wire import CatalogChange, CatalogDiff
 

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from opportune.clock import parse_instant, to_datetime
 from opportune.errors import BadRequest, NotFound, Stale
 from opportune.hub import Hub
-from opportune.requesting import SubjectRequest, SubjectRequestEntry
+from opportune.wire.requesting import SubjectRequest, SubjectRequestEntry
 
 KINDS = ("access", "rectification", "erasure", "restriction", "portability", "objection")
 """What may be asked for: Articles 15, 16, 17, 18, 20 and 21 of the GDPR."""

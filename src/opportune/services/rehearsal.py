@@ -21,7 +21,7 @@ from opportune.decide.pipeline import decide
 from opportune.decide.types import Answer, Decision, Stage, hash64
 from opportune.errors import Forgotten
 from opportune.hub import Hub
-from opportune.outbound import why_silent
+from opportune.services.outbound import why_silent
 from opportune.wire import DryRun, Rehearsed
 
 SHOWN = 5
