@@ -202,7 +202,7 @@ def test_the_command_line_asks_the_hub(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_a_server_scores_each_day_once_it_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quality_at_work, "LOOKS", 0.02)
+    monkeypatch.setattr(quality_at_work.QualityAtWork, "every", 0.02)
     (tmp_path / "hub.yaml").write_text(HUB + PLAN, "utf-8")
     clock = FakeClock()
     with Hub.of(load(tmp_path), "memory:", clock) as hub:

@@ -292,3 +292,12 @@ def test_what_the_plan_set_aside_is_at_fault_once() -> None:
     with Hub.of(catalog(events=[plan]), "memory:", FakeClock()) as hub:
         assert hub.ingest(order("maya", 1), "shop").rejected == 1
         assert found(Inspection(hub).score()) == {("shop", "Order Completed", "revenue", "type"): 1}
+
+
+@pytest.mark.parametrize("sent", [None, "2027-06-01T00:00:00Z"])
+def test_a_time_ahead_is_a_fault_of_the_field_that_was_sent(sent: str | None) -> None:
+    with Hub.of(catalog(), "memory:", FakeClock()) as hub:
+        event = order("maya", 1) | {"timestamp": "2027-06-01T00:00:00Z"}
+        hub.ingest(event | ({"sentAt": sent} if sent else {}), "shop")
+        fields = {cell[2] for cell in found(Inspection(hub).score())}
+        assert fields & {"timestamp", "sentAt"} == {"sentAt" if sent else "timestamp"}

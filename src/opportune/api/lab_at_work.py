@@ -4,45 +4,29 @@ from __future__ import annotations
 
 import asyncio
 
+from opportune.api.at_work import AtWork
 from opportune.api.door import Door
 from opportune.api.log import log, trace
 from opportune.api.writer import Busy
 from opportune.errors import OpportuneError
 from opportune.services.laboratory import Laboratory
 
-LOOKS = 1.0
-"""Seconds between two looks at what is due."""
 
+class LabAtWork(AtWork):
+    """Watches over the experiments of a door."""
 
-class LabAtWork:
-    """Watches over the experiments of a door in the background. `start` it in the event loop."""
+    every, failed = 1.0, "experiments were not looked at"
 
     def __init__(self, door: Door) -> None:
-        self._door, self._lab = door, Laboratory(door.hub, door.lab_every)
-        self._task: asyncio.Task[None] | None = None
+        super().__init__(door)
+        self._lab = Laboratory(door.hub, door.lab_every)
 
-    def start(self) -> None:
-        """Begin to watch."""
-        self._task = asyncio.ensure_future(self._run())
-
-    async def stop(self) -> None:
-        """End; a look under way is dropped when it is done."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                for done in await self._door.writer.do(self._lab.pass_time):
-                    log.warning("an experiment changed by itself", what=done)
-                for name in await self._door.writer.do(self._lab.due):
-                    await self._look(name)
-            except Busy:
-                pass  # others come first
-            except Exception as error:  # whatever it was, the next look may work
-                log.warning("experiments were not looked at", **trace(error))
-            await asyncio.sleep(LOOKS)
+    async def look(self) -> None:
+        """End what has expired, and look at the experiments that are due."""
+        for done in await self._door.writer.do(self._lab.pass_time):
+            log.warning("an experiment changed by itself", what=done)
+        for name in await self._door.writer.do(self._lab.due):
+            await self._look(name)
 
     async def _look(self, name: str) -> None:
         try:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from opportune.api.at_work import AtWork
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter
-from opportune.api.log import log, trace
 from opportune.api.problems import Refused
 from opportune.api.who import browser_customer, text_id
-from opportune.api.writer import Busy
 from opportune.clock import to_datetime
 from opportune.errors import NotFound
 from opportune.recommend.item import whole
@@ -33,39 +32,18 @@ MOST_ITEMS = 5_000
 PAGE = 1_000
 """Items of one answer."""
 
-LOOKS = 60.0
-"""Seconds between two looks whether the model should be trained anew."""
 
+class ShelfAtWork(AtWork):
+    """Trains the model of a door's shelf when it has grown old."""
 
-class ShelfAtWork:
-    """Trains the model of a door's shelf in the background when it has grown old. `start` it in the event loop."""
+    every, failed = 60.0, "the shelf was not learned"
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to look now and then."""
-        self._task = asyncio.ensure_future(self._run())
-
-    async def stop(self) -> None:
-        """End; a training under way is dropped when it is done."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                if await self._door.writer.do(self._door.hub.goods.behind):
-                    await caught_up(self._door)
-                if await self._door.writer.do(self._due):
-                    await trained(self._door)
-            except Busy:
-                pass  # others come first
-            except Exception as error:  # whatever it was, the next look may work
-                log.warning("the shelf was not learned", **trace(error))
-            await asyncio.sleep(LOOKS)
+    async def look(self) -> None:
+        """Learn what came since, and train anew if that is due."""
+        if await self._door.writer.do(self._door.hub.goods.behind):
+            await caught_up(self._door)
+        if await self._door.writer.do(self._due):
+            await trained(self._door)
 
     def _due(self) -> bool:
         hub = self._door.hub

@@ -6,54 +6,39 @@ from __future__ import annotations
 import asyncio
 
 from opportune.api import report_mail
+from opportune.api.at_work import AtWork
 from opportune.api.door import Door
 from opportune.api.log import log, trace
 from opportune.api.reports import looked
-from opportune.api.writer import Busy
 from opportune.services import instruments
 from opportune.services.alerting import Alerting
 from opportune.services.reporting import Reporting
 
-LOOKS = 5.0
-"""Seconds between two looks at what is due."""
 
+class ReportsAtWork(AtWork):
+    """Sends the reports of a door and watches its figures."""
 
-class ReportsAtWork:
-    """Sends the reports of a door and watches its figures in the background. `start` it in the event loop."""
+    every, failed = 5.0, "reports and alerts have to wait"
 
     def __init__(self, door: Door) -> None:
-        self._door, self._reporting, self._alerting = door, Reporting(door.hub), Alerting(door.hub)
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.ensure_future(self._run())
+        super().__init__(door)
+        self._reporting, self._alerting, self._recovered = Reporting(door.hub), Alerting(door.hub), False
 
     async def stop(self) -> None:
         """End, whether it was started or not; a report that is leaving is in doubt."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await super().stop()
         await self._forget()
 
-    async def _run(self) -> None:
-        recovered = False
-        while True:
-            await self._forget()
-            try:
-                if not recovered:
-                    await self._door.writer.do(self._reporting.recover)
-                    recovered = True
-                await report_mail.send(self._door, self._reporting, await self._door.writer.do(self._reporting.due))
-                if await self._door.writer.do(self._alerting.due):
-                    for alert in await looked(self._door):
-                        log.warning("a figure needs somebody", about=alert.about, owner=alert.owner,
-                                    what=alert.sentence)  # fmt: skip
-            except Busy:
-                pass  # others come first
-            except Exception as error:  # whatever it was, the next look may work
-                log.warning("reports and alerts have to wait", **trace(error))
-            await asyncio.sleep(LOOKS)
+    async def look(self) -> None:
+        """Let the tables forget, send what is due, and look at the figures once a day."""
+        await self._forget()
+        if not self._recovered:
+            await self._door.writer.do(self._reporting.recover)
+            self._recovered = True
+        await report_mail.send(self._door, self._reporting, await self._door.writer.do(self._reporting.due))
+        if await self._door.writer.do(self._alerting.due):
+            for alert in await looked(self._door):
+                log.warning("a figure needs somebody", about=alert.about, owner=alert.owner, what=alert.sentence)
 
     async def _forget(self) -> None:
         """Let the tables forget whom the hub forgot since the last time, all of them at once: it costs the same."""

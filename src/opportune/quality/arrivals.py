@@ -42,8 +42,12 @@ class ArrivalChecks:
         weight, at = self._weights.event(name), event.received_at
         if not event.source.startswith("import"):
             late = "late" if event.received_at - event.at > LATE else ""
-            yield Finding(name, "timestamp", "timeliness", weight, late, seq, at)
-            yield Finding(name, "sentAt", "timeliness", weight, _skew(event), seq, at)
+            ahead = _skew(event)
+            if event.sent_at is None:
+                yield Finding(name, "timestamp", "timeliness", weight, late or ahead, seq, at)
+            else:
+                yield Finding(name, "timestamp", "timeliness", weight, late, seq, at)
+                yield Finding(name, "sentAt", "timeliness", weight, ahead, seq, at)
         yield from self._against_itself(event, name, seq, at)
         yield Finding(name, "userId", "identity", weight, _mixed(event), seq, at)
 
