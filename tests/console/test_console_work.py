@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import worked
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from opportune.client import Client
@@ -82,6 +83,35 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
             browser.close()
             process.send_signal(signal.SIGINT)
             process.wait(20)
+
+
+VIEWS = ("/now", "/customer?id=c1", "/actions", "/operations?view=figures", "/lab", "/data")
+OTHERS = (
+    "/customer", "/actions?view=changes", "/models", "/funnel", "/operations", "/operations?campaign=spring",
+    *(f"/operations?view={view}" for view in ("calendar", "health", "attribution", "tools", "reports")),
+    *(f"/lab?view={view}" for view in ("tests", "gates", "holdouts")), "/messages", "/trust", "/nosuch",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scheme", "paths"),
+    [
+        ("light", VIEWS),
+        pytest.param("light", OTHERS, marks=pytest.mark.long),
+        pytest.param("dark", VIEWS + OTHERS, marks=pytest.mark.long),
+    ],
+)
+def test_axe_finds_no_serious_fault(work: Work, scheme: Any, paths: tuple[str, ...]) -> None:
+    context = work.browser.new_context(storage_state=work.cookies, bypass_csp=True, color_scheme=scheme)
+    page = context.new_page()
+    for path in paths:
+        page.goto(work.address + path)
+        expect(page.locator("h1")).to_be_visible()
+        page.wait_for_timeout(700)  # what is asked once the page is there
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        told = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+        assert not told, (path, told)
+    context.close()
 
 
 def card(page: Page, heading: str) -> Locator:

@@ -74,7 +74,7 @@ def _card(one: dict[str, Any], words: Words, since: str) -> Markup:
     )
     return Markup(
         '<article class="card"><div class="card-head"><h2><a href="/operations?{}" title="{}">{}</a></h2>{}</div>'
-        '<div class="figure"><dd class="value{}">{}</dd><dd class="about">{}</dd></div>{}{}{}'
+        '<div class="figure"><div class="value{}">{}</div><div class="about">{}</div></div>{}{}{}'
         '<p class="small">{}</p></article>'
     ).format(
         query, one["meaning"], one["title"], status, "" if one["value"] is not None else " none", value,

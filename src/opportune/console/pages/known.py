@@ -38,7 +38,10 @@ def consents(profile: Profile) -> Markup:
         for what, status in sorted(profile.consents.items())
     ]
     rows += [Markup("<tr><td>{}</td><td>{}</td></tr>").format(*one) for one in sorted(profile.choices.items())]
-    return Markup('<div class="scroll"><table class="plain"><tbody>{}</tbody></table></div>').format(joined(rows))
+    return Markup(
+        '<div class="scroll" tabindex="0" role="group" aria-label="What is known"><table class="plain">'
+        "<tbody>{}</tbody></table></div>"
+    ).format(joined(rows))
 
 
 def situations(profile: Profile) -> Markup:

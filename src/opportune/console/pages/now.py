@@ -141,7 +141,8 @@ def _silence(now: NowInfo, words: Words) -> Markup:
         for one in now.silence
     )
     return Markup(
-        '<div class="scroll"><table class="plain"><thead><tr><th>reason</th><th class="right">decisions</th>'
+        '<div class="scroll" tabindex="0" role="group" aria-label="Reasons of silence">'
+        '<table class="plain"><thead><tr><th>reason</th><th class="right">decisions</th>'
         '<th class="right">share</th></tr></thead><tbody>{}</tbody></table></div><p class="soft small">since {}</p>'
     ).format(joined(rows), words.day(now.since))
 

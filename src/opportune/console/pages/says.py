@@ -140,7 +140,8 @@ def lost(those: Iterable[Lost]) -> Markup:
     if not rows:
         return Markup("")
     return Markup(
-        '<details><summary>Why not another? {} others</summary><div class="scroll"><table class="plain small">'
+        '<details><summary>Why not another? {} others</summary>'
+        '<div class="scroll" tabindex="0" role="group" aria-label="Other actions"><table class="plain small">'
         "<thead><tr><th>action</th><th>fell because</th><th>in detail</th></tr></thead><tbody>{}</tbody></table></div>"
         "</details>"
     ).format(len(rows), joined(rows))

@@ -157,7 +157,8 @@ def _compared(supposed: Supposed, answers: dict[str, Answered], person: Person, 
             ).format(place.name, before, _worth(now, words), after, changed, _worth(then, words))
         )
     return Markup(
-        '<div class="scroll"><table class="plain"><thead><tr><th>placement</th><th>now</th><th>then</th></tr></thead>'
+        '<div class="scroll" tabindex="0" role="group" aria-label="Now and then">'
+        '<table class="plain"><thead><tr><th>placement</th><th>now</th><th>then</th></tr></thead>'
         "<tbody>{}</tbody></table></div>"
     ).format(joined(rows))
 

@@ -31,7 +31,7 @@ def table(name: str, heads: Sequence[Head], rows: Iterable[Sequence[object]], ri
         for row in rows
     )
     return Markup(
-        '<div class="scroll"><table class="plain stacks" aria-label="{}">'
+        '<div class="scroll" tabindex="0" role="group" aria-label="Table"><table class="plain stacks" aria-label="{}">'
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
     ).format(name, drawn, body)
 
