@@ -43,7 +43,7 @@ CATALOG: dict[str, Any] = {
         banner("ghosts", HERO, 40, applicable="horror_views >= 2"),
         banner("basket", HERO, 50, applicable="basket > 100"),
         banner("private", HERO, 60, applicable="gpc"),
-        *(banner(f"tile_{n}", "web.home.tiles", n) for n in range(1, 6)),
+        *(banner(f"tile_{n}", "web.home.tiles", 20**n) for n in range(1, 6)),  # in this order, whatever is learned
         banner("blurb", "web.home.text", applicable="shelf = 'front'",
                content={"title": "<img src=x onerror=boom()>", "text": "{{ traits.reads | default: 'books' }}",
                         "url": "javascript:boom()"}),
