@@ -66,7 +66,14 @@ def bench(
     found = run(groups or [])
     lines = [
         f"{f['name']:24} {f['value']:>12.4g} {f['unit']:10} "
-        + (f"{f['peer']} {f['peer_value']:.4g}, ratio {f['ratio']:.3g}" if f["peer"] else "")
+        + _beside(f)
         for f in found["figures"]
     ]
     say(json, found, "\n".join([str(found["machine"]), *lines]))
+
+
+def _beside(figure: dict[str, Any]) -> str:
+    """Return the peer of a figure in words, with what is known of it."""
+    value = "" if figure["peer_value"] is None else f" {figure['peer_value']:.4g}"
+    ratio = "" if figure["ratio"] is None else f", ratio {figure['ratio']:.3g}"
+    return f"{figure['peer']}{value}{ratio}" if figure["peer"] else ""
