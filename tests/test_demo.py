@@ -146,11 +146,11 @@ def the_story(text: str) -> None:
 
 
 def goes_on(folder: Path, stored: State) -> None:
-    found = run("demo", "--dir", folder, "--json", "--seconds", 0.5, "--pace", 10)
+    found = run("demo", "--dir", folder, "--json", "--seconds", 4, "--pace", 10)
     assert found.stdout.count("\n") == 1
     told = json.loads(found.stdout)
     assert (told["starts"], stored.starts) == (2, 1)
-    assert told["events"] >= stored.figures.events  # half a second may be too short for anybody on a busy machine
+    assert told["events"] > stored.figures.events
     assert told["decisions"] >= stored.figures.decisions
     assert told["stored"]["rejected"] == told["refused"] == told["problem_sales"] == 0
     assert told["story"] == json.loads(msgspec.json.encode(stored.story))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -62,6 +62,7 @@ from opportune.wire import (
     WebhookInfo,
     Why,
 )
+from opportune.wire.calling import T
 from opportune.wire.campaigning import Campaigning
 from opportune.wire.configured import (
     Chosen,
@@ -107,8 +108,6 @@ from opportune.wire.watching import Watching
 
 if TYPE_CHECKING:
     import httpx
-
-T = TypeVar("T")
 
 LARGEST_BATCH = 450_000
 """Bytes of events that are sent together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from opportune.api.door import Door
@@ -10,7 +11,7 @@ from opportune.api.log import log, trace
 from opportune.api.writer import Busy
 
 
-class AtWork:
+class AtWork(ABC):
     """Looks at what is due, in the background of a door. `start` it in the event loop.
 
     A look that fails is told in the log as `failed`, and the next one may work.
@@ -38,9 +39,9 @@ class AtWork:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    @abstractmethod
     async def look(self) -> None:
         """Do what is due."""
-        raise NotImplementedError
 
     async def _run(self) -> None:
         while True:

@@ -273,7 +273,8 @@ def history(name: Name, dir: Dir = None, store: StoreUrl = None, json: Json = Fa
     """
     with connect(dir, store, quiet=json) as hub:
         found = hub.campaign_history(name)
-    lines = [f"{one.at:%Y-%m-%d %H:%M}  {one.text}" + (f" ({one.by})" if one.by else "") for one in found]
+    found = sorted(found, key=lambda one: one.at)
+    lines = [f"{one.at:%Y-%m-%d %H:%M} UTC  {one.text}" + (f" ({one.by})" if one.by else "") for one in found]
     say(json, {"history": found}, "\n".join(lines) or "Nothing was told of it yet.")
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
-from opportune.errors import OpportuneError
-
-T = TypeVar("T")
+from opportune.wire.calling import Calling, given
 
 
 class CampaignMove(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -303,19 +300,19 @@ class ClashInfo(msgspec.Struct, frozen=True, rename="camel"):
     sentence: str
 
 
-class Campaigning:
+class Campaigning(Calling):
     """The methods of `Client` about campaigns; what changes something needs an admin key."""
 
     def campaigns(self, at: str = "") -> list[CampaignRow]:
         """Return the board: every campaign, as of an instant of ISO 8601 ("": now)."""
-        return self._call("GET", "/v1/campaigns", list[CampaignRow], query=_given(at=at))
+        return self._call("GET", "/v1/campaigns", list[CampaignRow], query=given(at=at))
 
     def campaign(self, name: str, at: str = "", costs: bool = False, checks: bool = True) -> CampaignInfo:
         """Return a campaign as it stands; with its `costs`, which takes as long as there are decisions.
 
         Without `checks` it is always quick: what the next stage misses may take a look at texts, events and decisions.
         """
-        query = _given(at=at, costs="true" if costs else "", checks="" if checks else "false")
+        query = given(at=at, costs="true" if costs else "", checks="" if checks else "false")
         return self._call("GET", f"/v1/campaigns/{_q(name)}", CampaignInfo, query=query)
 
     def campaign_history(self, name: str) -> list[CampaignLine]:
@@ -359,22 +356,14 @@ class Campaigning:
 
     def campaign_calendar(self, first: str = "", weeks: int = 8) -> list[CampaignWeek]:
         """Return what is on in so many ISO weeks from one on ("": the running one)."""
-        query = {**_given(first=first), "weeks": str(weeks)}
+        query = {**given(first=first), "weeks": str(weeks)}
         return self._call("GET", "/v1/campaign-calendar", list[CampaignWeek], query=query)
 
     def campaign_clashes(self, first: str = "", weeks: int = 8, customers: int = 2_000) -> list[ClashInfo]:
         """Return the campaigns that clash in so many ISO weeks, by a sample of the customers."""
-        query = {**_given(first=first), "weeks": str(weeks), "customers": str(customers)}
+        query = {**given(first=first), "weeks": str(weeks), "customers": str(customers)}
         return self._call("GET", "/v1/campaign-clashes", list[ClashInfo], query=query)
 
-    def _call(
-        self, method: str, path: str, gives: type[T], body: Any = None, query: Mapping[str, str] | None = None
-    ) -> T:
-        raise OpportuneError("a client has a way to call its hub")
-
-
-def _given(**query: str) -> dict[str, str]:
-    return {key: value for key, value in query.items() if value}
 
 
 def _q(text: str) -> str:

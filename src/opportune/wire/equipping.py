@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-T = TypeVar("T")
+from opportune.wire.calling import Calling
 
 Bounds = tuple[float | None, float | None]
 """An interval; null at a side without a bound."""
@@ -213,7 +213,7 @@ class OperationHealth(msgspec.Struct, frozen=True):
     checks: list[HealthCheckInfo]
 
 
-class Equipping:
+class Equipping(Calling):
     """The methods of `Client` about tools, and the health of the operation."""
 
     def use_tools(self, uses: Sequence[ToolUse]) -> UseTaken:
@@ -247,8 +247,3 @@ class Equipping:
     def health_check(self) -> OperationHealth:
         """Return how healthy the operation is, the worst first."""
         return self._call("GET", "/v1/health-check", OperationHealth)
-
-    def _call(
-        self, method: str, path: str, gives: type[T], body: Any = None, query: Mapping[str, str] | None = None
-    ) -> T:
-        raise NotImplementedError

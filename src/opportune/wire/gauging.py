@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
+
+from opportune.wire.calling import Calling, given
 
 
 class TablesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,27 +27,19 @@ class TablesInfo(msgspec.Struct, frozen=True, rename={"begin": "from"}):
     rows: dict[str, int]
 
 
-class Gauging:
+class Gauging(Calling):
     """What a client asks of tables and figures."""
-
-    _call: Callable[..., Any]
 
     def tables(self, folder: str, since: str | None = None) -> TablesInfo:
         """Export what is new into a folder of the machine that serves; needs the token in `hub.json`."""
-        found: TablesInfo = self._call("POST", "/v1/tables", TablesInfo, TablesRequest(folder, since))
-        return found
+        return self._call("POST", "/v1/tables", TablesInfo, TablesRequest(folder, since))
 
     def figures(self, since: str = "", as_of: str = "") -> list[dict[str, Any]]:
         """Return the six figures; `since` and `as_of` are days, instants, or (`since`) a span such as 90d."""
-        found: dict[str, Any] = self._call("GET", "/v1/figures", dict[str, Any], query=_given(since=since, asOf=as_of))
+        found: dict[str, Any] = self._call("GET", "/v1/figures", dict[str, Any], query=given(since=since, asOf=as_of))
         return list(found["figures"])
 
     def figure(self, name: str, since: str = "", as_of: str = "", by: str = "") -> dict[str, Any]:
         """Return a figure, `by` one of its dimensions. Raises `NotFound`."""
-        query = _given(since=since, asOf=as_of, by=by)
-        found: dict[str, Any] = self._call("GET", f"/v1/figures/{quote(name, safe='')}", dict[str, Any], query=query)
-        return found
-
-
-def _given(**query: str) -> dict[str, str]:
-    return {name: value for name, value in query.items() if value}
+        query = given(since=since, asOf=as_of, by=by)
+        return self._call("GET", f"/v1/figures/{quote(name, safe='')}", dict[str, Any], query=query)

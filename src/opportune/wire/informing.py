@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Literal
 from urllib.parse import quote
 
 import msgspec
 
-from opportune.errors import OpportuneError
-
-T = TypeVar("T")
+from opportune.wire.calling import Calling
 
 Form = Literal["json", "html", "pdf", "text"]
 
@@ -80,7 +77,7 @@ class TargetInfo(msgspec.Struct, frozen=True, rename="camel"):
     review: datetime | None
 
 
-class Informing:
+class Informing(Calling):
     """What a client asks of reports, targets and alerts."""
 
     def reports(self) -> list[ReportInfo]:
@@ -108,8 +105,3 @@ class Informing:
     def targets(self) -> list[TargetInfo]:
         """Return every change of a target, in the order in which they went live."""
         return self._call("GET", "/v1/targets", list[TargetInfo])
-
-    def _call(
-        self, method: str, path: str, gives: type[T], body: Any = None, query: Mapping[str, str] | None = None
-    ) -> T:
-        raise OpportuneError("a client has a way to call its hub")

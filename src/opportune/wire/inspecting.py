@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
+
+from opportune.wire.calling import Calling
 
 
 class ScoreRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,27 +22,21 @@ class PlanSuggested(msgspec.Struct, frozen=True):
     yaml: str
 
 
-class Inspecting:
+class Inspecting(Calling):
     """What a client asks about the data."""
-
-    _call: Callable[..., Any]
 
     def quality(self, days: int = 30) -> dict[str, Any]:
         """Return the last score of the data, of the days before, and the worst faults with their cure."""
-        found: dict[str, Any] = self._call("GET", "/v1/quality", dict[str, Any], query={"days": days})
-        return found
+        return self._call("GET", "/v1/quality", dict[str, Any], query={"days": str(days)})
 
     def score_quality(self, day: str | None = None) -> dict[str, Any]:
         """Score a day now (default: the one that is running); return what `quality` does. Needs an admin key."""
-        found: dict[str, Any] = self._call("POST", "/v1/quality", dict[str, Any], ScoreRequest(day))
-        return found
+        return self._call("POST", "/v1/quality", dict[str, Any], ScoreRequest(day))
 
     def tracking_plan(self, days: int = 30) -> dict[str, Any]:
         """Return what of the tracking plan came in, what never did, and what came that is not planned."""
-        found: dict[str, Any] = self._call("GET", "/v1/tracking-plan", dict[str, Any], query={"days": days})
-        return found
+        return self._call("GET", "/v1/tracking-plan", dict[str, Any], query={"days": str(days)})
 
     def suggested_plan(self) -> PlanSuggested:
         """Return a tracking plan of the events that came and are not planned."""
-        found: PlanSuggested = self._call("GET", "/v1/tracking-plan/suggested", PlanSuggested)
-        return found
+        return self._call("GET", "/v1/tracking-plan/suggested", PlanSuggested)

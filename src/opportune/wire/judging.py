@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
+
+from opportune.wire.calling import Calling
 
 
 class ModelAction(msgspec.Struct, frozen=True, rename="camel"):
@@ -100,17 +100,13 @@ class ModelHistory(msgspec.Struct, frozen=True, rename="camel"):
     drift_interval: tuple[float, float] | None
 
 
-class Judging:
+class Judging(Calling):
     """The methods of `Client` about the model."""
-
-    _call: Callable[..., Any]
 
     def models(self) -> ModelsInfo:
         """Return the live model: how its predictions turned out, action by action, and what it looks at."""
-        found: ModelsInfo = self._call("GET", "/v1/models", ModelsInfo)
-        return found
+        return self._call("GET", "/v1/models", ModelsInfo)
 
     def model_history(self, action: str) -> ModelHistory:
         """Return how the predictions for an action turned out over time. Raises `NotFound`."""
-        found: ModelHistory = self._call("GET", f"/v1/models/{quote(action, safe='')}", ModelHistory)
-        return found
+        return self._call("GET", f"/v1/models/{quote(action, safe='')}", ModelHistory)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
+
+from opportune.wire.calling import Calling
 
 
 class NewSubjectRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -61,27 +61,22 @@ class SubjectRequest(msgspec.Struct, frozen=True, rename="camel"):
     history: list[SubjectRequestEntry]
 
 
-class Requesting:
+class Requesting(Calling):
     """What a client asks about the requests of data subjects. Needs an admin key."""
-
-    _call: Callable[..., Any]
 
     def subject_requests(self, state: str = "", after: str = "", limit: int = 100) -> list[SubjectRequest]:
         """Return the requests, the oldest first, after that of an id; only those in a state, if one is named."""
         query = {"state": state, "after": after, "limit": str(limit)}
-        found: list[SubjectRequest] = self._call("GET", "/v1/subject-requests", list[SubjectRequest], query=query)
-        return found
+        return self._call("GET", "/v1/subject-requests", list[SubjectRequest], query=query)
 
     def new_subject_request(
         self, kind: str, by: str, customer: str = "", received: str = "", reference: str = ""
     ) -> SubjectRequest:
         """Note a request, from which on its clock runs. Raises `NotFound` for a customer whom nobody knows."""
         asked = NewSubjectRequest(kind, by, customer, received, reference)
-        found: SubjectRequest = self._call("POST", "/v1/subject-requests", SubjectRequest, asked)
-        return found
+        return self._call("POST", "/v1/subject-requests", SubjectRequest, asked)
 
     def step_subject_request(self, id: str, step: str, by: str, why: str = "") -> SubjectRequest:
         """Say that a request is `done`, `refused` or `extended`. Raises `Stale` where it is over, or was extended."""
         path = f"/v1/subject-requests/{quote(id, safe='')}/steps"
-        found: SubjectRequest = self._call("POST", path, SubjectRequest, SubjectRequestStep(step, by, why))
-        return found
+        return self._call("POST", path, SubjectRequest, SubjectRequestStep(step, by, why))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
+
+from opportune.wire.calling import Calling
 
 VersionKind = Literal["set", "undo", "files", "confirm", "export"]
 
@@ -257,10 +259,8 @@ class Exported(msgspec.Struct, frozen=True):
     files: list[str]
 
 
-class Steering:
+class Steering(Calling):
     """The methods of `Client` for those who steer a hub."""
-
-    _call: Callable[..., Any]
 
     def catalog(self) -> list[ActionInfo]:
         """Return the actions of the live catalog by issue, group and name, and how they do."""
@@ -269,40 +269,33 @@ class Steering:
     def action(self, name: str, customers: int = 300) -> ActionDetail:
         """Return an action wholly, its policy tried on a sample of customers. Raises `NotFound`."""
         path = f"/v1/actions/{quote(name, safe='')}"
-        found: ActionDetail = self._call("GET", path, ActionDetail, query={"customers": str(customers)})
-        return found
+        return self._call("GET", path, ActionDetail, query={"customers": str(customers)})
 
     def funnel(self, customers: int = 300) -> FunnelInfo:
         """Return where candidates fall, on a sample of customers."""
-        found: FunnelInfo = self._call("GET", "/v1/funnel", FunnelInfo, query={"customers": str(customers)})
-        return found
+        return self._call("GET", "/v1/funnel", FunnelInfo, query={"customers": str(customers)})
 
     def shift(self, changes: Mapping[str, Any], customers: int = 300) -> ShiftInfo:
         """Return what changes (path -> value) would shift on a sample of customers; nothing is applied."""
-        found: ShiftInfo = self._call("POST", "/v1/overlay/shift", ShiftInfo, ShiftRequest(_set(changes), customers))
-        return found
+        return self._call("POST", "/v1/overlay/shift", ShiftInfo, ShiftRequest(_set(changes), customers))
 
     def overlay(self) -> OverlayInfo:
         """Return what lies on top of the files, and its versions."""
-        found: OverlayInfo = self._call("GET", "/v1/overlay", OverlayInfo)
-        return found
+        return self._call("GET", "/v1/overlay", OverlayInfo)
 
     def steer(self, changes: Mapping[str, Any], author: str, reason: str, version: int | None = None) -> OverlayVersion:
         """Apply changes (path -> value) as a new version. `Stale` if `version` is no longer the last one."""
         asked = OverlayRequest(_set(changes), author, reason, version)
-        found: OverlayVersion = self._call("POST", "/v1/overlay", OverlayVersion, asked)
-        return found
+        return self._call("POST", "/v1/overlay", OverlayVersion, asked)
 
     def undo_version(self, number: int, author: str, reason: str = "") -> OverlayVersion:
         """Undo a version, by a new one. `Stale` if a value of it was changed again since."""
         path = f"/v1/overlay/{number}/undo"
-        found: OverlayVersion = self._call("POST", path, OverlayVersion, WhoAndWhy(author, reason))
-        return found
+        return self._call("POST", path, OverlayVersion, WhoAndWhy(author, reason))
 
     def confirm_overlay(self, author: str) -> OverlayVersion:
         """Let go of the values that the files have changed since; the rest stays."""
-        found: OverlayVersion = self._call("POST", "/v1/overlay/confirm", OverlayVersion, WhoAndWhy(author))
-        return found
+        return self._call("POST", "/v1/overlay/confirm", OverlayVersion, WhoAndWhy(author))
 
     def export_overlay(self, author: str) -> list[str]:
         """Write the overlay into the files of the project folder; return the files that changed."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlencode
 
 import msgspec
 
-from opportune.errors import OpportuneError
 from opportune.wire import CareCompared, Supposed, Value, Why
+from opportune.wire.calling import Calling
 from opportune.wire.trying import HeldEffect
 
 if TYPE_CHECKING:
     from opportune.client import Transport
-
-T = TypeVar("T")
 
 Severity = Literal["bad", "warn", "note"]
 
@@ -185,7 +183,7 @@ class WhyRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     suppose: Supposed | None = None
 
 
-class Watching:
+class Watching(Calling):
     """The methods of `Client` for those who watch a hub at work."""
 
     _transport: Transport
@@ -235,8 +233,3 @@ class Watching:
         supposed = Supposed(dict(values or {}), [dict(event) for event in events])
         asked = WhyRequest(action, placement, customer, anonymous, dict(context or {}), supposed)
         return self._call("POST", "/v1/why", Why, asked)
-
-    def _call(
-        self, method: str, path: str, gives: type[T], body: Any = None, query: Mapping[str, str] | None = None
-    ) -> T:
-        raise OpportuneError("a client has a way to call its hub")

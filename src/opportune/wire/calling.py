@@ -1,0 +1,28 @@
+"""The one way in which a client calls the door of its hub; its methods, a class for each subject, stand on it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Calling(ABC):
+    """What can call the door of a hub."""
+
+    @abstractmethod
+    def _call(
+        self, method: str, path: str, gives: type[T], body: Any = None, query: Mapping[str, str] | None = None
+    ) -> T:
+        """Return the answer, of the type `gives` (bytes: as it came); raises what the answer stands for."""
+
+
+def given(**query: str) -> dict[str, str]:
+    """Return the parameters of a query that say something.
+
+    >>> given(since="90d", by="")
+    {'since': '90d'}
+    """
+    return {name: value for name, value in query.items() if value}
