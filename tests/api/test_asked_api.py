@@ -15,7 +15,7 @@ from opportune.api.pages.language import languages
 from opportune.cli.asked import _told
 from opportune.clock import HOUR
 from opportune.decide.stages.assign import arm_of
-from opportune.wire import CareCompared, CareReport
+from opportune.wire.caring import CareCompared, CareReport
 from page_house import CATALOG, House
 
 PULSE = {"question": {"en": "Did <this> help?", "de": "Hat das geholfen?"}, "placements": ["email.pulse"], "share": 1.0,

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sy
 from opportune.client import Client
 from opportune.console.pages.preview import document
 from opportune.errors import NotFound
-from opportune.wire import Preview
+from opportune.wire.sending import Preview
 from serving import Server
 
 PASSWORD = "correct horse battery staple"

@@ -11,7 +11,7 @@ from opportune.services.outbound import Runs
 from opportune.services.rehearsal import rehearse
 from opportune.services.till import Till
 from opportune.testing import FakeClock, tiny_action
-from opportune.wire import DryRun
+from opportune.wire.sending import DryRun
 
 LOYALTY = {"earn": [{"event": "Order Completed", "per": "revenue"}], "tiers": [{"name": "gold", "at": 100}]}
 

@@ -10,7 +10,7 @@ from opportune.clock import DAY
 from opportune.hub import Hub
 from opportune.services.shelves import Revenue, recommend
 from opportune.testing import FakeClock
-from opportune.wire import ShelfRevenue
+from opportune.wire.recommending import ShelfRevenue
 
 
 def told(hub: Hub) -> ShelfRevenue:

@@ -26,7 +26,7 @@ from opportune.errors import BadInput, OpportuneError
 from opportune.events.types import Event
 from opportune.services.overlaid import Overlay
 from opportune.store.sqlite_file import is_copy
-from opportune.wire import (
+from opportune.wire.upkeep import (
     Backup,
     CatalogDiff,
     FileImport,
@@ -38,7 +38,6 @@ from opportune.wire import (
     Rejected,
     RejectedCount,
     RejectedEvents,
-    Replayed,
     Status,
     UserToken,
     UserTokenRequest,
@@ -173,12 +172,6 @@ async def rejected(door: Door, call: Call) -> RejectedEvents:
                 rows.append(Rejected(id, letter.reason, letter.message, letter.source, letter.raw))
     reasons = [RejectedCount(*told, count) for told, count in counts.most_common(1000)]
     return RejectedEvents(counts.total(), reasons, rows)
-
-
-async def retry(door: Door, call: Call) -> Replayed:
-    """Try the events that were set aside again."""
-    taken, left = await door.writer.do(door.hub.retry, alone=True)
-    return Replayed(taken, left)
 
 
 async def backup(door: Door, call: Call) -> Backup:
@@ -370,7 +363,6 @@ ENDPOINTS = (
            query=(Parameter("reason", str, "Why, for the record"),)),
     _admin("GET", "/v1/rejected", rejected, "Events that were set aside", RejectedEvents,
            query=(Parameter("limit", int, "How many at most"),)),
-    _admin("POST", "/v1/rejected/replay", retry, "Try the events that were set aside again", Replayed),
     _local("POST", "/v1/files", import_file, "Take events in from files of the machine that serves", FileImport,
            ImportRequest, media="application/x-ndjson"),
     _local("POST", "/v1/backup", backup, "Write a consistent copy of the store to a file", Backup, Backup),

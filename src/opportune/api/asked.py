@@ -23,7 +23,8 @@ from opportune.measure.effect import NotEnoughData
 from opportune.measure.summary import Rate
 from opportune.profiles.facts import CORRECTED, why_wrong
 from opportune.profiles.people import View
-from opportune.wire import CareCompared, CareDifference, CareReport, CareScore, CorrectionRequest, Profile, Value
+from opportune.wire import Profile, Value
+from opportune.wire.caring import CareCompared, CareDifference, CareReport, CareScore, CorrectionRequest
 
 MILLISECOND = SECOND // 1000
 LATELY = 90 * DAY

@@ -12,7 +12,7 @@ from opportune.errors import BadRequest, NotFound
 from opportune.offers.coupon_rows import Done, Shown
 from opportune.offers.coupons import FOREVER, Item, Refusal, finite, sum_of
 from opportune.services.till import Till, Wanted
-from opportune.wire import (
+from opportune.wire.offering import (
     CodeInfo,
     CodeRequest,
     CodesRequest,

@@ -25,7 +25,7 @@ from opportune.events import codec
 from opportune.hub import Hub
 from opportune.services.happened import event_told, fact_told
 from opportune.services.lately import Lately
-from opportune.wire import CareCompared
+from opportune.wire.caring import CareCompared
 from opportune.wire.trying import HeldEffect
 from opportune.wire.watching import Beat, Counts, FeedItem, Happened
 

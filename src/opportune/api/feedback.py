@@ -16,7 +16,7 @@ from opportune.deliver.feedback.heard import Heard, send_key
 from opportune.deliver.feedback.providers import PROVIDERS, Notice, Read, confirmation, read_notice
 from opportune.errors import BadInput, Forgotten, NotFound
 from opportune.hub import Hub
-from opportune.wire import FeedbackTaken
+from opportune.wire.caring import FeedbackTaken
 
 LARGEST = 4 << 20
 """Bytes of a request: a bounce may carry the whole message that came back."""

@@ -9,7 +9,7 @@ from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Reply
 from opportune.api.problems import Refused
 from opportune.clock import SECOND
-from opportune.wire import Healthy
+from opportune.wire.upkeep import Healthy
 
 LEAST_DISK = 256 << 20
 """Free bytes below which the server says that it is not ready."""

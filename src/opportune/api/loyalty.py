@@ -10,7 +10,7 @@ from opportune.clock import to_datetime
 from opportune.errors import BadRequest
 from opportune.offers.point_book import MOST, Moved, NotMoved
 from opportune.services.till import Till
-from opportune.wire import PointsInfo, PointsMoved, ReverseRequest, SpendRequest, StatementLine
+from opportune.wire.offering import PointsInfo, PointsMoved, ReverseRequest, SpendRequest, StatementLine
 
 PAGE = 500
 """Lines of one page of a statement, at most."""

@@ -19,7 +19,7 @@ from opportune.deliver.render.worker import language_of
 from opportune.deliver.types import Failure, Job
 from opportune.errors import NotFound
 from opportune.hub import Hub
-from opportune.wire import Preview, RenderFault
+from opportune.wire.sending import Preview, RenderFault
 
 
 async def preview(door: Door, call: Call) -> Preview:

@@ -17,7 +17,7 @@ from opportune.deliver.breaker import plain
 from opportune.deliver.outbox import ANY, Row, State
 from opportune.errors import BadRequest
 from opportune.services.outgoing import Outgoing
-from opportune.wire import FlowMessages, LetterJob, OutboxState, PauseRequest, WaitingMessage
+from opportune.wire.sending import FlowMessages, LetterJob, OutboxState, PauseRequest, WaitingMessage
 
 STATES = get_args(State)
 PAGE = 500

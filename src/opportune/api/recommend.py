@@ -15,7 +15,7 @@ from opportune.recommend.item import whole
 from opportune.recommend.learning import Gathering
 from opportune.recommend.model import dump
 from opportune.services.shelves import Revenue, hear, recommend
-from opportune.wire import (
+from opportune.wire.recommending import (
     ItemsPage,
     ItemsRequest,
     ItemsTaken,

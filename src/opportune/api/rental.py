@@ -17,7 +17,7 @@ from opportune.rental.book import Batch, Inside, Rental, Turn
 from opportune.rental.facts import AnyMemberFact, Cancelled, Ended, Paused, Sent, Subscribed
 from opportune.rental.rules import WhyNot, sent_in
 from opportune.services.lending import Lending
-from opportune.wire import Recommendations, RecommendedItem
+from opportune.wire.recommending import Recommendations, RecommendedItem
 from opportune.wire.renting import (
     Changed,
     CopiesRequest,

@@ -23,7 +23,7 @@ from opportune.deliver.outbox import ANY
 from opportune.errors import BadRequest
 from opportune.services.outbound import BACKLOG, ENGINES, Runs
 from opportune.services.rehearsal import rehearse, shown, stands_for
-from opportune.wire import DryRun, RunInfo, RunRequest, TriggerInfo
+from opportune.wire.sending import DryRun, RunInfo, RunRequest, TriggerInfo
 
 CHUNK = 6
 """Customers who are decided about in one job of the writer, which others wait for: some milliseconds."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from opportune.cli.options import Dir, Json, StoreUrl, connect, say
-from opportune.wire import CareCompared, CareScore
+from opportune.wire.caring import CareCompared, CareScore
 
 
 def care(

@@ -10,7 +10,7 @@ import typer
 from opportune.cli.options import Dir, Json, StoreUrl, connect, note, say
 
 if TYPE_CHECKING:
-    from opportune.wire import CodeInfo, PointsMoved, Redemption
+    from opportune.wire.offering import CodeInfo, PointsMoved, Redemption
 
 coupon = typer.Typer(no_args_is_help=True, help="Coupons and their codes.\n\nExample: opportune coupon list")
 points = typer.Typer(no_args_is_help=True, help="The points of customers.\n\nExample: opportune points show maya")

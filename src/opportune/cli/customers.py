@@ -9,7 +9,7 @@ import typer
 
 from opportune.cli.options import Dir, Json, StoreUrl, chosen, connect, note, progress, say
 from opportune.errors import BadInput
-from opportune.wire import FileImport
+from opportune.wire.upkeep import FileImport
 
 
 def import_(

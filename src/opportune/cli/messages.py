@@ -11,7 +11,7 @@ import typer
 
 from opportune.cli.options import Dir, Json, StoreUrl, connect, note, say
 from opportune.errors import BadInput
-from opportune.wire import Preview
+from opportune.wire.sending import Preview
 
 
 def preview(

@@ -10,7 +10,7 @@ import typer
 from opportune.cli.options import Dir, Json, StoreUrl, connect, note, progress, say
 from opportune.client import Client
 from opportune.errors import BadInput
-from opportune.wire import DryRun, RunInfo
+from opportune.wire.sending import DryRun, RunInfo
 
 outbound = typer.Typer(no_args_is_help=True, help="Decide for a whole audience: now, on a schedule, or only to see.")
 

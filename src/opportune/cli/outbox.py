@@ -13,7 +13,7 @@ from opportune.errors import BadInput
 
 if TYPE_CHECKING:
     from opportune.client import Client
-    from opportune.wire import OutboxState
+    from opportune.wire.sending import OutboxState
 
 PAGE = 500
 """Messages that are asked for at once."""

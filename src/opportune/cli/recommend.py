@@ -12,7 +12,7 @@ from opportune.cli.options import Dir, Json, StoreUrl, connect, progress, say
 from opportune.errors import BadInput
 
 if TYPE_CHECKING:
-    from opportune.wire import MoneyFigure, ShelfRevenue, ShelfState
+    from opportune.wire.recommending import MoneyFigure, ShelfRevenue, ShelfState
 
 AT_ONCE = 1_000
 """Items that are sent together."""

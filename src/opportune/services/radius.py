@@ -16,7 +16,7 @@ from opportune.learn.brain import Brain
 from opportune.ledger.record import inputs_of, keys_of
 from opportune.services.overlaid import Overlay
 from opportune.snapshots import Snapshots
-from opportune.wire import CatalogChange, CatalogDiff
+from opportune.wire.upkeep import CatalogChange, CatalogDiff
 
 
 def blast_radius(hub: Hub, new: Catalog, most: int = 2000) -> dict[str, int]:

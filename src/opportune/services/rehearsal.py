@@ -22,7 +22,7 @@ from opportune.decide.types import Answer, Decision, Stage, hash64
 from opportune.errors import Forgotten
 from opportune.hub import Hub
 from opportune.services.outbound import why_silent
-from opportune.wire import DryRun, Rehearsed
+from opportune.wire.sending import DryRun, Rehearsed
 
 SHOWN = 5
 """Customers whose answer is shown with its reasons."""

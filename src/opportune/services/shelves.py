@@ -21,7 +21,7 @@ from opportune.questions import named
 from opportune.recommend.feedback import Purpose
 from opportune.recommend.ranking import Recommended
 from opportune.rules import Expression, parse
-from opportune.wire import MoneyFigure, ShelfRevenue
+from opportune.wire.recommending import MoneyFigure, ShelfRevenue
 
 MOST = 100
 """Items of one answer."""

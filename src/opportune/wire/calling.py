@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 T = TypeVar("T")
 
@@ -26,3 +27,12 @@ def given(**query: str) -> dict[str, str]:
     {'since': '90d'}
     """
     return {name: value for name, value in query.items() if value}
+
+
+def quoted(text: str) -> str:
+    """Return a text as one step of a path.
+
+    >>> quoted("a/b c")
+    'a%2Fb%20c'
+    """
+    return quote(text, safe="")

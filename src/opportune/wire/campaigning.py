@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from urllib.parse import quote
 
 import msgspec
 
-from opportune.wire.calling import Calling, given
+from opportune.wire.calling import Calling, given, quoted
 
 
 class CampaignMove(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -313,15 +312,15 @@ class Campaigning(Calling):
         Without `checks` it is always quick: what the next stage misses may take a look at texts, events and decisions.
         """
         query = given(at=at, costs="true" if costs else "", checks="" if checks else "false")
-        return self._call("GET", f"/v1/campaigns/{_q(name)}", CampaignInfo, query=query)
+        return self._call("GET", f"/v1/campaigns/{quoted(name)}", CampaignInfo, query=query)
 
     def campaign_history(self, name: str) -> list[CampaignLine]:
         """Return everything that the ledger tells of a campaign, in order."""
-        return self._call("GET", f"/v1/campaigns/{_q(name)}/history", list[CampaignLine])
+        return self._call("GET", f"/v1/campaigns/{quoted(name)}/history", list[CampaignLine])
 
     def move_campaign(self, name: str, by: str, to: str = "", reason: str = "") -> CampaignMoved:
         """Move a campaign to a stage ("": the next), if its checks are passed."""
-        return self._call("POST", f"/v1/campaigns/{_q(name)}/move", CampaignMoved, CampaignMove(by, to, reason))
+        return self._call("POST", f"/v1/campaigns/{quoted(name)}/move", CampaignMoved, CampaignMove(by, to, reason))
 
     def approve_campaign(self, name: str, by: str, reason: str = "", undo: bool = False, content: str = "") -> bool:
         """Approve a campaign as it is now, or take that back; return whether it was news.
@@ -329,12 +328,12 @@ class Campaigning(Calling):
         With the `content` that was read (of `campaign`) it is refused if that changed since.
         """
         asked = CampaignApproval(by, reason, undo, content)
-        return self._call("POST", f"/v1/campaigns/{_q(name)}/approve", CampaignChanged, asked).news
+        return self._call("POST", f"/v1/campaigns/{quoted(name)}/approve", CampaignChanged, asked).news
 
     def do_task(self, name: str, task: str, by: str, undo: bool = False, reason: str = "") -> bool:
         """Say that a task is done, or open again; return whether it was news."""
         asked = CampaignTask(task, by, undo, reason)
-        return self._call("POST", f"/v1/campaigns/{_q(name)}/task", CampaignChanged, asked).news
+        return self._call("POST", f"/v1/campaigns/{quoted(name)}/task", CampaignChanged, asked).news
 
     def enter_money(self, entries: Sequence[MoneyEntry], by: str, again: bool = False) -> MoneyTaken:
         """Enter money that was committed or spent, all of it or none; the same entry counts once.
@@ -348,11 +347,12 @@ class Campaigning(Calling):
     ) -> bool:
         """Enter hours that somebody worked on a campaign; return whether it was news."""
         asked = WorkHours(by, hours, what, entry, at)
-        return self._call("POST", f"/v1/campaigns/{_q(name)}/hours", CampaignChanged, asked).news
+        return self._call("POST", f"/v1/campaigns/{quoted(name)}/hours", CampaignChanged, asked).news
 
     def clone_campaign(self, name: str, new: str, title: str = "", starts: str = "") -> CampaignYaml:
         """Return a campaign made of another one or of a template, as a file of the catalog; nothing is written."""
-        return self._call("POST", f"/v1/campaigns/{_q(name)}/clone", CampaignYaml, CampaignClone(new, title, starts))
+        asked = CampaignClone(new, title, starts)
+        return self._call("POST", f"/v1/campaigns/{quoted(name)}/clone", CampaignYaml, asked)
 
     def campaign_calendar(self, first: str = "", weeks: int = 8) -> list[CampaignWeek]:
         """Return what is on in so many ISO weeks from one on ("": the running one)."""
@@ -364,7 +364,3 @@ class Campaigning(Calling):
         query = {**given(first=first), "weeks": str(weeks), "customers": str(customers)}
         return self._call("GET", "/v1/campaign-clashes", list[ClashInfo], query=query)
 
-
-
-def _q(text: str) -> str:
-    return quote(text, safe="")

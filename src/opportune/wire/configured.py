@@ -5,10 +5,13 @@ JSON has these names in camelCase. `possible` is null where the time of a call w
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
 import msgspec
+
+from opportune.wire.calling import Calling, quoted
 
 Chosen = str | float | bool
 """What an option is set to: a value of a choice, a number, or yes or no."""
@@ -200,3 +203,52 @@ class OrderedConfiguration(msgspec.Struct, frozen=True, rename="camel"):
     credited: bool
     points: int
     again: bool
+
+
+class Configuring(Calling):
+    """Products that are put together."""
+
+    def products(self) -> list[ProductInfo]:
+        """Return the products that can be configured now."""
+        return self._call("GET", "/v1/products", list[ProductInfo])
+
+    def configure(
+        self, product: str, choices: Mapping[str, Chosen | None] | None = None, customer: str | None = None,
+        anonymous: str | None = None, complete: bool = False, configuration: str = "", keep: Sequence[str] = (),
+        tell: bool = False,
+    ) -> Configured:  # fmt: skip
+        """Return what a partial choice of a product still can be; with `complete`, filled in for the customer.
+
+        The choices of a saved `configuration` come before `choices`. A repair of a choice that is not possible leaves
+        the options in `keep` as they are. `tell` says in an event that the customer is at it.
+        """
+        asked = {
+            "choices": dict(choices or {}), "configuration": configuration, "keep": list(keep), "userId": customer,
+            "anonymousId": anonymous, "tell": tell,
+        }  # fmt: skip
+        path = f"/v1/products/{quoted(product)}/{'complete' if complete else 'check'}"
+        return self._call("POST", path, Configured, asked)
+
+    def save_configuration(self, product: str, choices: Mapping[str, Chosen], customer: str) -> Configuration:
+        """Keep a choice of a customer under an id that can be shared; `BadRequest` where it is not possible."""
+        asked = {"product": product, "choices": dict(choices), "userId": customer}
+        return self._call("POST", "/v1/configurations", Configuration, asked)
+
+    def configuration(self, id: str) -> Configuration:
+        """Return a saved configuration as everybody may see it, and what it costs now."""
+        return self._call("GET", f"/v1/configurations/{quoted(id)}", Configuration)
+
+    def remove_configuration(self, id: str, customer: str) -> None:
+        """Take a saved configuration back for its designer: nobody sees or orders it any more. Raises `NotFound`."""
+        self._call("DELETE", f"/v1/configurations/{quoted(id)}", dict, query={"userId": customer})
+
+    def order_configuration(
+        self, id: str, order_id: str, customer: str, choices: Mapping[str, Chosen] | None = None
+    ) -> OrderedConfiguration:
+        """Order a configuration, with what it leaves open as `choices`; the same order once. `Stale` where it fails."""
+        asked = {"userId": customer, "orderId": order_id, "choices": dict(choices or {})}
+        return self._call("POST", f"/v1/configurations/{quoted(id)}/order", OrderedConfiguration, asked)
+
+    def configurations_of(self, customer: str) -> list[DesignInfo]:
+        """Return the configurations that a customer saved, the newest first."""
+        return self._call("GET", f"/v1/customers/{quoted(customer)}/configurations", list[DesignInfo])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
-from opportune.wire.calling import Calling
+from opportune.wire.calling import Calling, quoted
 
 Bounds = tuple[float | None, float | None]
 """An interval; null at a side without a bound."""
@@ -226,11 +225,11 @@ class Equipping(Calling):
 
     def tool(self, name: str) -> ToolInfo:
         """Return a tool of the catalog, and how it is used."""
-        return self._call("GET", f"/v1/tools/{quote(name, safe='')}", ToolInfo)
+        return self._call("GET", f"/v1/tools/{quoted(name)}", ToolInfo)
 
     def tool_use(self, name: str, weeks: int = 12) -> list[ToolCell]:
         """Return who used what of a tool in the running week and so many before."""
-        return self._call("GET", f"/v1/tools/{quote(name, safe='')}/use", list[ToolCell], query={"weeks": str(weeks)})
+        return self._call("GET", f"/v1/tools/{quoted(name)}/use", list[ToolCell], query={"weeks": str(weeks)})
 
     def tool_overlaps(self) -> list[OverlapInfo]:
         """Return the pairs of tools that are for the same."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
-from opportune.wire.calling import Calling, given
+from opportune.wire.calling import Calling, given, quoted
 
 
 class TablesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,4 +41,4 @@ class Gauging(Calling):
     def figure(self, name: str, since: str = "", as_of: str = "", by: str = "") -> dict[str, Any]:
         """Return a figure, `by` one of its dimensions. Raises `NotFound`."""
         query = given(since=since, asOf=as_of, by=by)
-        return self._call("GET", f"/v1/figures/{quote(name, safe='')}", dict[str, Any], query=query)
+        return self._call("GET", f"/v1/figures/{quoted(name)}", dict[str, Any], query=query)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Literal
-from urllib.parse import quote
 
 import msgspec
 
-from opportune.wire.calling import Calling
+from opportune.wire.calling import Calling, quoted
 
 Form = Literal["json", "html", "pdf", "text"]
 
@@ -87,12 +86,12 @@ class Informing(Calling):
     def report(self, name: str, form: Form = "html", as_of: str = "") -> bytes:
         """Return a report as a file that ends at a day or an instant ("": where the running day began)."""
         query = {"format": form, **({"asOf": as_of} if as_of else {})}
-        return self._call("GET", f"/v1/reports/{quote(name, safe='')}", bytes, query=query)
+        return self._call("GET", f"/v1/reports/{quoted(name)}", bytes, query=query)
 
     def send_report(self, name: str, to: list[str] | None = None, again: bool = False) -> list[SendingInfo]:
         """Send a report of the last period now; return what became of it for each reader."""
         asked = SendReport(to or [], again)
-        return self._call("POST", f"/v1/reports/{quote(name, safe='')}/send", list[SendingInfo], asked)
+        return self._call("POST", f"/v1/reports/{quoted(name)}/send", list[SendingInfo], asked)
 
     def report_sendings(self) -> list[SendingInfo]:
         """Return what became of the reports that were sent, the newest first."""

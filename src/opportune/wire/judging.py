@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from urllib.parse import quote
 
 import msgspec
 
-from opportune.wire.calling import Calling
+from opportune.wire.calling import Calling, quoted
 
 
 class ModelAction(msgspec.Struct, frozen=True, rename="camel"):
@@ -109,4 +108,4 @@ class Judging(Calling):
 
     def model_history(self, action: str) -> ModelHistory:
         """Return how the predictions for an action turned out over time. Raises `NotFound`."""
-        return self._call("GET", f"/v1/models/{quote(action, safe='')}", ModelHistory)
+        return self._call("GET", f"/v1/models/{quoted(action)}", ModelHistory)

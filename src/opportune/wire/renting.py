@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+
+from opportune.wire.calling import Calling, quoted
+from opportune.wire.recommending import Recommendations
 
 
 class SubscribeRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -218,3 +222,98 @@ class RentalLine(msgspec.Struct, frozen=True):
     rental: int | None = None
     item: str = ""
     copy: str = ""
+
+
+class Renting(Calling):
+    """Rentals: subscriptions, lists, what is out, copies."""
+
+    def subscribe_rental(self, customer: str, plan: str, tier: str) -> bool:
+        """Give a customer a tier of a rental plan, or another one from now on; return whether that is news."""
+        asked = {"userId": customer, "plan": plan, "tier": tier}
+        return self._call("POST", "/v1/rentals/subscribe", Changed, asked).changed
+
+    def pause_rental(self, customer: str, plan: str, until: datetime | None = None) -> bool:
+        """Send a customer nothing of a plan before an instant, or until it is resumed; `NotFound`: no subscription."""
+        asked = {"userId": customer, "plan": plan, "until": until}
+        return self._call("POST", "/v1/rentals/pause", Changed, asked).changed
+
+    def resume_rental(self, customer: str, plan: str) -> bool:
+        """Let a subscription that is paused go on; return whether it was."""
+        return self._call("POST", "/v1/rentals/resume", Changed, {"userId": customer, "plan": plan}).changed
+
+    def cancel_rental(self, customer: str, plan: str) -> bool:
+        """End a subscription; `Stale` while anything of it is out."""
+        return self._call("POST", "/v1/rentals/cancel", Changed, {"userId": customer, "plan": plan}).changed
+
+    def rental_list(self, customer: str, plan: str, after: int = 0, limit: int = 100) -> RentalList:
+        """Return a page of the list of a customer."""
+        asked = {"userId": customer, "plan": plan, "after": after, "limit": limit}
+        return self._call("POST", "/v1/rentals/list", RentalList, asked)
+
+    def change_rental_list(
+        self, customer: str, plan: str, add: Sequence[str] = (), remove: Sequence[str] = (),
+        put: Sequence[str] | None = None, place: int | None = None,
+    ) -> RentalList:  # fmt: skip
+        """Replace a list by `put`, then `remove`, then `add` (or move) to a place; return its first page then."""
+        asked = {"userId": customer, "plan": plan, "add": list(add), "remove": list(remove),
+                 "put": None if put is None else list(put), "place": place}  # fmt: skip
+        return self._call("POST", "/v1/rentals/list", RentalList, asked)
+
+    def next_rental(self, customer: str, plan: str) -> NextItem:
+        """Return what would be sent to a customer now, or why nothing."""
+        return self._call("POST", "/v1/rentals/next", NextItem, {"userId": customer, "plan": plan})
+
+    def suggest_rentals(self, customer: str, plan: str, n: int = 10) -> Recommendations:
+        """Return items of the plan for a list, that are not on it."""
+        asked = {"userId": customer, "plan": plan, "n": n}
+        return self._call("POST", "/v1/rentals/suggest", Recommendations, asked)
+
+    def send_rental(self, customer: str, plan: str, id: str) -> SentItem:
+        """Send the next item to a customer; the same id sends once."""
+        return self._call("POST", "/v1/rentals/send", SentItem, {"userId": customer, "plan": plan, "id": id})
+
+    def ship_rentals(self, batch: str, limit: int = 100) -> ShippedBatch:
+        """Send to everybody whose turn it is; the same batch is sent once, and asked again it is what it was."""
+        return self._call("POST", "/v1/rentals/ship", ShippedBatch, {"batch": batch, "limit": limit})
+
+    def return_rental(self, rental: int | None = None, copy: str = "", id: str = "") -> RentalInfo:
+        """Say that a rental came back, or a copy, whoever had it, once for each id; `Stale` where it was kept."""
+        return self._call("POST", "/v1/rentals/returns", RentalInfo, {"rental": rental, "copy": copy, "id": id})
+
+    def lose_rental(self, rental: int) -> RentalInfo:
+        """Say that an item will not come back."""
+        return self._call("POST", "/v1/rentals/lost", RentalInfo, {"rental": rental})
+
+    def keep_rental(self, rental: int, price: float | None = None) -> RentalInfo:
+        """Say that a customer buys what they have, at the item's price or another one."""
+        return self._call("POST", "/v1/rentals/keep", RentalInfo, {"rental": rental, "price": price})
+
+    def swap_rental(self, rental: int) -> Swapped:
+        """Take an item back and send the next one in its place; once for each rental."""
+        return self._call("POST", "/v1/rentals/swap", Swapped, {"rental": rental})
+
+    def add_copies(self, item: str, copies: Sequence[str] = (), count: int = 0) -> ItemCopies:
+        """Let there be copies of an item for renting: those named, and ITEM#1 to ITEM#count."""
+        asked = {"item": item, "copies": list(copies), "count": count}
+        return self._call("POST", "/v1/rentals/copies", ItemCopies, asked)
+
+    def copies(self, item: str) -> ItemCopies:
+        """Return how many copies of an item there are, and where."""
+        return self._call("GET", f"/v1/rentals/items/{quoted(item)}", ItemCopies)
+
+    def retire_copy(self, copy: str) -> bool:
+        """Take a copy that is in away for good; `Stale` while it is out."""
+        return self._call("POST", "/v1/rentals/copies/retire", Changed, {"copy": copy}).changed
+
+    def rest_copy(self, copy: str, until: datetime) -> bool:
+        """Do not send a copy that is in before an instant."""
+        return self._call("POST", "/v1/rentals/copies/rest", Changed, {"copy": copy, "until": until}).changed
+
+    def rentals(self, customer: str) -> list[Subscription]:
+        """Return what a customer has of each rental plan."""
+        return self._call("GET", f"/v1/customers/{quoted(customer)}/rentals", list[Subscription])
+
+    def rental_statement(self, customer: str, after: int = 0, limit: int = 100) -> list[RentalLine]:
+        """Return a page of a customer's subscriptions and rentals, the oldest line first."""
+        query = {"after": str(after), "limit": str(limit)}
+        return self._call("GET", f"/v1/customers/{quoted(customer)}/rentals/statement", list[RentalLine], query=query)

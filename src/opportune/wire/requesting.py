@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from urllib.parse import quote
 
 import msgspec
 
-from opportune.wire.calling import Calling
+from opportune.wire.calling import Calling, quoted
 
 
 class NewSubjectRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -78,5 +77,5 @@ class Requesting(Calling):
 
     def step_subject_request(self, id: str, step: str, by: str, why: str = "") -> SubjectRequest:
         """Say that a request is `done`, `refused` or `extended`. Raises `Stale` where it is over, or was extended."""
-        path = f"/v1/subject-requests/{quote(id, safe='')}/steps"
+        path = f"/v1/subject-requests/{quoted(id)}/steps"
         return self._call("POST", path, SubjectRequest, SubjectRequestStep(step, by, why))

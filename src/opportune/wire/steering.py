@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
-from urllib.parse import quote
 
 import msgspec
 
-from opportune.wire.calling import Calling
+from opportune.wire.calling import Calling, quoted
 
 VersionKind = Literal["set", "undo", "files", "confirm", "export"]
 
@@ -268,7 +267,7 @@ class Steering(Calling):
 
     def action(self, name: str, customers: int = 300) -> ActionDetail:
         """Return an action wholly, its policy tried on a sample of customers. Raises `NotFound`."""
-        path = f"/v1/actions/{quote(name, safe='')}"
+        path = f"/v1/actions/{quoted(name)}"
         return self._call("GET", path, ActionDetail, query={"customers": str(customers)})
 
     def funnel(self, customers: int = 300) -> FunnelInfo:

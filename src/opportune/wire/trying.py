@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
+
+from opportune.wire.calling import Calling, quoted
 
 
 class LabChange(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -260,3 +263,73 @@ class PartInfo(msgspec.Struct, frozen=True, rename="camel"):
     value: tuple[float | None, float | None]
     value_added: tuple[float | None, float | None] | None
     sentence: str
+
+
+class Trying(Calling):
+    """Experiments, hypotheses and holdouts."""
+
+    def analysis(self, experiment: str, correct: str = "none") -> dict[str, Any]:
+        """Return what an experiment did; `correct` is none, holm or bh, over all metrics x arms."""
+        path = f"/v1/lab/experiments/{quoted(experiment)}/analysis"
+        return self._call("GET", path, dict[str, Any], query={"correct": correct})
+
+    def lab_status(self) -> LabStatus:
+        """Return how experiments stand, and what learns freely and what waits for a person."""
+        return self._call("GET", "/v1/lab", LabStatus)
+
+    def experiment(self, name: str) -> ExperimentInfo:
+        """Return how an experiment stands."""
+        return self._call("GET", f"/v1/lab/experiments/{quoted(name)}", ExperimentInfo)
+
+    def experiment_looks(self, name: str) -> list[LabLook]:
+        """Return every look at the latest run of an experiment, in order of time."""
+        return self._call("GET", f"/v1/lab/experiments/{quoted(name)}/looks", list[LabLook])
+
+    def experiment_outlook(self, name: str) -> OutlookInfo:
+        """Return what a test takes, by what its metric was before."""
+        return self._call("GET", f"/v1/lab/experiments/{quoted(name)}/outlook", OutlookInfo)
+
+    def look_at_experiment(self, name: str, by: str) -> ExperimentInfo:
+        """Look at an experiment now, and keep what is seen; what does harm is stopped."""
+        return self._lab(name, "look", {"by": by})
+
+    def start_experiment(self, name: str, by: str, reason: str = "", share: float | None = None) -> StartedInfo:
+        """Start an experiment, or let a paused one go on."""
+        asked = {"by": by, "reason": reason, "share": share}
+        return self._call("POST", f"/v1/lab/experiments/{quoted(name)}/start", StartedInfo, asked)
+
+    def pause_experiment(self, name: str, by: str, reason: str = "") -> ExperimentInfo:
+        """Let nobody be in an experiment until it is started again."""
+        return self._lab(name, "pause", {"by": by, "reason": reason})
+
+    def stop_experiment(self, name: str, by: str, reason: str = "", arm: str = "") -> ExperimentInfo:
+        """End an experiment, an arm of it, or what was rolled out."""
+        return self._lab(name, "stop", {"by": by, "reason": reason, "arm": arm})
+
+    def share_experiment(self, name: str, share: float, by: str, reason: str = "") -> ExperimentInfo:
+        """Let more customers into an experiment, or no more than before."""
+        return self._lab(name, "share", {"by": by, "reason": reason, "share": share})
+
+    def decide_experiment(self, name: str, by: str, arm: str = "", reason: str = "") -> Decided:
+        """Roll an arm out if the gate lets it pass, or keep control (no arm)."""
+        asked = {"by": by, "arm": arm, "reason": reason}
+        return self._call("POST", f"/v1/lab/experiments/{quoted(name)}/decide", Decided, asked)
+
+    def hypotheses(self) -> list[HypothesisInfo]:
+        """Return every hypothesis with its evidence, parents before children."""
+        return self._call("GET", "/v1/lab/hypotheses", list[HypothesisInfo])
+
+    def next_test(self, hypothesis: str) -> NextTest:
+        """Return what to test next in place of a hypothesis, as YAML to begin from."""
+        return self._call("GET", f"/v1/lab/hypotheses/{quoted(hypothesis)}/next", NextTest)
+
+    def holdouts(self) -> Holdouts:
+        """Return every holdout: its members, what leaked, what it shows, and whether wins add up to the whole."""
+        return self._call("GET", "/v1/lab/holdouts", Holdouts)
+
+    def standing_arms(self, days: int = 28) -> list[PartInfo]:
+        """Return what each part of the brain added over the last days, by the arms that go without it."""
+        return self._call("GET", "/v1/lab/arms", list[PartInfo], query={"days": str(days)})
+
+    def _lab(self, name: str, what: str, asked: dict[str, Any]) -> ExperimentInfo:
+        return self._call("POST", f"/v1/lab/experiments/{quoted(name)}/{what}", ExperimentInfo, asked)

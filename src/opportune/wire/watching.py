@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 
-from opportune.wire import CareCompared, Supposed, Value, Why
-from opportune.wire.calling import Calling
+from opportune.wire import Supposed, Value, Why
+from opportune.wire.calling import Calling, quoted
+from opportune.wire.caring import CareCompared
 from opportune.wire.trying import HeldEffect
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ class Watching(Calling):
 
     def story(self, customer: str, limit: int = 100) -> Story:
         """Return the identities of a customer, and what happened to them, the latest first."""
-        path = f"/v1/customers/{quote(customer, safe='')}/story"
+        path = f"/v1/customers/{quoted(customer)}/story"
         return self._call("GET", path, Story, query={"limit": str(limit)})
 
     def placements(self) -> list[PlacementInfo]:

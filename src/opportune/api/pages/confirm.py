@@ -20,7 +20,7 @@ from opportune.clock import DAY
 from opportune.hub import Hub
 from opportune.profiles.consent import REFUSED
 from opportune.profiles.people import View
-from opportune.wire import ConsentAsked, ConsentRequest
+from opportune.wire.caring import ConsentAsked, ConsentRequest
 
 CONFIRM = "confirm"
 """The purpose of the tokens in links that confirm."""

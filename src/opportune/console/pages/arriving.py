@@ -16,7 +16,7 @@ from opportune.console.parts.feed import feed
 from opportune.console.parts.figure import empty, figure
 from opportune.console.parts.shown import joined, once
 from opportune.console.words import Words
-from opportune.wire import KeyInfo, RejectedEvents
+from opportune.wire.upkeep import KeyInfo, RejectedEvents
 from opportune.wire.watching import Happened
 
 SCORES_EVERY = 30.0

@@ -18,7 +18,7 @@ from opportune.console.parts.figure import empty, figure
 from opportune.console.parts.shown import Shown, joined, once
 from opportune.console.parts.table import Head, table
 from opportune.console.words import Words
-from opportune.wire import FlowMessages, OutboxState, RunInfo, TriggerInfo
+from opportune.wire.sending import FlowMessages, OutboxState, RunInfo, TriggerInfo
 
 COUNTS = {
     "made": "Messages that decisions made", "sent": "Taken by the carrier", "delivered": "Said to have arrived",

@@ -13,7 +13,7 @@ from opportune.console.parts.figure import empty
 from opportune.console.parts.shown import joined, worded
 from opportune.console.parts.table import table
 from opportune.console.words import Words
-from opportune.wire import Rejected, RejectedEvents
+from opportune.wire.upkeep import Rejected, RejectedEvents
 
 EACH = 20
 """Events that are shown one by one."""

@@ -15,7 +15,7 @@ from opportune.console.parts.confirm import confirmed
 from opportune.console.parts.figure import empty
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.words import Words
-from opportune.wire import RunInfo
+from opportune.wire.sending import RunInfo
 
 TONES = {"running": "accent", "paused": "warn", "stopping": "warn", "done": "good", "stopped": "bad", "idle": ""}
 

@@ -19,7 +19,7 @@ from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.words import Words
-from opportune.wire import WaitingMessage
+from opportune.wire.sending import WaitingMessage
 
 PAGE = 50
 """Messages of a page."""

@@ -21,7 +21,7 @@ from opportune.console.parts.card import card
 from opportune.console.parts.field import Choice, Field
 from opportune.console.parts.figure import empty
 from opportune.console.parts.shown import Shown, joined, worded
-from opportune.wire import Preview
+from opportune.wire.sending import Preview
 from opportune.wire.steering import ActionInfo
 
 LOOKS = {"light": "Light", "dark": "Dark"}

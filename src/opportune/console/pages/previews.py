@@ -12,7 +12,7 @@ from opportune.console.parts.field import Choice
 from opportune.console.parts.figure import empty
 from opportune.console.parts.later import later
 from opportune.console.parts.shown import Shown, joined
-from opportune.wire import Preview
+from opportune.wire.sending import Preview
 from opportune.wire.steering import ActionDetail
 
 HIDDEN = ("html", "as_text", "pdf")

@@ -13,7 +13,7 @@ from opportune.console.pages.arriving import Data, instant
 from opportune.console.parts.figure import empty
 from opportune.console.parts.table import Head, table
 from opportune.console.words import Words
-from opportune.wire import KeyInfo
+from opportune.wire.upkeep import KeyInfo
 
 
 def drawn(data: Data, words: Words) -> Markup:
