@@ -241,10 +241,10 @@ class Hub:
             letters = [Rejected(reason, message, item) for item in items]
             self.dead_letters.add(letters, source=source, received_at=self.clock.now())
 
-    def retry(self) -> tuple[int, int]:
-        """Take the events that were set aside in again; return how many were taken and how many are left."""
+    def retry(self, ids: Iterable[str] | None = None) -> tuple[int, int]:
+        """Take events that were set aside in again, all or some; return how many were taken and how many are left."""
         with self._lock, self._all_or_nothing():
-            return self.dead_letters.replay(self._again_taken)
+            return self.dead_letters.replay(self._again_taken, ids)
 
     def decide(
         self,

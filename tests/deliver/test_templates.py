@@ -7,7 +7,7 @@ from typing import Any
 
 import liquid
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from opportune.deliver.render.languages import locale_of, nearest
@@ -245,6 +245,10 @@ PIECES = st.sampled_from(
         "{{ forloop.index }}",
     ]
 )  # fmt: skip
+LISTS = st.sampled_from(["l", "a", "a.z", "s", "n", "none", "x", "a.b", "l[1]", "(1..n)", "l limit: 2", "l reversed",
+                         "l offset: 1", "l limit: 1 offset: continue"])  # fmt: skip
+ENDS = st.sampled_from(["", "", "{% break %}", "{% if i == 1 %}{% continue %}{% endif %}", "{{ forloop.last }}",
+                        "{{ forloop.parentloop.index }}", "{% if n > 2 %}{% break %}{% endif %}"])  # fmt: skip
 CONDITIONS = st.sampled_from(
     ["t", "f", "x", "a.b", "n > 2 and t", "x or s == 'x<y'", "f and x or t", "none", "l contains 1", "n"]
 )
@@ -257,10 +261,13 @@ def _blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
                   CONDITIONS, joined, joined),
         st.builds("{{% if {0} %}}{1}{{% endif %}}".format, CONDITIONS, joined),
         st.builds("{{% unless {0} %}}{1}{{% endunless %}}".format, CONDITIONS, joined),
-        st.builds("{{% for i in l %}}{0}{{{{ i }}}}{{% endfor %}}".format, joined),
+        st.builds("{{% for i in {0} %}}{1}{2}{{{{ i }}}}{{% endfor %}}".format, LISTS, joined, ENDS),
+        st.builds("{{% for i in {0} %}}{1}{2}{{% else %}}{3}{{% endfor %}}".format, LISTS, joined, ENDS, joined),
     )  # fmt: skip
 
 
+@example("{% for i in l %}{{ i }}{% endfor %}{% for i in l offset: continue %}again{% endfor %}", False)
+@example("{% for i in l %}{% if i == 1 %}{% continue %}{% endif %}{{ i }}{% break %}{% endfor %}", False)
 @given(st.lists(st.recursive(PIECES, _blocks, max_leaves=8), max_size=6).map("".join), st.booleans())
 def test_quick_nodes_say_what_liquid_says(source: str, escape: bool) -> None:
     context = {

@@ -235,3 +235,35 @@ def test_some_of_many_actions_score_as_all_do(asked: list[int]) -> None:
         assert (one.p == every.p[some]).all()
         assert (one.a == every.a[some]).all()
         assert (one.b == every.b[some]).all()
+
+
+def test_effects_are_what_contributions_compare() -> None:
+    model = opened(Bayes, 600)
+    assert isinstance(model, Bayes)
+    rows = model.bins.rows_of()
+    for action in range(len(ACTIONS)):
+        effects = model.effects(action)
+        for values, _, _ in stream(5, seed=3):
+            for name, told, share in model.contributions(values, action):
+                answers = model._seen[rows[name], 0]
+                moves = np.array([one.moves for one in effects[name]])
+                mine = next(one.moves for one in effects[name] if one.bin == told)
+                assert mine - moves @ answers / answers.sum() == pytest.approx(share, abs=1e-9)
+
+
+def test_the_deviation_of_an_effect_is_that_of_the_posterior() -> None:
+    """Planted: with one input of two values, what the model says lies within two deviations of the truth."""
+    inside = []
+    for seed in range(12):
+        rng, model = np.random.default_rng(seed), Bayes(start=0.3, seen=1)
+        model.align(Inputs((), ("plan",)), [ActionKey("a", "all", "all")])
+        for _ in range(3000):
+            gold = bool(rng.random() < 0.5)
+            plan = ["gold" if gold else "basic"]
+            model.learn_one(Values(np.zeros(0, np.float32), plan), 0, bool(rng.random() < (0.45 if gold else 0.3)))
+        found = {one.bin: one for one in model.effects(0)["plan"]}
+        difference = found["gold"].moves - found["basic"].moves
+        truth = math.log(0.45 / 0.55) - math.log(0.3 / 0.7)
+        wide = math.hypot(found["gold"].deviation or 0, found["basic"].deviation or 0)
+        inside.append(abs(difference - truth) < 2 * wide)
+    assert sum(inside) >= 10

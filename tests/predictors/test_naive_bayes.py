@@ -9,7 +9,7 @@ import pytest
 
 from opportune.predictors.base import ActionKey, Inputs, Values
 from opportune.predictors.calibration import isotonic
-from opportune.predictors.contract import EVERY, opened, stream
+from opportune.predictors.contract import ACTIONS, EVERY, opened, stream
 from opportune.predictors.naive_bayes import CELLS, NaiveBayes, _cell, bin_auc
 
 
@@ -94,3 +94,13 @@ def test_score_bins_cover_every_score() -> None:
     assert cells[0] == 0
     assert cells[-1] == CELLS - 1
     assert (np.diff(cells) > 0).all()
+
+
+def test_effects_are_the_contributions_of_each_bin() -> None:
+    model = opened(NaiveBayes, 600)
+    for action in range(len(ACTIONS)):
+        effects = {(name, one.bin): one for name, found in model.effects(action).items() for one in found}
+        for values, _, _ in stream(5, seed=3):
+            for name, told, share in model.contributions(values, action):
+                assert effects[name, told].moves == pytest.approx(share, abs=1e-12)
+                assert effects[name, told].deviation is None

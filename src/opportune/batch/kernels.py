@@ -134,7 +134,7 @@ def _scored(model, columns, numbers, texts, index):
     out = np.empty((3, len(index)))
     edges, slots, codes, leaf, base, group, root, prior, mix, starts = model
     kernels.score(
-        numbers, texts, edges, slots, codes, leaf, base, group, root, prior, mix, starts, columns[index], out
+        numbers, texts, edges, slots, codes, leaf, base, group, root, prior, mix, starts, columns, index, out
     )
     return out
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from opportune.catalog.lab_types import Holdout
 from opportune.catalog.situated import situated
 from opportune.decide.plan import Ints, Place, Plan
-from opportune.decide.scores import Scores
+from opportune.decide.scores import Scores, fall
 from opportune.decide.types import Answer, Chosen, Ghost, Request, Snapshot, Stage
 from opportune.rules import Row
 from opportune.rules.program import Truth
@@ -77,6 +77,10 @@ class Board:
         here = self.stage[positions]
         here[here == 0] = stage
         self.stage[positions] = here
+
+    def drop_rest(self, stage: Stage) -> None:
+        """Drop every candidate that is still in."""
+        fall(self.stage, int(stage))
 
     def holds(self, conditions: Ints) -> list[bool]:
         """Return which of these conditions are TRUE."""

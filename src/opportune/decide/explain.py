@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -30,10 +31,11 @@ def explain(decision: Decision, snapshot: Snapshot) -> Explanation:
     for board in boards:
         for chosen in board.chosen:
             won.append(_won(board, chosen))
-        named = {c.action for c in board.chosen}
+        named, values = {c.action for c in board.chosen}, board.plan.layout.values(board.row)
         for i, action in enumerate(board.plan.actions):
             if action.name not in named:
-                lost.append(Lost(action.name, board.place.name, _stage(board, i).name.lower(), _reason(board, i)))
+                stage, reason = _stage(board, i).name.lower(), _reason(board, i, values)
+                lost.append(Lost(action.name, board.place.name, stage, reason))
     notes = [f"in experiment `{experiment}` this customer is in arm `{arm}`" for experiment, arm in snapshot.arms]
     notes += dict.fromkeys(note for board in boards for note in board.notes)
     return Explanation(won, lost, decision.silence, notes, any(board.pushed for board in boards))
@@ -55,8 +57,9 @@ def why(decision: Decision, snapshot: Snapshot, action: str, placement: str | No
         return Why(action, placement, "in", "it was chosen", {}, f"{action} was chosen.")
     board = played(request, snapshot)[request.placements.index(placement)]
     i = plan.position[action]
-    stage, reason = _stage(board, i), _reason(board, i)
-    change = smallest_change(request, snapshot, action, placement, board.plan.layout.values(board.row))
+    values = board.plan.layout.values(board.row)
+    stage, reason = _stage(board, i), _reason(board, i, values)
+    change = smallest_change(request, snapshot, action, placement, values)
     told = f"{action} fell at {stage.name.lower()}: {reason}. "
     if change:
         told += f"It would have won with {' and '.join(f'{n} = {_told(v)}' for n, v in change.items())}."
@@ -75,7 +78,9 @@ def misfit(request: Request, snapshot: Snapshot, action: str) -> tuple[str, str]
     for step in FITTING:
         board = step(board)
     i = board.plan.position[action]
-    return (_stage(board, i).name.lower(), _reason(board, i)) if board.stage[i] else None
+    if not board.stage[i]:
+        return None
+    return _stage(board, i).name.lower(), _reason(board, i, board.plan.layout.values(board.row))
 
 
 def _told(value: Value) -> str:
@@ -107,10 +112,9 @@ def _stage(board: Board, i: int) -> Stage:
     return Stage(int(board.stage[i])) if board.stage[i] else Stage.ARBITRATE
 
 
-def _reason(board: Board, i: int) -> str:
+def _reason(board: Board, i: int, values: Mapping[str, Value]) -> str:
     stage, action = _stage(board, i), board.plan.actions[i]
     if stage in (Stage.ELIGIBLE, Stage.APPLICABLE, Stage.SUITABLE):
-        values = board.plan.layout.values(board.row)
         return "; ".join(f.sentence for e in _conditions(board, i, stage) for f in failures(e, values))
     if stage is Stage.ARBITRATE and board.scores is not None:
         s = board.scores

@@ -131,8 +131,9 @@ def thompson(epsilon: float) -> Explorer:
     certain = greedy(0.0)
 
     def choose(s: Scores, left: Mask, seed: int, stream: int, answers: int) -> tuple[int, float]:
-        numbers = s.index, left, s.service, s.price, np.uint64(seed), stream
-        drawn: tuple[int, float] = selection.draw(FAMILIES[s.family], s.table, *numbers)
+        drawn: tuple[int, float] = selection.draw(
+            FAMILIES[s.family], s.table, s.index, left, s.service, s.price, np.uint64(seed), stream
+        )
         return drawn
 
     def chances(s: Scores, left: Mask, answers: int) -> Chances:

@@ -121,7 +121,7 @@ class Plan:
         self.survey = np.array([i for i, a in enumerate(catalog.actions) if a.survey], np.int32)
         self.topics = {topic: np.array([a.topic == topic for a in catalog.actions], np.bool_) for topic in about}
         self.keys, self.inputs = keys_of(catalog), inputs_of(catalog)
-        self.number_slots = np.array([self.layout.slot[n] for n in self.inputs.numbers], np.int32)
+        self.number_slots = np.array([self.layout.slot[n] for n in self.inputs.numbers], np.intp)
         self.text_slots = tuple(self.layout.slot[n] for n in self.inputs.texts)
         self.text_names = tuple(i for i, name in enumerate(catalog.names) if name.kind is Kind.TEXT)
         self.context = frozenset(n.name for n in catalog.context)

@@ -19,8 +19,6 @@ from opportune.rules import Row
 LEADERS = 2
 """How many of those that lost are recorded in full beside those that won."""
 
-NONE = np.zeros((0, 3))
-
 COMMON = int(Stage.ARBITRATE)
 """Where most candidates fall."""
 
@@ -117,7 +115,10 @@ def _leaders(plan: Plan, answer: Answer) -> bytes:
     s = answer.scores
     if s is None:
         return b""
-    told = [(plan.position[c.action], c.drawn, c.probability) for c in answer.chosen]
-    won = np.array(told, np.float64) if told else NONE
-    positions, rows = leaders(s.table, s.index, won, LEADERS)
-    return ledger.pack_leaders(positions, rows, len(won))
+    won = len(answer.chosen)
+    count = min(won + LEADERS, len(s.index))
+    positions, rows = np.empty(count, np.uint16), np.empty((count, 10), np.float32)
+    for r, c in enumerate(answer.chosen):
+        positions[r], rows[r, 6], rows[r, 7] = plan.position[c.action], c.drawn, c.probability
+    leaders(s.table, s.index, won, positions, rows)
+    return ledger.pack_leaders(positions, rows, won)

@@ -85,6 +85,14 @@ def gather_kernel(stage, value, lever, marketing):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, nogil=True)
+def fall(stage, code):  # type: ignore[no-untyped-def]
+    """Set every stage that is 0."""
+    for i in range(len(stage)):
+        if stage[i] == 0:
+            stage[i] = code
+
+
+@njit(cache=True, nogil=True)
 def weigh(table, index, p, a, b, logit_normal, width, positives, ramp):  # type: ignore[no-untyped-def]
     """Fill in P and its posterior, drawn `width` times as wide around the same P, then worth and priority.
 
@@ -108,23 +116,20 @@ def weigh(table, index, p, a, b, logit_normal, width, positives, ramp):  # type:
 
 
 @njit(cache=True, nogil=True)
-def leaders(table, index, won, lost):  # type: ignore[no-untyped-def]
-    """Return (uint16 positions, float32 rows) of those that won, then of the `lost` best others.
+def leaders(table, index, won, positions, rows):  # type: ignore[no-untyped-def]
+    """Fill in the rows of those that won, whose positions in the plan, draws and probabilities are there, then the best
+    others.
 
-    `won` has their positions in the plan, draws and probabilities. The columns of the rows are P, baseline, C, V, L,
-    priority, the draw, the probability, a and b.
+    The columns of the rows are P, baseline, C, V, L, priority, the draw, the probability, a and b.
     """
-    n, m = len(index), len(won)
-    count = min(m + lost, n)
-    positions = np.empty(count, np.uint16)
-    rows = np.full((count, 10), np.nan, np.float32)
+    n = len(index)
     taken = np.zeros(n, np.bool_)
-    for r in range(count):
+    for r in range(len(positions)):
         k = -1
-        if r < m:
-            k = np.searchsorted(index, won[r, 0])
-            rows[r, 6], rows[r, 7] = won[r, 1], won[r, 2]
+        if r < won:
+            k = int(np.searchsorted(index, positions[r]))
         else:
+            rows[r, 6] = rows[r, 7] = np.nan
             for j in range(n):
                 if not taken[j] and (k < 0 or table[PRIORITY, j] > table[PRIORITY, k]):
                     k = j
@@ -133,4 +138,3 @@ def leaders(table, index, won, lost):  # type: ignore[no-untyped-def]
         for c, row in enumerate((P, BASELINE, C, V, L, PRIORITY)):
             rows[r, c] = table[row, k]
         rows[r, 8], rows[r, 9] = table[A, k], table[B, k]
-    return positions, rows

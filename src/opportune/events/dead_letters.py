@@ -68,9 +68,9 @@ class DeadLetters:
         """Return how many letters are kept."""
         return self._table.count()
 
-    def letters(self) -> Iterator[tuple[str, Letter]]:
-        """Yield (id, letter), oldest first."""
-        for key, _, letter in self._opened():
+    def letters(self, after: str = "") -> Iterator[tuple[str, Letter]]:
+        """Yield (id, letter), oldest first; only those after an id, if one is given."""
+        for key, _, letter in self._opened(self._table.scan(after=after)):
             yield key, letter
 
     def of(self, ids: Iterable[str]) -> list[Letter]:
@@ -83,13 +83,14 @@ class DeadLetters:
                     found.append(_letter.decode(self._vault.open(subject, _sealed.decode(row).body)))
         return found
 
-    def replay(self, again: Callable[[Letter], object]) -> tuple[int, int]:
-        """Call `again` with each letter, in a transaction of its own, and return (taken, left).
+    def replay(self, again: Callable[[Letter], object], ids: Iterable[str] | None = None) -> tuple[int, int]:
+        """Call `again` with each letter, or those of some ids, in a transaction of its own; return (taken, left).
 
-        A letter goes when the call returns, and stays with the new reason when the call raises `BadEvent`.
+        A letter goes when the call returns, and stays with the new reason when the call raises `BadEvent`. Ids of no
+        letter are left out.
         """
         taken = left = 0
-        for key, subject, letter in self._opened():
+        for key, subject, letter in self._opened(self._table.scan() if ids is None else self._rows(ids)):
             try:
                 with self._store.transaction():
                     again(letter)
@@ -101,6 +102,14 @@ class DeadLetters:
                     changed = msgspec.structs.replace(letter, reason=error.reason, message=str(error))
                     self._put(key, changed, subject)
         return taken, left
+
+    def discard(self, ids: Iterable[str]) -> int:
+        """Remove the letters of some ids unread; return how many there were."""
+        with self._store.transaction():
+            rows = list(self._rows(ids))
+            for key, value in rows:
+                self._drop(key, _sealed.decode(value).subject)
+        return len(rows)
 
     def forget(self, ids: Iterable[str]) -> int:
         """Remove the letters of somebody with these ids, and unsealed ones that hold one of them; return how many."""
@@ -120,8 +129,13 @@ class DeadLetters:
             self._of.delete([f"{owner}/{key}" for key, owner in doomed])
         return len(doomed)
 
-    def _opened(self) -> Iterator[tuple[str, str, Letter]]:
-        for key, value in self._table.scan():
+    def _rows(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        for key in dict.fromkeys(ids):
+            if (row := self._table.get(key)) is not None:
+                yield key, row
+
+    def _opened(self, rows: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, str, Letter]]:
+        for key, value in rows:
             sealed = _sealed.decode(value)
             try:
                 body = self._vault.open(sealed.subject, sealed.body) if sealed.subject else sealed.body

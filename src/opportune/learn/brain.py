@@ -26,8 +26,8 @@ class _State(msgspec.Struct, array_like=True, frozen=True):
 class Brain:
     """Two predictors aligned to one catalog, and the metrics of what they said before they were told.
 
-    `answers` is the number of labels learned. All that changes it are `align` and `learn`: equal calls in equal order
-    give equal bytes.
+    `answers` is the number of labels learned, `baseline_positives` that of goals reached without a contact. All that
+    changes it are `align` and `learn`: equal calls in equal order give equal bytes.
     """
 
     def __init__(self, predictor: str) -> None:
@@ -36,6 +36,7 @@ class Brain:
         self.baseline = open_predictor(predictor)
         self.metrics = Metrics()
         self.answers = 0
+        self.baseline_positives = 0.0
         self.inputs = Inputs((), ())
         self.actions: tuple[ActionKey, ...] = ()
         self._position: dict[str, int] = {}
@@ -50,6 +51,7 @@ class Brain:
         self._held = {key: n for key, n in self._held.items() if key[0] in self._position}
         self.model.align(inputs, actions)
         self.baseline.align(inputs, actions)
+        self._count()
 
     def learn(self, values: Values, fact: Labeled, decided: int, who: int = -1) -> None:
         """Learn a label, taking back the one that it replaces. An action that is no longer known is left out.
@@ -72,13 +74,10 @@ class Brain:
             predictor.learn_one(values, action, fact.label, 1.0, decided, who)
             if not fact.ghost:
                 self.metrics.add(fact.action, fact.propensity, fact.label)
-        if not fact.ghost:
+        if fact.ghost:
+            self._count()
+        else:
             self.answers += (fact.label is not None) - (before is not None)
-
-    @property
-    def baseline_positives(self) -> float:
-        """The number of goals that were reached without a contact."""
-        return float(self.baseline.positives().sum()) if self.actions else 0.0
 
     def snapshot(self) -> bytes:
         """Return everything learned as bytes; equal brains give equal bytes."""
@@ -101,4 +100,8 @@ class Brain:
         brain.actions = tuple(ActionKey(*a) for a in state.actions)
         brain._position = {a.name: i for i, a in enumerate(brain.actions)}
         brain._held = {(action, ghost): n for action, ghost, n in state.held}
+        brain._count()
         return brain
+
+    def _count(self) -> None:
+        self.baseline_positives = float(self.baseline.positives().sum()) if self.actions else 0.0

@@ -20,6 +20,7 @@ class Learner:
     def __init__(self, ledger: Ledger, now: Callable[[], int]) -> None:
         self._ledger, self._now = ledger, now
         self._frozen: tuple[int, Brain] | None = None
+        self._restored: tuple[int, Brain] | None = None
         self.read_anew()
 
     def read_anew(self) -> None:
@@ -53,6 +54,7 @@ class Learner:
 
     def checkpoint(self) -> None:
         """Save the model, so that a restart begins with it."""
+        self._restored = None  # it may know somebody who is about to be forgotten
         blob = self._ledger.blobs.put(self.brain.snapshot())
         self.append([Checkpoint(self._now(), blob, self._ledger.last())])
 
@@ -67,7 +69,30 @@ class Learner:
 
     def as_of(self, sequence: int) -> Brain:
         """Return the model as it was when it had learned that fact of the ledger."""
-        return self.brain if sequence >= self._taught else fold.live(self._ledger, sequence)
+        if self.is_at(sequence):
+            return self.brain
+        held = self._restored
+        return held[1] if held is not None and held[0] == sequence else fold.live(self._ledger, sequence)
+
+    def is_at(self, sequence: int) -> bool:
+        """Return whether the live model is the one that had learned that fact of the ledger."""
+        return sequence >= self._taught
+
+    def ready(self, sequence: int) -> bool:
+        """Return whether `as_of` has the model of that fact at hand."""
+        return self.is_at(sequence) or (self._restored is not None and self._restored[0] == sequence)
+
+    def hold(self, sequence: int, brain: Brain) -> None:
+        """Keep a model of the past at hand for `as_of`; the last one that was given."""
+        self._restored = sequence, brain
+
+    def nearest(self, sequence: int) -> tuple[Brain, int]:
+        """Return a model of the past to be folded further up to a fact, and the fact that it is at; let go of it."""
+        held, (brain, after) = self._restored, fold.start(self._ledger, sequence)
+        if held is None or not after <= held[0] <= sequence:
+            return brain, after
+        self._restored = None
+        return held[1], held[0]
 
     def frozen(self, sequence: int) -> Brain:
         """Return the model as of a fact that `freeze` gave; the last one asked for is held ready."""

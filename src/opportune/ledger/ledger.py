@@ -54,6 +54,9 @@ BEGUN = "\x1f"
 CampaignFact = CampaignStage | CampaignWork | Spent
 """The facts that are about a campaign."""
 
+WENT_LIVE = "went_live/"
+"""What the keys of the catalogs that went live begin with."""
+
 _V = TypeVar("_V")
 
 
@@ -89,7 +92,9 @@ class Ledger:
     def append(self, facts: Sequence[LedgerFact]) -> int:
         """Add facts in order; return the sequence number of the last one."""
         self._last = last = self._log.append([("", codec.encode(fact)) for fact in facts])
-        for sequence, fact in zip(range(last - len(facts) + 1, last + 1), facts):
+        for sequence, fact in enumerate(facts, last - len(facts) + 1):
+            if type(fact) is DecisionMade:
+                continue  # nothing is kept beside the log of most facts
             if type(fact) is Checkpoint:
                 self._keep(fact.learned, fact.blob)
             elif type(fact) is Rebuilt:
@@ -122,7 +127,7 @@ class Ledger:
         living = {c.name: c for c in catalog.campaigns if not c.template}
         owners = {a.campaign: a.owner for a in catalog.actions if a.campaign}
         sequence = self.append([Published(at, blob, author, owners | {c.name: c.owner for c in living.values()})])
-        self._live.put([("published", str(sequence).encode())])
+        self._live.put([("published", str(sequence).encode()), (f"{WENT_LIVE}{sequence:016x}", b"")])
         if sequence == 1:
             self.remember_campaigns()
         for campaign in sorted({*owners} - {*living}):
@@ -168,6 +173,19 @@ class Ledger:
         """Return the sequence number of the catalog that is live; 0 if there is none."""
         row = self._live.get("published")
         return int(row) if row else 0
+
+    def went_live(self) -> list[int]:
+        """Return the sequence numbers of the catalogs that went live, in order; of hubs made before these were kept,
+        those since."""
+        return [int(key.removeprefix(WENT_LIVE), 16) for key, _ in self._live.scan(WENT_LIVE)]
+
+    def publication(self, sequence: int) -> Published:
+        """Return the fact by which a catalog went live. Raises `NotFound`."""
+        row = self._log.get(sequence)
+        fact = codec.decode_fact(row[1]) if row else None
+        if not isinstance(fact, Published):
+            raise NotFound(f"fact {sequence} of the ledger is not a published catalog")
+        return fact
 
     def catalog(self, sequence: int) -> Catalog:
         """Return the catalog that was published as that fact."""
@@ -232,12 +250,16 @@ class Ledger:
         for decision_id, row in self._episodes.scan():
             yield decision_id, episodes.decode(row)
 
+    def before(self, instant: int) -> int:
+        """Return the number of the last fact that was written before an instant; not before what was put away."""
+        return self._log.before(instant, _written_at)
+
     def archive(self, before: int) -> Iterator[int]:
         """Put away facts older than an instant, and what became of their decisions; yield now and then, up to where.
 
         Call it outside of a transaction, from one thread at a time; stop when you like. Everything stays readable.
         """
-        until = self._log.before(before, _written_at)
+        until = self.before(before)
         yield from self._episodes.archive(self.read(self._episodes.archived, until), until)
         yield from self._log.archive(until)
 
@@ -327,11 +349,7 @@ class Ledger:
 
     def _known(self, sequence: int) -> tuple[Catalog, Layout, dict[str, int]]:
         if sequence not in self._catalogs:
-            row = self._log.get(sequence)
-            fact = codec.decode_fact(row[1]) if row else None
-            if not isinstance(fact, Published):
-                raise NotFound(f"fact {sequence} of the ledger is not a published catalog")
-            catalog = from_bytes(self.blobs.get(fact.catalog))
+            catalog = from_bytes(self.blobs.get(self.publication(sequence).catalog))
             positions = {a.name: i for i, a in enumerate(catalog.actions)}
             self._catalogs[sequence] = catalog, Layout(catalog.names), positions
             while len(self._catalogs) > 32:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from opportune.predictors.bins import Bins
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int32]
@@ -25,8 +29,7 @@ class Inputs:
     texts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+class Values(msgspec.Struct, frozen=True, eq=False):
     """One customer's inputs: float32 numbers (NaN is missing) and texts (None is missing), in the order of `Inputs`."""
 
     numbers: npt.NDArray[np.float32]
@@ -42,8 +45,7 @@ class ActionKey:
     group: str
 
 
-@dataclass(frozen=True, slots=True)
-class Posterior:
+class Posterior(msgspec.Struct, frozen=True, eq=False):
     """What is believed of each scored action, in the order asked.
 
     `p` is the probability of the positive outcome. The posterior of that probability is of `family` with parameters
@@ -55,6 +57,14 @@ class Posterior:
     p: FloatArray
     a: FloatArray
     b: FloatArray
+
+
+class Effect(NamedTuple):
+    """What a bin adds to the logit of an action, and the standard deviation of that belief (None: it has none)."""
+
+    bin: str
+    moves: float
+    deviation: float | None
 
 
 class Predictor(Protocol):
@@ -88,6 +98,13 @@ class Predictor(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """Return the bins of each input with their evidence and propensity, to be drawn as charts."""
+
+    def effects(self, action: int) -> dict[str, list[Effect]]:
+        """Return what each bin of each input adds to the logit of an action, bins in the order of `Bins.rows_of`."""
+
+    @property
+    def bins(self) -> Bins:
+        """The bins of the inputs; they change with what is learned."""
 
     def snapshot(self) -> bytes:
         """Return everything learned as bytes; equal states give equal bytes."""

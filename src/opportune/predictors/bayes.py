@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from opportune.errors import BadInput
 from opportune.predictors import kernels
-from opportune.predictors.base import ActionKey, FloatArray, Inputs, IntArray, Posterior, Values
+from opportune.predictors.base import ActionKey, Effect, FloatArray, Inputs, IntArray, Posterior, Values
 from opportune.predictors.bins import Bins, Recut, Rows
 from opportune.predictors.tree import Evidence, assemble, dismantle, messages
 
@@ -110,8 +110,8 @@ class Bayes:
     def score(self, values: Values, actions: IntArray) -> Posterior:
         out = np.empty((3, len(actions)))
         rows = self._bins.text_rows(values.texts)
-        kernels.score(values.numbers, rows, *self.weights(), self._column[actions], out)
-        return Posterior("logit-normal", out[0], out[1], out[2])
+        kernels.score(values.numbers, rows, *self.weights(), self._column, actions, out)
+        return Posterior("logit-normal", *out)
 
     @property
     def bins(self) -> Bins:
@@ -124,7 +124,7 @@ class Bayes:
         return self._column
 
     def weights(self) -> tuple[npt.NDArray[Any], ...]:
-        """Return what `kernels.score` takes between the inputs and the columns."""
+        """Return what `kernels.score` takes between the inputs and the columns of actions."""
         bins = self._bins
         return (
             bins.edges, bins.slots, bins.codes, self._leaf, self._base, self._group, self._root, self._prior,
@@ -181,6 +181,26 @@ class Bayes:
             inputs.append({"input": name, "kind": kinds[name], "bins": drawn})
         experts = [{"name": e.name, "weight": float(w)} for e, w in zip(EXPERTS, self._mix)]
         return {"predictor": self.name, "answers": bins.learned, "inputs": inputs, "experts": experts}
+
+    def effects(self, action: int) -> dict[str, list[Effect]]:
+        """What a bin adds is its global + group + action weight with its share of the number's line, and its deviation
+        that of the experts' mixture: sqrt(sum of w (v + m^2) - (sum of w m)^2), rows taken as independent."""
+        bins, column = self._bins, int(self._column[action])
+        moves, squares = np.zeros(bins.rows), np.zeros(bins.rows)
+        lines, slots, codes = bins.slots[:, -1], bins.slots[:, :-1], bins.codes
+        used = slots > 0
+        for e, share in enumerate(self._mix):
+            mean, variance = self._beliefs(e, column)
+            along = np.broadcast_to(lines[:, None], slots.shape)[used]
+            mean[slots[used]] += codes[used] * mean[along]
+            variance[slots[used]] += np.square(codes[used]) * variance[along]
+            moves += share * mean
+            squares += share * (variance + np.square(mean))
+        deviation = np.sqrt(np.maximum(squares - np.square(moves), 0.0))
+        return {
+            name: [Effect(bins.words(row)[1], float(moves[row]), float(deviation[row])) for row in rows]
+            for name, rows in bins.rows_of().items()
+        }
 
     def snapshot(self) -> bytes:
         rows = self._bins.rows
@@ -285,12 +305,33 @@ class Bayes:
             leaf = a + (1 - u) * leaf
         return root, group, leaf
 
+    def _beliefs(self, e: int, column: int) -> tuple[FloatArray, FloatArray]:
+        """Return the mean and variance of each row's weight for one action, from the root down."""
+        v1, v2 = self._variances(e)[1:]
+        root, g = self._root[e, : self._bins.rows], int(self._group_of[column])
+        mean, variance = root[:, 1] / root[:, 0], 1 / root[:, 0]
+        u, a = self._group[e, : self._bins.rows, :, g].T
+        mean, variance = a + (1 - u) * mean, v1 * (1 - u) + np.square(1 - u) * variance
+        leaves = self._leaves(e)[: self._bins.rows]
+        n = len(leaves)
+        u, a = leaves[:, :, column].astype(np.float64).T
+        mean[:n], variance[:n] = a + (1 - u) * mean[:n], v2[:n] * (1 - u) + np.square(1 - u) * variance[:n]
+        unused = self._prior[e][0, self._bins.kinds] == 0
+        mean[unused] = variance[unused] = 0.0
+        return mean, variance
+
     def _curve(self, column: int | None) -> FloatArray:
         """The experts' mean weight of each row, of one action or (None) of what all share, with its line added."""
         bins, found = self._bins, np.zeros(self._bins.rows)
         for e, share in enumerate(self._mix):
-            slopes = (self._slopes(e, r) for r in range(bins.rows))
-            found += share * np.array([root if column is None else leaf[column] for root, _, leaf in slopes])
+            root = self._root[e, : bins.rows]
+            mean = root[:, 1] / root[:, 0]
+            if column is not None:
+                u, a = self._group[e, : bins.rows, :, self._group_of[column]].T
+                mean = a + (1 - u) * mean
+                u, a = self._leaves(e)[: bins.rows, :, column].astype(np.float64).T
+                mean[: len(u)] = a + (1 - u) * mean[: len(u)]
+            found += share * mean
         lines = bins.slots[:, -1]
         for b in range(bins.codes.shape[1]):
             used = bins.slots[:, b] > 0

@@ -132,11 +132,11 @@ class Bins:
 
     def words(self, row: int) -> tuple[str, str]:
         """Return (input, bin in words) of the row of a bin."""
-        for j, name in enumerate(self.inputs.numbers):
-            if row == self.slots[j, self.bins]:
-                return name, "missing"
-            if row in self.slots[j, : self.sizes[j]]:
-                return name, self._interval(j, self.slots[j].tolist().index(row))
+        for j, b in np.argwhere(self.slots[:, : self.bins + 1] == row).tolist():
+            if b == self.bins:
+                return self.inputs.numbers[j], "missing"
+            if b < self.sizes[j]:
+                return self.inputs.numbers[j], self._interval(j, b)
         for name, vocabulary in zip(self.inputs.texts, self.vocabularies):
             if row == vocabulary.rest:
                 return name, "(rest)"

@@ -212,6 +212,15 @@ def explains(factory: Factory) -> None:
     assert set(drawn) == {*INPUTS.numbers, *INPUTS.texts}
     for name, bins in drawn.items():
         assert abs(sum(b["answers"] for b in bins) - 600) < 1e-6, f"the bins of {name} do not add up"
+    for action in range(len(ACTIONS)):
+        effects = predictor.effects(action)
+        assert {name: [b["bin"] for b in bins] for name, bins in drawn.items()} == {
+            name: [one.bin for one in found] for name, found in effects.items()
+        }, "effects are not of the bins that are drawn"
+        for values, _, _ in stream(5, seed=action):
+            moves = {(name, one.bin): one.moves for name, found in effects.items() for one in found}
+            told = [moves[name, bin_] for name, bin_, _ in predictor.contributions(values, action)]
+            assert all(map(math.isfinite, told)), "an effect is no number"
 
 
 CHECKS: tuple[Callable[[Factory], None], ...] = (

@@ -38,15 +38,18 @@ jit: Any = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @jit
-def score(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, mix, starts, columns, out):  # type: ignore[no-untyped-def]
-    """Fill out[0..2] with p, a and b of each asked column.
+def score(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, mix, starts, column_of, actions, out):  # type: ignore[no-untyped-def]
+    """Fill out[0..2] with p, a and b of each asked action.
 
     `leaf` [experts, rows, (u, a), columns], `base` [experts, 1, (u, a), columns], `group` [experts, rows, (u, a),
     groups], `root` [experts, rows, 2], `prior` [experts, level, kind] with the inverses below, `mix` the experts'
-    weights, `starts` the first column of each group and the end.
+    weights, `starts` the first column of each group and the end, `column_of` the column of each action.
 
     The experts' logits, each moderated by its variance (MacKay 1992: m / sqrt(1 + pi v / 8)), are averaged by weight.
     """
+    columns = column_of[actions]
+    columns = column_of[actions]
+    columns = column_of[actions]
     n = len(columns)
     rows, kinds, x = active(numbers, texts, edges, slots, codes)
     groups = len(starts) - 1
@@ -227,7 +230,7 @@ def forward(rows, kinds, x, leaf, group, root, prior, drift, full, column, g, y,
     h = weight * p * (1 - p)
     c = h / (1 + h * v)
     d = weight * (y - p)
-    for j in range(n):
+    for j in range(np.uint64(n)):
         k = 1 / (1 - x[j] * x[j] * var[j] * c)
         var[j], mean[j] = x[j] * x[j] * c * k, (x[j] * d + mean[j] * x[j] * x[j] * c) * k
     absorb(rows, kinds, leaf, group, root, prior, full, column, g, var, mean, drift)
@@ -281,7 +284,7 @@ def before(after, k):  # type: ignore[no-untyped-def]
 def marginals(rows, kinds, x, leaf, group, root, prior, full, column, g, mean, var):  # type: ignore[no-untyped-def]
     """Fill the mean and variance of each row's weight for one action; return those of the logit."""
     m, v = 0.0, 0.0
-    for j in range(len(rows)):
+    for j in range(np.uint64(len(rows))):
         r = rows[j]
         s = 1 / root[r, 0]
         w = root[r, 1] * s
@@ -303,7 +306,7 @@ def marginals(rows, kinds, x, leaf, group, root, prior, full, column, g, mean, v
 @jit
 def absorb(rows, kinds, leaf, group, root, prior, full, column, g, precision, shift, drift):  # type: ignore[no-untyped-def]
     """Give evidence to the lowest node of each row, which then drifts, and pass its new message up."""
-    for j in range(len(rows)):
+    for j in range(np.uint64(len(rows))):
         r, kind = rows[j], kinds[j]
         more, moved, q = precision[j], shift[j], drift
         v = prior[2, kind]
@@ -343,11 +346,14 @@ def receive(u, a, v, precision, shift, drift):  # type: ignore[no-untyped-def]
 
 @jit
 def active(numbers, texts, edges, slots, codes):  # type: ignore[no-untyped-def]
-    """Return the active rows, their kinds and their x: the intercept, then bins, then lines."""
+    """Return the active rows, their kinds and their x: the intercept, then bins, then lines.
+
+    Rows and kinds are unsigned, so that no index may count from the end: a twelfth of the time of a learning step.
+    """
     n, t = len(numbers), len(texts)
     missing = edges.shape[1] + 1
-    rows = np.empty(1 + n + t + n, np.int64)
-    kinds = np.empty(1 + n + t + n, np.int64)
+    rows = np.empty(1 + n + t + n, np.uint64)
+    kinds = np.empty(1 + n + t + n, np.uint64)
     x = np.ones(1 + n + t + n)
     rows[0], kinds[0] = 0, 0
     lines = 1 + n + t

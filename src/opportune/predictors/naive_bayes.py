@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from opportune.errors import BadInput
-from opportune.predictors.base import ActionKey, FloatArray, Inputs, IntArray, Posterior, Values
+from opportune.predictors.base import ActionKey, Effect, FloatArray, Inputs, IntArray, Posterior, Values
 from opportune.predictors.bins import Bins, Recut
 from opportune.predictors.calibration import pools
 
@@ -121,6 +121,23 @@ class NaiveBayes:
             kind = "number" if name in self._bins.inputs.numbers else "text"
             inputs.append({"input": name, "kind": kind, "bins": drawn, "actives": int(active.sum())})
         return {"predictor": self.name, "answers": self._bins.learned, "inputs": inputs}
+
+    @property
+    def bins(self) -> Bins:
+        """The bins of the inputs."""
+        return self._bins
+
+    def effects(self, action: int) -> dict[str, list[Effect]]:
+        """The contribution of a bin over 1 + active predictors, 0 where the predictor is not active. The method has no
+        posterior of it, so there is no deviation."""
+        total_pos, total_neg = self._counts[:, 0, action]
+        active, found = self._active[:, action], dict[str, list[Effect]]()
+        for (name, rows), on in zip(self._bins.rows_of().items(), active.tolist()):
+            pos, neg = self._counts[:, rows, action]
+            odds = np.log(pos + 1 / len(rows)) - np.log(neg + 1 / len(rows)) - np.log1p(total_pos) + np.log1p(total_neg)
+            shares = (odds * on / (1 + active.sum())).tolist()
+            found[name] = [Effect(self._bins.words(row)[1], share, None) for row, share in zip(rows, shares)]
+        return found
 
     def snapshot(self) -> bytes:
         return msgspec.msgpack.encode({

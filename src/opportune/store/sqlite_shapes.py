@@ -123,6 +123,8 @@ class SqliteTable:
         store.make(
             f"CREATE TABLE IF NOT EXISTS {self._table} (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
         )
+        insert = f"INSERT INTO {self._table} (key, value) VALUES (?, ?)"
+        self._put = f"{insert} ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
     def get(self, key: str) -> bytes | None:
         """Return the value of a key; None if absent."""
@@ -133,13 +135,11 @@ class SqliteTable:
         """Insert or replace."""
         for key, _ in items:
             check_key(key)
-        insert = f"INSERT INTO {self._table} (key, value) VALUES (?, ?)"
-        statement = f"{insert} ON CONFLICT (key) DO UPDATE SET value = excluded.value"
         if len(items) == 1:
-            self._store.write_one(statement, items[0])
+            self._store.write_one(self._put, items[0])
         elif items:
             with self._store.transaction():
-                self._store.write_many(statement, items)
+                self._store.write_many(self._put, items)
 
     def known(self, keys: Sequence[str]) -> set[str]:
         """Return those of the keys that are there."""

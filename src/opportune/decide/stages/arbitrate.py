@@ -42,7 +42,7 @@ def arbitrate(board: Board) -> Board:
         if not len(likeliest.index):
             board.chances, board.silence_probability = np.zeros(len(left)), 1.0
             _silence(board, left, Chances(board.chances, 1.0, 0.0))
-            np.putmask(board.stage, board.stage == 0, ARBITRATE)
+            board.drop_rest(ARBITRATE)
             return board
         scores = board.scores = likeliest
         left = left[: len(scores.index)]
@@ -68,7 +68,7 @@ def arbitrate(board: Board) -> Board:
     if board.chosen:
         first = plan.position[board.chosen[0].action]
         board.pushed = bool(scores.index[scores.p.argmax()] != first)
-    np.putmask(board.stage, board.stage == 0, ARBITRATE)
+    board.drop_rest(ARBITRATE)
     for c in board.chosen:
         board.stage[plan.position[c.action]] = 0
     return board

@@ -68,7 +68,7 @@ def score(board: Board) -> Board:
 def inputs(board: Board) -> Values:
     """Return what the predictors may see of this customer, here and now."""
     plan, texts = board.plan, board.row.texts
-    return Values(board.row.numbers.take(plan.number_slots).astype(np.float32), [texts[i] for i in plan.text_slots])
+    return Values(board.row.numbers[plan.number_slots].astype(np.float32), [texts[i] for i in plan.text_slots])
 
 
 def _known(board: Board) -> bool:

@@ -27,7 +27,7 @@ from opportune.catalog.fields import nearest
 from opportune.deliver.render.faults import fault_of
 from opportune.deliver.render.filters import FILTERS
 from opportune.deliver.render.languages import nearest as nearest_language
-from opportune.deliver.render.quick import Buffer, IfTag, OutTag, Scope, TextTag
+from opportune.deliver.render.quick import Buffer, ForTag, IfTag, OutTag, Scope, TextTag
 from opportune.deliver.render.templates import BadTemplate, RenderFailed
 from opportune.deliver.types import Failure
 from opportune.errors import Problem
@@ -59,7 +59,7 @@ class Environment(liquid.Environment):
             del self.filters[name]
         self.filters = {name: _guarded(work) for name, work in self.filters.items()}
         self.filters |= FILTERS
-        for tag in (TextTag, OutTag, IfTag):
+        for tag in (TextTag, OutTag, IfTag, ForTag):
             self.add_tag(tag)
 
     def template(self, text: str, field: str) -> Parsed:

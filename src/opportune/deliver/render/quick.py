@@ -1,5 +1,5 @@
-"""The nodes that messages are full of (text, output, `if`) made quick: what python-liquid looks up each time is looked
-up once, when the text is parsed. The rest of a template is liquid's own.
+"""The nodes that messages are full of (text, output, `if`, `for`) made quick: what python-liquid looks up each time is
+looked up once, when the text is parsed. The rest of a template is liquid's own.
 
 Imports liquid, so import it lazily.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import liquid
+import liquid.builtin.tags.for_tag
 import liquid.builtin.tags.if_tag
 from liquid.ast import Node
 from liquid.builtin.content import ContentNode, Literal
@@ -19,8 +20,9 @@ from liquid.builtin.expressions.logical import LogicalAndExpression, LogicalOrEx
 from liquid.builtin.expressions.path import Path
 from liquid.builtin.expressions.primitive import FloatLiteral, IntegerLiteral, StringLiteral
 from liquid.builtin.output import Output, OutputNode
+from liquid.builtin.tags.for_tag import ForLoop, ForNode
 from liquid.builtin.tags.if_tag import IfNode
-from liquid.exceptions import FilterArgumentError, LiquidTypeError, OutputStreamLimitError
+from liquid.exceptions import BreakLoop, ContinueLoop, FilterArgumentError, LiquidTypeError, OutputStreamLimitError
 from liquid.stringify import to_liquid_string
 from liquid.undefined import Undefined
 from liquid.utils import ReadOnlyChainMap
@@ -106,6 +108,49 @@ class IfTag(liquid.builtin.tags.if_tag.IfTag):
             node.ways += [(_test(other.expression, self.env), other.block.nodes) for other in node.alternatives]
             if node.default:
                 node.ways.append((lambda context: True, node.default.nodes))
+        return node
+
+
+class For(ForNode):
+    """`{% for %}` over the whole of something, which is ready to be asked for; the other forms are liquid's own."""
+
+    __slots__ = ("name", "value")
+
+    name: str
+    value: Value | None
+
+    def render(self, context: liquid.RenderContext, buffer: Any) -> int:
+        if self.value is None:
+            return super().render(context, buffer)
+        them, length = self.expression._to_iter(self.value(context), context)
+        context.stopindex(self.name, length)
+        if not length:
+            return self.default.render(context, buffer) if self.default else 0
+        written, one = 0, self.expression.identifier
+        loop = ForLoop(self.name, them, length, context.parentloop())
+        names: dict[str, Any] = {"forloop": loop, one: None}
+        with context.loop(names, loop):
+            for names[one] in loop:
+                try:
+                    for node in self.block.nodes:
+                        written += node.render(context, buffer)
+                except ContinueLoop:
+                    continue
+                except BreakLoop:
+                    break
+        return written
+
+
+class ForTag(liquid.builtin.tags.for_tag.ForTag):
+    node_class = For
+
+    def parse(self, stream: liquid.TokenStream) -> Node:
+        node = super().parse(stream)
+        assert isinstance(node, For)
+        told = node.expression
+        part = told.limit is not None or told.offset is not None or told.reversed
+        node.name = f"{told.identifier}-{told.iterable}"
+        node.value = None if part or node.block.blank else _value(told.iterable, self.env)
         return node
 
 
