@@ -211,6 +211,16 @@ def test_customers_are_found_by_any_id(running: Running) -> None:
     assert subject in subjects
 
 
+def test_a_page_of_customers_is_whole_however_many_turns_it_takes(running: Running) -> None:
+    running.client.ingest([{"type": "identify", "userId": f"paged-{n}"} for n in range(130)])
+    whole = running.client.find_customers(limit=500)
+    assert {f"paged-{n}" for n in range(130)} <= {one.customer_id for one in whole}
+    assert [one.subject for one in whole] == sorted({one.subject for one in whole})
+    first = running.client.find_customers(limit=70)
+    assert first == whole[:70]
+    assert running.client.find_customers(after=first[-1].subject, limit=500) == whole[70:]
+
+
 def _yes(running: Running, action: str) -> str:
     from opportune.catalog import load
 

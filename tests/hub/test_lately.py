@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 
 import pytest
@@ -48,6 +49,24 @@ def test_counting_along_and_counting_at_the_end_are_the_same(hub: Hub) -> None:
     view = hub.people.view("c3")
     assert view is not None
     assert len(later.decisions_of(view.nodes)) == 1
+
+
+def test_who_keeps_others_from_the_hub_may_ask_while_somebody_counts(hub: Hub) -> None:
+    hub.ingest({"type": "identify", "userId": "c1"})
+    hub.decide("c1", PLACE)
+    lately, answered = Lately(hub), threading.Event()
+
+    def asks() -> None:
+        with hub.reading():
+            counting = threading.Thread(target=lately.catch_up, daemon=True)
+            counting.start()
+            counting.join(0.2)
+            assert counting.is_alive(), "it counts, and waits for the hub"
+            lately.decisions_of(("c1",))
+            answered.set()
+
+    threading.Thread(target=asks, daemon=True).start()
+    assert answered.wait(5), "one has the hub and waits for the counts, the other has them and waits for the hub"
 
 
 def test_what_was_taken_back_counts_no_more(hub: Hub) -> None:

@@ -18,6 +18,7 @@ from opportune.errors import BadInput, BadRequest, Forgotten, NotFound
 from opportune.events.segment import instant_of
 from opportune.personal import Contents
 from opportune.questions import Shown
+from opportune.services.restored import restore
 from opportune.services.supposing import supposed_answer
 from opportune.wire import (
     Answered,
@@ -141,6 +142,7 @@ async def respond(door: Door, call: Call) -> OutcomeAnswer | list[OutcomeAnswer]
 async def decision(door: Door, call: Call) -> Recorded:
     """Return a decision with its full explanation, made anew from the ledger."""
     decision_id = call.parameters["id"]
+    await _ready(door, decision_id)
     return await door.writer.do(lambda: door.hub.recorded(decision_id))
 
 
@@ -150,7 +152,14 @@ async def why(door: Door, call: Call) -> Why:
     if not action:
         raise Refused(400, "bad-request", "name the action: ?action=NAME", "action")
     decision_id = call.parameters["id"]
+    await _ready(door, decision_id)
     return await door.writer.do(lambda: door.hub.why(decision_id, action))
+
+
+async def _ready(door: Door, decision_id: str) -> None:
+    """Have the model of a decision at hand: it takes seconds where it is folded anew, and others work meanwhile."""
+    made, _ = await door.writer.do(lambda: door.hub.ledger.decision(decision_id))
+    await asyncio.to_thread(restore, door.hub, made.model)
 
 
 def for_browser(answer: Answered) -> BrowserAnswer:

@@ -23,7 +23,7 @@ from opportune.clock import to_datetime
 from opportune.errors import Forgotten, OpportuneError
 from opportune.events import codec
 from opportune.hub import Hub
-from opportune.services.happened import event_told, fact_told
+from opportune.services.happened import event_told, fact_told, happened
 from opportune.services.lately import Lately
 from opportune.wire.caring import CareCompared
 from opportune.wire.trying import HeldEffect
@@ -40,6 +40,9 @@ STEP = 2_000
 
 MOST = 500
 """Readers at a time."""
+
+BEFORE = 60
+"""Happenings from before it was opened that a feed begins with, at most."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -61,7 +64,8 @@ class _Reader:
     customer: str
     check: Callable[[], None]
     nodes: frozenset[str] = frozenset()
-    happened: deque[Happened] = field(default_factory=lambda: deque(maxlen=50))
+    happened: deque[Happened] = field(default_factory=lambda: deque(maxlen=2 * BEFORE))
+    position: tuple[int, int] | None = None
     counts: FeedItem | None = None
     changed: bool = False
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -95,8 +99,13 @@ class Feed:
         if self._readers and self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake, subject)
 
-    async def open(self, customer: str, check: Callable[[], None]) -> Stream:
-        """Return the feed of everything, or of one customer. `check` is called before each item and ends it."""
+    async def open(
+        self, customer: str, check: Callable[[], None], after: tuple[int, int] | None = None, last: int = 0
+    ) -> Stream:
+        """Return the feed of everything, or of one customer. `check` is called before each item and ends it.
+
+        It begins with what happened `after` an event and a fact (the last `BEFORE` of it), or with the `last` so many.
+        """
         if len(self._readers) >= MOST:
             raise Busy(5, "too many watch the feed; try again in 5 s")
         nodes = await self._writer.do(lambda: self._hub.profile(customer).nodes) if customer else []
@@ -109,6 +118,7 @@ class Feed:
             self._readers.add(reader)
             if not customer:
                 self.count()
+                await self._begin(reader, after, last)
             try:
                 await self._write(reader, gone, send)
             finally:
@@ -116,6 +126,15 @@ class Feed:
                 self._readers.discard(reader)
 
         return Stream(run)
+
+    async def _begin(self, reader: _Reader, after: tuple[int, int] | None, last: int) -> None:
+        """Tell a reader what happened before those looks that it is told of."""
+        until = reader.position = self._event, self._fact
+        most = BEFORE if after else last
+        if most and (after is None or after < until):
+            before = await asyncio.to_thread(happened, self._hub, after or (0, 0), until, most)
+            reader.happened.extendleft(reversed(before))
+        reader.news.set()
 
     def count(self) -> None:
         """Go on counting in the background: until nothing is left, and once a second while somebody watches."""
@@ -162,11 +181,12 @@ class Feed:
         await asyncio.sleep(PAUSE)
         self._due = False
         with suppress(OpportuneError):  # where more is asked than the hub can do, nobody is told
-            for one in await self._writer.do(self._look):
-                for reader in self._readers:
-                    if not reader.customer:
-                        reader.happened.append(one)
-                        reader.news.set()
+            found, readers = await self._writer.do(lambda: (self._look(), [*self._readers]))
+            for reader in readers if found else ():
+                if not reader.customer:
+                    reader.happened.extend(found)
+                    reader.position = self._event, self._fact
+                    reader.news.set()
 
     def _look(self) -> list[Happened]:
         """Return a sample of what is new."""
@@ -175,7 +195,8 @@ class Feed:
             if (row := hub.events.get(number)) and row[1]:
                 with suppress(Forgotten):
                     view = hub.people.view(row[0])
-                    found.append(event_told(codec.decode_event(hub.vault.open(*row)), view.customer if view else ""))
+                    event = codec.decode_event(hub.vault.open(*row))
+                    found.append(event_told(event, view.customer if view else "", hub.guard))
         for _, fact in hub.ledger.read(max(self._fact, hub.ledger.last() - 4 * SAMPLE)):
             facts += fact_told(hub, fact)
         self._event, self._fact = hub.events.last(), hub.ledger.last()
@@ -213,8 +234,9 @@ class Feed:
             return None, told
         counts = reader.counts if reader.counts != told else None
         item = FeedItem(
-            list(reader.happened), counts.today if counts else None, counts.beat if counts else None, reader.changed
-        )
+            list(reader.happened), counts.today if counts else None, counts.beat if counts else None, reader.changed,
+            "" if reader.position is None else ".".join(map(str, reader.position)),
+        )  # fmt: skip
         reader.happened.clear()
         reader.changed = False
         return f"data: {_encode(item).decode()}\n\n", reader.counts

@@ -10,7 +10,7 @@ from pathlib import Path
 from opportune.api.asked import LATELY, compared, questions
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter, Stream
-from opportune.api.feed import Slow
+from opportune.api.feed import BEFORE, Slow
 from opportune.api.health import LEAST_DISK
 from opportune.api.lab_groups import effect_told
 from opportune.api.problems import Refused
@@ -97,7 +97,21 @@ async def feed(door: Door, call: Call) -> Stream:
         if key.id != "local" and not door.keys.good(key.id):
             raise Refused(401, "unknown-key", "this key was revoked")
 
-    return await door.feed.open(call.query.get("customer", ""), check)
+    last = call.query.get("last") or "0"
+    if not (last.isascii() and last.isdecimal() and len(last) < 3 and int(last) <= BEFORE):
+        raise Refused(400, "bad-request", f"last is {last[:20]!r}; give 0 to {BEFORE}", "last")
+    after = _position(call.query.get("after", ""))
+    return await door.feed.open(call.query.get("customer", ""), check, after, int(last))
+
+
+def _position(text: str) -> tuple[int, int] | None:
+    """Return the event and the fact of a position of the feed."""
+    event, dot, fact = text.partition(".")
+    if not text:
+        return None
+    if not (dot and all(part.isascii() and part.isdecimal() and len(part) < 19 for part in (event, fact))):
+        raise Refused(400, "bad-request", f"after is {text[:40]!r}; give the position of an item of the feed", "after")
+    return int(event), int(fact)
 
 
 def backed_up(store: Store, at: int) -> None:
@@ -108,6 +122,7 @@ def backed_up(store: Store, at: int) -> None:
 async def _health(door: Door) -> HubHealth:
     path = getattr(door.hub.store, "path", None)
     free = (await asyncio.to_thread(shutil.disk_usage, path.parent)).free if isinstance(path, Path) else None
+    rejected = await asyncio.to_thread(door.hub.dead_letters.count)
 
     def work() -> HubHealth:
         hub = door.hub
@@ -115,7 +130,7 @@ async def _health(door: Door) -> HubHealth:
         return HubHealth(
             queue=door.writer.waiting,
             lag=0.0 if due is None else max(0.0, (hub.clock.now() - due) / SECOND),
-            rejected=hub.dead_letters.count(),
+            rejected=rejected,
             backup=to_datetime(int(made)) if made else None,
             disk_free=free,
             disk_least=LEAST_DISK,
@@ -198,6 +213,8 @@ def _added(arms: dict[str, Rate]) -> Added:
 ENDPOINTS = (
     Endpoint("GET", "/v1/now", "server", now, "How the hub does now", gives=NowInfo, problems=(401, 403, 429)),
     Endpoint("GET", "/v1/feed", "server", feed, "What happens, in words, as it happens", gives=FeedItem,
-             query=(Parameter("customer", str, "Only tell that this customer changed"),),
-             problems=(401, 403, 404, 410, 429), media="text/event-stream"),
+             query=(Parameter("customer", str, "Only tell that this customer changed"),
+                    Parameter("after", str, "The position of an item: begin with what happened since"),
+                    Parameter("last", int, "Without `after`: begin with the last so many happenings, 60 at most")),
+             problems=(400, 401, 403, 404, 410, 429), media="text/event-stream"),
 )  # fmt: skip

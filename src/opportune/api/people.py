@@ -20,13 +20,25 @@ from opportune.wire.watching import FoundCustomer, PlacementInfo, Story, WhyRequ
 MOST = 500
 """Customers, or happenings, of one answer."""
 
+AT_ONCE = 50
+"""Customers that are read while others wait: a few milliseconds."""
+
 
 async def find(door: Door, call: Call) -> list[FoundCustomer]:
     """Return the customers that an id stands for, or a page of all."""
     text, after, limit = call.query.get("find", ""), call.query.get("after", ""), _limit(call, 50)
     if len(text) > 512:
         raise Refused(400, "bad-request", "an id has 512 characters at most", "find")
-    return await door.writer.do(lambda: _found(door.hub, text) if text else _page(door.hub, after, limit))
+    if text:
+        return await door.writer.do(lambda: _found(door.hub, text))
+    found = list[FoundCustomer]()
+    while len(found) < limit:  # others have their turn between the parts of a page
+        part = await door.writer.do(lambda: _part(door.hub, after, min(AT_ONCE, limit - len(found))))  # noqa: B023
+        found += part
+        if not part:
+            break
+        after = part[-1].subject
+    return found
 
 
 async def story(door: Door, call: Call) -> Story:
@@ -79,7 +91,7 @@ def _found(hub: Hub, text: str) -> list[FoundCustomer]:
     return list(found.values())
 
 
-def _page(hub: Hub, after: str, limit: int) -> list[FoundCustomer]:
+def _part(hub: Hub, after: str, limit: int) -> list[FoundCustomer]:
     if not after:
         hub.people.save()
     return [FoundCustomer(view.customer, view.subject, "all") for view in islice(hub.people.after(after), limit)]

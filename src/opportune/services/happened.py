@@ -1,6 +1,6 @@
 """What happened, in words for people: one event or one fact at a time, and the story of one customer.
 
-Everything here reads; call it inside `Hub.reading`.
+Everything here reads; call it inside `Hub.reading`, all but `happened`, which enters it by itself.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from opportune.clock import MINUTE, to_datetime
@@ -27,6 +28,8 @@ from opportune.events.types import (
 from opportune.hub import Hub
 from opportune.ledger.record import Place, unpack_leaders
 from opportune.profiles.people import View
+from opportune.quality.guard import Guard
+from opportune.services.backwards import backwards
 from opportune.wire.watching import Happened, Identity, Story
 
 MOST_SAID = 4
@@ -35,12 +38,15 @@ MOST_SAID = 4
 LATE = 10 * MINUTE
 """How long after it happened an event is told when it was received as well."""
 
+MOST_FACTS = 2_000
+"""Facts that are looked through for the last happenings."""
+
 LONGEST = 60
 """Characters of a value that are told."""
 
 
-def event_told(event: Event, customer: str) -> Happened:
-    """Return an event in words: what happened, when it did, and the first of its properties.
+def event_told(event: Event, customer: str, guard: Guard | None = None) -> Happened:
+    """Return an event in words: what happened, when it did, the first of its properties, what `guard` finds wrong.
 
     >>> told = event_told(Event(type="page", message_id="m", at=0, received_at=0, event="Page Viewed", name="cancel"),
     ...                   "maya")
@@ -51,7 +57,8 @@ def event_told(event: Event, customer: str) -> Happened:
     said += _said(event.traits if event.type == "identify" else event.properties)
     what = event.event or {"identify": "Identified", "group": "Grouped", "alias": "Aliased"}.get(event.type, event.type)
     received = to_datetime(event.received_at) if event.received_at - event.at > LATE else None
-    return Happened(to_datetime(event.at), "event", customer, what, ", ".join(said), received=received)
+    wrong = tuple(f"{fault.path or 'it'} {fault.what}" for fault in (guard.faults(event) if guard else ())[:MOST_SAID])
+    return Happened(to_datetime(event.at), "event", customer, what, ", ".join(said), "", received, event.source, wrong)
 
 
 def fact_told(hub: Hub, fact: LedgerFact) -> list[Happened]:
@@ -77,6 +84,29 @@ def fact_told(hub: Hub, fact: LedgerFact) -> list[Happened]:
                 what = f"experiment {fact.experiment}: {fact.what}{by}"
                 return [Happened(to_datetime(fact.at), "change", "", what, fact.detail)]
     return []
+
+
+def happened(hub: Hub, after: tuple[int, int], until: tuple[int, int], most: int) -> list[Happened]:
+    """Return the last happenings of those after an event and a fact, and up to others, in order of when they came.
+
+    Holds up others by one at a time. What is told of customers who were forgotten is left out.
+    """
+    found: list[tuple[datetime, Happened]] = []
+    for number in range(until[0], max(after[0], until[0] - most), -1):
+        with hub.reading(), suppress(Forgotten):
+            if (row := hub.events.get(number)) and row[1]:
+                view, event = hub.people.view(row[0]), codec.decode_event(hub.vault.open(*row))
+                told = event_told(event, view.customer if view else "", hub.guard)
+                found.append((to_datetime(event.received_at), told))
+    facts: list[tuple[datetime, Happened]] = []
+    for number, fact in backwards(hub, until[1] + 1, MOST_FACTS):
+        if number <= after[1] or len(facts) >= most:
+            break
+        with hub.reading():
+            facts += [(one.at, one) for one in fact_told(hub, fact)]
+    # each list is the latest first: turned, what came at the same instant stays in order, first what was heard
+    both = sorted([*reversed(found), *reversed(facts)], key=lambda pair: pair[0])
+    return [one for _, one in both][-most:]
 
 
 def story(hub: Hub, view: View, decisions: Iterable[str], limit: int) -> Story:

@@ -27,6 +27,7 @@ from opportune.events import codec
 from opportune.events.types import DecisionMade, Labeled, LedgerFact, Outcome
 from opportune.hub import Hub
 from opportune.ledger import record
+from opportune.wire.recalling import SILENCES
 
 DAYS = 28
 """Days that the figures look back."""
@@ -47,12 +48,7 @@ BEAT, BEATS = 5 * SECOND, 60
 """How long a beat is, and how many are kept."""
 
 HUB = "hub"
-REASONS = {
-    NOTHING_LEFT: "nothing was left after policy, consent and contact limits",
-    HELD_OUT: "held out, so that the effect of contacts can be known",
-    ELSEWHERE: "another tool decides for this customer",
-}
-NOT_WORTH, OTHER = "nothing was worth the attention", "another reason"
+REASONS = {NOTHING_LEFT: "nothing_left", HELD_OUT: "held_out", ELSEWHERE: "elsewhere"}
 
 
 @dataclass(slots=True)
@@ -88,10 +84,13 @@ class Tally:
 
 
 class Lately:
-    """What happened lately in one hub. Reads only; may be asked from any thread."""
+    """What happened lately in one hub. Reads only; may be asked from any thread, also by who keeps others from the hub.
+
+    Locks are taken in one order: who counts, the hub's, the counts'. The last is held for moments only.
+    """
 
     def __init__(self, hub: Hub) -> None:
-        self._hub, self._lock = hub, threading.Lock()
+        self._hub, self._counting, self._lock = hub, threading.Lock(), threading.Lock()
         self._begun = False
         self._fact = self._from = 0
         self._first_id = ""
@@ -106,13 +105,13 @@ class Lately:
 
     def catch_up(self, most: float = float("inf")) -> bool:
         """Count what is new, at most about so many facts; return whether more is left. Holds up others ms by ms."""
-        with self._lock:
+        with self._counting:
             if not self._begun:
                 self._begin()
             read = 0
             while self._fact < self._hub.ledger.last() and read < most:
                 began = time.monotonic()
-                with self._hub.reading():
+                with self._hub.reading(), self._lock:
                     for number, fact in self._next():
                         self._take(fact)
                         self._fact, read = number, read + 1
@@ -120,7 +119,8 @@ class Lately:
                     time.sleep(2 * (time.monotonic() - began))
             more = self._fact < self._hub.ledger.last()
             if not more:
-                self._beat(self._hub.clock.now())
+                with self._lock:
+                    self._beat(self._hub.clock.now())
             return more
 
     @property
@@ -131,9 +131,9 @@ class Lately:
 
     def today(self) -> tuple[int, Tally]:
         """Return the events and the tally of today."""
+        now = self._hub.clock.now()
+        self._turn(now)
         with self._lock:
-            now = self._hub.clock.now()
-            self._turn(now)
             return self._hub.events.last() - self._events_before, self._days.get(self._day(now), Tally())
 
     def whole(self) -> Tally:
@@ -197,7 +197,7 @@ class Lately:
             if len(silent) == len(kept.places):
                 tally.silences += 1
                 self._total.silences += 1
-                tally.why_silent[_why(silent[0])] += 1
+                tally.why_silent[SILENCES[silence_kind(silent[0])]] += 1
             tally.decisions += 1
             self._total.decisions += 1
             tally.pushed += any(place.pushed and not place.silence for place in kept.places)
@@ -222,8 +222,11 @@ class Lately:
 
     def _turn(self, now: int) -> None:
         """Let a new day begin once its midnight is over."""
-        if now < self._tomorrow:
-            return
+        if now >= self._tomorrow:
+            with self._hub.reading(), self._lock:
+                self._begin_day(now)
+
+    def _begin_day(self, now: int) -> None:
         zone = ZoneInfo(self._hub.plan.catalog.time_zone)
         today = to_datetime(now).astimezone(zone).date()
         begin = datetime(today.year, today.month, today.day, tzinfo=zone)
@@ -236,11 +239,10 @@ class Lately:
             self.since = max(self.since, self._midnight - (DAYS - 1) * DAY)
 
     def _received(self, node: str, payload: bytes) -> int | None:
-        with self._hub.reading():
-            try:
-                return codec.decode_event(self._hub.vault.open(node, payload)).received_at if payload else None
-            except Forgotten:
-                return None
+        try:
+            return codec.decode_event(self._hub.vault.open(node, payload)).received_at if payload else None
+        except Forgotten:
+            return None
 
     def _beat(self, now: int) -> None:
         if not self._beats or now - self._beats[-1][0] >= BEAT:
@@ -252,6 +254,6 @@ def _instant(moment: datetime) -> int:
     return int(moment.timestamp()) * SECOND
 
 
-def _why(silence: str) -> str:
-    """Return the kind of a reason for silence, without names and numbers."""
-    return REASONS.get(silence, NOT_WORTH if silence.startswith("nothing is worth") else OTHER)
+def silence_kind(silence: str) -> str:
+    """Return the kind of a reason for silence, without names and numbers: a key of `wire.recalling.SILENCES`."""
+    return REASONS.get(silence, "not_worth" if silence.startswith("nothing is worth") else "other")

@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 import msgspec
 
 from opportune.wire import Supposed, Value, Why
-from opportune.wire.calling import Calling, quoted
+from opportune.wire.calling import given, quoted
 from opportune.wire.caring import CareCompared
+from opportune.wire.recalling import Recalling
 from opportune.wire.trying import HeldEffect
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ class Happened(msgspec.Struct, frozen=True, rename="camel"):
     """Something that happened, in words: an event, a decision, silence, an answer, a change of situation, a change.
 
     `customerId` is "" for what is about nobody in particular. `received` is when the hub heard of an event, where that
-    was long after it happened, as of one that was imported.
+    was long after it happened, as of one that was imported. Of an event, `source` is who sent it, and `wrong` says what
+    of it is not as planned, and of what was expected, without a value.
     """
 
     at: datetime
@@ -128,15 +130,21 @@ class Happened(msgspec.Struct, frozen=True, rename="camel"):
     detail: str = ""
     decision_id: str = ""
     received: datetime | None = None
+    source: str = ""
+    wrong: tuple[str, ...] = ()
 
 
 class FeedItem(msgspec.Struct, frozen=True):
-    """A part of the feed: `happened` (a sample where there is much), how much happens, or that a customer `changed`."""
+    """A part of the feed: `happened` (a sample where there is much), how much happens, or that a customer `changed`.
+
+    `position` is up to where was told: a feed that is opened `after` it goes on there.
+    """
 
     happened: list[Happened] = []
     today: Counts | None = None
     beat: Beat | None = None
     changed: bool = False
+    position: str = ""
 
 
 class FoundCustomer(msgspec.Struct, frozen=True, rename="camel"):
@@ -184,7 +192,7 @@ class WhyRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     suppose: Supposed | None = None
 
 
-class Watching(Calling):
+class Watching(Recalling):
     """The methods of `Client` for those who watch a hub at work."""
 
     _transport: Transport
@@ -193,12 +201,14 @@ class Watching(Calling):
         """Return how the hub does now: rates, counts of today, figures with intervals, health, what needs attention."""
         return self._call("GET", "/v1/now", NowInfo)
 
-    def feed(self, customer: str = "") -> Iterator[FeedItem]:
+    def feed(self, customer: str = "", after: str = "", last: int = 0) -> Iterator[FeedItem]:
         """Yield what happens as it happens, a sample where there is much; or only that one customer `changed`.
 
-        An empty item comes at least every 15 s. Ends when the hub does.
+        Begins with what happened `after` the position of an item (the last 60 of it), or without one with the `last`
+        so many. An empty item comes at least every 15 s. Ends when the hub does.
         """
-        query = f"?{urlencode({'customer': customer})}" if customer else ""
+        asked = given(customer=customer, after=after, last=str(last) if last else "")
+        query = f"?{urlencode(asked)}" if asked else ""
         for line in self._transport.stream("GET", f"/v1/feed{query}", None):
             if line.startswith(b"data:"):
                 yield msgspec.json.decode(line[5:], type=FeedItem)
