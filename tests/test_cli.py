@@ -221,6 +221,12 @@ def test_import_of_jsonl_counts_nothing_twice_and_shows_what_was_refused(run: Ru
     assert {k["reason"] for k in kept} == {"unreadable", "no_event"}
     assert "no_event" in run("rejected", "--dir", shop).out
     assert run("rejected", "--replay", "--dir", shop, "--json").json == {"taken": 0, "left": 2}
+    each = run("rejected", "--each", "--dir", shop, "--json").json["events"]
+    assert [one["id"] for one in each] == [one["id"] for one in kept]
+    assert each[0]["cure"] in run("rejected", "--each", "--reason", each[0]["reason"], "--dir", shop).out
+    gone = run("rejected", "--discard", "a test", "--yes", "--id", each[0]["id"], "--dir", shop, "--json")
+    assert gone.json["count"] == 1
+    assert [one["id"] for one in run("rejected", "--dir", shop, "--json").json["rejected"]] == [each[1]["id"]]
 
 
 def test_import_of_csv_with_a_mapping(run: Run, shop: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -54,6 +55,7 @@ PAGE = 500
 async def status(door: Door, call: Call) -> Status:
     """Return what the server serves, and how much."""
     files = await asyncio.to_thread(_files, door)
+    rejected = await asyncio.to_thread(door.hub.dead_letters.count)
 
     def work() -> Status:
         hub = door.hub
@@ -62,7 +64,7 @@ async def status(door: Door, call: Call) -> Status:
             events=hub.events.last(),
             facts=hub.ledger.last(),
             answers=hub.brain.answers,
-            rejected=hub.dead_letters.count(),
+            rejected=rejected,
             streams=len(door.streams),
             placements=sorted(hub.plan.places),
             context={n.name: n.kind.value for n in hub.plan.catalog.context},
@@ -74,7 +76,7 @@ async def status(door: Door, call: Call) -> Status:
 
 async def keys(door: Door, call: Call) -> list[KeyInfo]:
     """Return every key, without its secret."""
-    return await door.writer.do(lambda: [_info(key) for key in door.keys.all()])
+    return await door.writer.do(lambda: [_info(key, used=door.keys.used(key.id)) for key in door.keys.all()])
 
 
 async def new_key(door: Door, call: Call) -> KeyInfo:
@@ -265,10 +267,23 @@ def published(door: Door, author: str = "") -> Published:
 
 def _files(door: Door) -> str | None:
     """Return the hash of the catalog that the files of the folder make; None without a folder."""
+    if door.folder is None:
+        return None
+    files = [file for file in sorted(door.folder.rglob("*")) if ".opportune" not in file.relative_to(door.folder).parts]
+    try:
+        looks = tuple((str(file), (stat := file.stat()).st_mtime_ns, stat.st_size) for file in files)
+    except OSError:  # somebody writes just now
+        return "not as they are"
+    return _hash_of(door.folder, looks)
+
+
+@lru_cache(maxsize=8)
+def _hash_of(folder: Path, looks: tuple[tuple[str, int, int], ...]) -> str:
+    """Return the hash of the catalog in a folder; read anew only if a file looks other than before."""
     from opportune.catalog import load
 
     try:
-        return load(door.folder).hash if door.folder else None
+        return load(folder).hash
     except BadInput:
         return "not as they are"
 
@@ -316,11 +331,11 @@ async def _changing_keys(door: Door, work: Callable[[], KeyInfo]) -> KeyInfo:
         raise
 
 
-def _info(key: Any, secret: str | None = None) -> KeyInfo:
+def _info(key: Any, secret: str | None = None, used: int | None = None) -> KeyInfo:
     return KeyInfo(
         id=key.id, kind=key.kind, name=key.name, scopes=list(key.scopes), origins=list(key.origins), rate=key.rate,
         created=to_datetime(key.created), revoked=to_datetime(key.revoked) if key.revoked else None,
-        key=secret if secret is not None else msgspec.UNSET,
+        key=secret if secret is not None else msgspec.UNSET, used=None if used is None else to_datetime(used),
     )  # fmt: skip
 
 

@@ -185,6 +185,8 @@ def let_in(
     if wait:
         after = max(1, min(300, round(wait + 0.5)))
         raise Busy(after, f"this key may be used {key.rate:g} times a second; try again in {after} s")
+    if key is not door.local:
+        door.keys.use(key.id, door.hub.clock.now())
     return key
 
 

@@ -26,6 +26,7 @@ from opportune.deliver.forms.json import must_fit
 from opportune.deliver.render.templates import RenderFailed
 from opportune.deliver.replies import Replies
 from opportune.deliver.types import Failure, Job, Message, Receipt, Rendered
+from opportune.errors import BadRequest
 from opportune.services.outgoing import Became, Leaving, Outgoing, Told
 
 PAGE = 12
@@ -104,6 +105,17 @@ class Dispatch:
             return False
         now, open_ = self._door.hub.clock.now(), self._ways.names()
         return not await self._door.writer.do(lambda: self._outgoing.ready(now, open_))
+
+    async def try_out(self, message: Message) -> None:
+        """Hand a message that nobody decided about to the carrier of its channel. Raises `BadRequest` if that fails."""
+        await self._ways.open()
+        if message.channel not in self._ways.names():
+            why = self.problems.get(message.channel, "the catalog names no carrier: give the channel `via`")
+            raise BadRequest(f"{message.channel} cannot send: {why}")
+        try:
+            await self._ways[message.channel].carrier.send(message)
+        except (TryLater, Refused, InDoubt) as why:
+            raise BadRequest(f"{message.channel} did not take it: {why.what}", "to") from None
 
     async def collect(self) -> list[PrintJob]:
         """Make print jobs of the letters that wait: per channel one file and one job sheet."""

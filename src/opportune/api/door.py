@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from opportune.store.tokens import Signer
 if TYPE_CHECKING:
     from opportune.api.dispatch import Dispatch
     from opportune.api.runs import RunsAtWork
+    from opportune.services.agreement import Agreement
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ class Door:
     runs: RunsAtWork | None = None
     public_url: str = ""
     lab_every: int = HOUR
+    agreement: Agreement | None = None
+    counting: asyncio.Future[None] | None = None
 
     def sending(self) -> Dispatch:
         """Return what sends the messages of the outbox, started when it was not; call it in the event loop."""
@@ -62,3 +66,13 @@ class Door:
 
             self.runs = RunsAtWork(self)
         return self.runs
+
+    def agreed(self) -> tuple[Agreement, asyncio.Future[None] | None]:
+        """Return what customers agreed to, and the count of it that is under way, begun where the last one is old."""
+        if self.agreement is None:
+            from opportune.services.agreement import Agreement
+
+            self.agreement = Agreement(self.hub, lambda: self.stopping)
+        if (self.counting is None or self.counting.done()) and self.agreement.due():
+            self.counting = asyncio.ensure_future(asyncio.to_thread(self.agreement.count))
+        return self.agreement, self.counting

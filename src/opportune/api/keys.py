@@ -76,7 +76,8 @@ class Keys:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._table = store.table("api_keys")
+        self._table, self._uses = store.table("api_keys"), store.table("api_keys_used")
+        self._used: dict[str, int] = {}
         self._good: dict[bytes, _Row] = {}
         self.reload()
 
@@ -91,6 +92,23 @@ class Keys:
     def good(self, id: str) -> bool:
         """Whether there is a key of this id that was not revoked."""
         return any(row.key.id == id for row in self._good.values())
+
+    def use(self, id: str, at: int) -> None:
+        """Note that a key was used; `keep_uses` writes it."""
+        self._used[id] = at
+
+    def used(self, id: str) -> int | None:
+        """Return when a key was used last, in steps of some seconds after a restart; None: never, or long ago."""
+        if id in self._used:
+            return self._used[id]
+        row = self._uses.get(id)
+        return int(row) if row else None
+
+    def keep_uses(self) -> None:
+        """Write when keys were used that were used since the last time."""
+        used, self._used = self._used, {}
+        if used:
+            self._uses.put([(id, str(at).encode()) for id, at in used.items()])
 
     def all(self) -> list[Key]:
         """Return every key, revoked ones too, oldest first."""

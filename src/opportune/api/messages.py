@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,14 +13,18 @@ from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.problems import Refused
 from opportune.catalog.fields import nearest
+from opportune.catalog.formats import is_email, is_phone
 from opportune.catalog.types import Action, Treatment
 from opportune.deliver.forms import form_of, open_form
 from opportune.deliver.render.samples import links, ordinary
 from opportune.deliver.render.worker import language_of
-from opportune.deliver.types import Failure, Job
+from opportune.deliver.types import Failure, Job, Message
 from opportune.errors import NotFound
 from opportune.hub import Hub
-from opportune.wire.sending import Preview, RenderFault
+from opportune.wire.sending import Preview, RenderFault, SampleRequest, SampleSent
+
+LONGEST_ADDRESS = 320
+"""Characters of an address that a test goes to."""
 
 
 async def preview(door: Door, call: Call) -> Preview:
@@ -59,6 +64,26 @@ async def preview(door: Door, call: Call) -> Preview:
     )
 
 
+async def test(door: Door, call: Call) -> SampleSent:
+    """Send a message as a sample person would get it to an address of one's own, through the carrier of its channel."""
+    asked: SampleRequest = call.body
+    if door.dispatch is None:
+        raise Refused(400, "bad-request", "this hub sends nothing now: serve it with `opportune serve`", "to")
+    query = {"treatment": asked.treatment, "language": asked.language}
+    made = await preview(door, dataclasses.replace(call, query=query))
+    if made.fault is not None:
+        raise Refused(400, "bad-request", f"it cannot be made: {made.fault.what} ({made.fault.field})", "treatment")
+    to, fits = asked.to.strip(), {"email": is_email, "sms": is_phone}.get(made.form)
+    if not to or len(to) > LONGEST_ADDRESS or not to.isprintable() or (fits and not fits(to)):
+        raise Refused(400, "bad-request", f"{to[:60]!r} is no address in {made.channel}", "to")
+    content = dict(made.content)
+    if isinstance(content.get("subject"), str):
+        content["subject"] = f"[Test] {content['subject']}"
+    key = f"test-{door.hub.clock.new_id()}"
+    await door.dispatch.try_out(Message(key, made.channel, to, content, language=made.language))
+    return SampleSent(made.channel, key)
+
+
 def _treatment(action: Action, wanted: str) -> Treatment:
     known = {treatment.name: treatment for treatment in action.treatments}
     if not wanted:
@@ -95,4 +120,6 @@ ENDPOINTS = (
             Parameter("language", str, "In which language (default: the customer's)"),
         ),
     ),
+    Endpoint("POST", "/v1/actions/{action}/test", "admin", test, "Send a message to an address of your own, as a test",
+             SampleRequest, SampleSent, problems=(400, 401, 403, 404, 413, 422, 429)),
 )  # fmt: skip

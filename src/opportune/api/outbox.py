@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections import Counter
 from itertools import islice
 from typing import cast, get_args
 
@@ -15,13 +16,25 @@ from opportune.batch.runs import UNDER_WAY, RunTable
 from opportune.clock import to_datetime
 from opportune.deliver.breaker import plain
 from opportune.deliver.outbox import ANY, Row, State
-from opportune.errors import BadRequest
+from opportune.errors import BadRequest, NotFound
 from opportune.services.outgoing import Outgoing
-from opportune.wire.sending import FlowMessages, LetterJob, OutboxState, PauseRequest, WaitingMessage
+from opportune.wire.sending import (
+    AgainRequest,
+    DomainMessages,
+    FlowMessages,
+    LetterJob,
+    OutboxState,
+    PauseRequest,
+    SentAgain,
+    WaitingMessage,
+)
 
 STATES = get_args(State)
 PAGE = 500
 """Messages of one answer, at most."""
+
+STEP = 10
+"""Messages that are tried again in one job of the writer."""
 
 
 async def state(door: Door, call: Call) -> OutboxState:
@@ -35,7 +48,8 @@ async def state(door: Door, call: Call) -> OutboxState:
             for key in sorted({*counts, *pauses})
         ]
         problems = door.dispatch.problems if door.dispatch else {}
-        return OutboxState(flows, problems, None if due is None else to_datetime(due))
+        domains = [DomainMessages(*key, numbers) for key, numbers in sorted(box.domains().items())]
+        return OutboxState(flows, problems, None if due is None else to_datetime(due), domains)
 
     return await door.writer.do(work)
 
@@ -57,6 +71,33 @@ async def again(door: Door, call: Call) -> dict[str, bool]:
     """Try a message once more that is dead or in doubt."""
     await door.writer.do(lambda: Outgoing(door.hub).again(call.parameters["key"]))
     return {"waiting": True}
+
+
+async def all_again(door: Door, call: Call) -> SentAgain:
+    """Try messages once more that are dead or in doubt, some at a time; one that may not be sent now stays."""
+    asked: AgainRequest = call.body
+    if asked.state not in ("dead", "in_doubt"):
+        raise Refused(400, "bad-request", f"state is {asked.state[:20]!r}; try again what is dead or in_doubt", "state")
+    outgoing, after, waiting, why = Outgoing(door.hub), "", 0, Counter[str]()
+
+    def step() -> None:
+        nonlocal after, waiting
+        rows = [*islice(door.hub.outbox.each(cast(State, asked.state), after), STEP)]
+        after = rows[-1].send.key if rows else ""
+        for row in rows:
+            wanted = (asked.channel, row.send.channel), (asked.flow, row.send.flow), (asked.told, row.told)
+            if any(one not in (None, is_) for one, is_ in wanted):
+                continue
+            try:
+                outgoing.again(row.send.key)
+                waiting += 1
+            except (BadRequest, NotFound) as error:
+                why[str(error).rpartition(": ")[2]] += 1
+
+    await door.writer.do(step)
+    while after:
+        await door.writer.do(step)
+    return SentAgain(waiting, why.total(), dict(why.most_common(20)))
 
 
 async def sent(door: Door, call: Call) -> dict[str, bool]:
@@ -159,6 +200,8 @@ ENDPOINTS = (
              query=_LISTED, problems=_PROBLEMS),
     Endpoint("POST", "/v1/outbox/messages/{key}/again", "admin", again, "Try a message once more", None,
              dict[str, bool], problems=_PROBLEMS),
+    Endpoint("POST", "/v1/outbox/again", "admin", all_again, "Try all messages once more that are dead or in doubt",
+             AgainRequest, SentAgain, problems=_PROBLEMS),
     Endpoint("POST", "/v1/outbox/messages/{key}/sent", "admin", sent, "Say that a message in doubt did arrive", None,
              dict[str, bool], problems=_PROBLEMS),
     Endpoint("POST", "/v1/outbox/pause", "admin", pause, "Let a flow or a channel send nothing", PauseRequest,

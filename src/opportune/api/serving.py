@@ -48,6 +48,9 @@ HEADERS = 15.0
 
 MOST_CONNECTIONS = 12_000
 
+USES_EVERY = 30.0
+"""Seconds between two writings of when keys were used."""
+
 
 def door_of(
     hub: Hub, folder: Path | None = None, private_webhooks: bool = False, public_url: str = "",
@@ -119,6 +122,8 @@ async def at_work(door: Door, sending: bool = True) -> AsyncIterator[App]:
         await lab.stop()
         await reports.stop()
         await quality.stop()
+        if door.counting:
+            await asyncio.wait({door.counting})
         if door.runs:
             await door.runs.stop()
         if door.dispatch:
@@ -131,7 +136,7 @@ async def at_work(door: Door, sending: bool = True) -> AsyncIterator[App]:
 
 async def _tick(door: Door) -> None:
     """Let time pass while nothing else happens: windows end, old rows go to the archive."""
-    archived, till, lending = 0.0, Till(door.hub), Lending(door.hub)
+    archived, kept, till, lending = 0.0, 0.0, Till(door.hub), Lending(door.hub)
     while True:
         await asyncio.sleep(1.0)
         try:
@@ -142,6 +147,9 @@ async def _tick(door: Door) -> None:
             while await door.writer.do(lending.catch_up):
                 pass
             now = asyncio.get_running_loop().time()
+            if now - kept > USES_EVERY:
+                kept = now
+                await door.writer.do(door.keys.keep_uses)
             if now - archived > 3600:
                 archived = now
                 await asyncio.to_thread(door.hub.archive)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from getpass import getuser
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated
 
+import msgspec
 import typer
 
 from opportune.cli.options import Dir, Json, StoreUrl, chosen, connect, note, progress, say
 from opportune.errors import BadInput
+from opportune.wire.mending import SetAside
 from opportune.wire.upkeep import FileImport
 
 
@@ -49,25 +53,51 @@ def import_(
 
 def rejected(
     replay: Annotated[bool, typer.Option("--replay", help="Try them again, after the cause is mended.")] = False,
-    limit: Annotated[int, typer.Option(help="How many to show with --json.")] = 1000,
+    discard: Annotated[str, typer.Option("--discard", metavar="WHY", help="Let go of them for good, and why.")] = "",
+    id: Annotated[str, typer.Option("--id", help="Only the event of this id (--each shows ids).")] = "",
+    source: Annotated[str, typer.Option(help="Only those of a source.")] = "",
+    reason: Annotated[str, typer.Option(help="Only those set aside for a reason, such as off_plan.")] = "",
+    each: Annotated[bool, typer.Option("--each", help="Show each as it came, with what mends it.")] = False,
+    after: Annotated[str, typer.Option(help="With --each: those after this id.")] = "",
+    limit: Annotated[int, typer.Option(help="How many to show with --each or --json.")] = 1000,
+    yes: Annotated[bool, typer.Option("--yes", help="Discard without asking.")] = False,
     dir: Dir = None,
     store: StoreUrl = None,
     json: Json = False,
 ) -> None:
-    """Show the events that were set aside, with the reason, or take them in again.
+    """Show the events that were set aside, with the reason; take them in again, or let go of them.
 
-    Example: opportune rejected --replay
+    Example: opportune rejected --replay --reason off_plan
     """
+    if discard and not yes:
+        if json:
+            raise BadInput("--discard with --json does not ask: add --yes")
+        typer.confirm("Let go of these events for good? They cannot be brought back", abort=True)
     with connect(dir, store) as hub:
+        if discard:
+            gone = hub.discard(getuser(), discard, id, source, reason)
+            say(json, gone, f"{gone.count} discarded.")
+            return
         if replay:
-            told = hub.retry()
+            told = hub.retry_some(id, source, reason)
             say(json, told, f"{told.taken} taken, {told.left} still set aside.")
             return
+        if each:
+            page = hub.set_aside(source, reason, after=after, limit=max(1, min(limit, 200)))
+            say(json, page, "\n".join(_as_it_came(one) for one in page.events) or "Nothing is set aside.")
+            return
         found = hub.rejected(limit)
-    lines = [f"{r.count} x from {r.source}: {r.reason}: {r.message}" for r in found.reasons[:20]]
-    if len(found.reasons) > 20:
-        lines.append(f"and {len(found.reasons) - 20} other reasons")
+    reasons = [r for r in found.reasons if source in ("", r.source) and reason in ("", r.reason)]
+    lines = [f"{r.count} x from {r.source}: {r.reason}: {r.message}" for r in reasons[:20]]
+    if len(reasons) > 20:
+        lines.append(f"and {len(reasons) - 20} other reasons")
     say(json, found, "\n".join(lines) or "Nothing is set aside.")
+
+
+def _as_it_came(one: SetAside) -> str:
+    raw = one.raw if isinstance(one.raw, str) else msgspec.json.format(msgspec.json.encode(one.raw)).decode()
+    head = f"{one.id} of {one.received:%Y-%m-%d %H:%M:%S} from {one.source}: {one.reason}: {one.message}"
+    return f"{head}\n  {one.cure}\n{indent(raw, '  ')}\n"
 
 
 def profile(

@@ -89,6 +89,7 @@ def list_(dir: Dir = None, store: StoreUrl = None, json: Json = False) -> None:
         found = hub.keys()
     lines = [
         f"{k.id}  {k.kind:6}  {k.name or '-':16}  {k.created:%Y-%m-%d}  "
+        f"{f'used {k.used:%Y-%m-%d %H:%M}' if k.used else 'never used':21}  "
         + (f"revoked {k.revoked:%Y-%m-%d}" if k.revoked else ", ".join([*k.scopes, *k.origins]))
         for k in found
     ]

@@ -34,6 +34,12 @@ SHOWN = 30 * DAY
 ANY = "*"
 """Every flow of a channel."""
 
+DOMAINS, OTHERS = 500, "others"
+"""Domains of addresses that are told apart."""
+
+RARE = 5
+"""Messages below which a domain is not told by name: it may be that of one person."""
+
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
     """A message in the outbox: due when, tried how often, what was last told of it, in this state since when.
@@ -84,6 +90,7 @@ class Outbox:
         self._rows, self._due = store.table("outbox"), store.table("outbox_due")
         self._states, self._of = store.table("outbox_states"), store.table("outbox_of")
         self._counts, self._paused = store.table("outbox_counts"), store.table("outbox_paused")
+        self._domains = store.table("outbox_domains")
         self.noted: Callable[[], None] = lambda: None
         """Called when a message was put in, before that is durable; from the thread that did."""
 
@@ -191,6 +198,35 @@ class Outbox:
         """Return what was counted per (flow, channel): `made`, and what became of it."""
         rows = ((key.split("\x1f"), value) for key, value in self._counts.scan())
         return {(flow, channel): msgspec.msgpack.decode(value, type=dict[str, int]) for (flow, channel), value in rows}
+
+    def count_domain(self, channel: str, address: str, what: str) -> None:
+        """Count what became of a message to an address by the domain of that; one without a domain is not counted.
+
+        When `DOMAINS` domains are known, others are counted as `OTHERS`.
+        """
+        domain = address.rpartition("@")[2].strip(" >").casefold() if "@" in address else ""
+        if not domain or len(domain) > 253 or "\x1f" in domain:
+            return
+        key = f"{channel}\x1f{domain}"
+        row = self._domains.get(key)
+        if row is None and self._domains.count() >= DOMAINS:
+            key = f"{channel}\x1f{OTHERS}"
+            row = self._domains.get(key)
+        counts: dict[str, int] = msgspec.msgpack.decode(row, type=dict[str, int]) if row else {}
+        counts[what] = counts.get(what, 0) + 1
+        self._domains.put([(key, msgspec.msgpack.encode(counts))])
+
+    def domains(self) -> dict[tuple[str, str], dict[str, int]]:
+        """Return what was counted per (channel, domain), rare ones as `OTHERS`: a person may have one of their own."""
+        found: dict[tuple[str, str], dict[str, int]] = {}
+        for key, value in self._domains.scan():
+            channel, domain = key.split("\x1f")
+            counts = msgspec.msgpack.decode(value, type=dict[str, int])
+            rare = counts.get("sent", 0) + counts.get("bounced", 0) < RARE
+            into = found.setdefault((channel, OTHERS if rare else domain), {})
+            for name, number in counts.items():
+                into[name] = into.get(name, 0) + number
+        return found
 
     def waiting(self, flow: str, most: int) -> int:
         """Return how many messages of a flow wait, counting up to `most`."""

@@ -119,6 +119,24 @@ class Guard:
             self._count(event, name, faults, number)
         return event
 
+    def faults(self, event: Event) -> list[Fault]:
+        """Return what of an event that was taken is not as planned; what was cast at the door is told, too.
+
+        Nothing is counted. A plan that changed since it came may find other faults than it did then.
+        """
+        name, found = event.event, [Fault(path, CAST, "was cast") for path in event.written or ()]
+        if event.source.startswith(OWN):
+            return []
+        if event.type == "identify":
+            return self._faults_of_traits(event.traits)
+        look = self._looks.get(name, self._other)
+        if look is None or name is None or event.type in ("group", "alias"):
+            return []
+        try:
+            return found + self._looked_at(event, name, look, counted=False)[1]
+        except BadEvent as error:
+            return [*found, Fault("", OFF_PLAN, f"is not as planned now: {error}")]
+
     def _looked_at(self, event: Event, name: str, look: Look, counted: bool) -> tuple[Event, list[Fault]]:
         """Return an event as it is to be taken, and what is wrong with it."""
         faults: list[Fault] = []
@@ -165,13 +183,17 @@ class Guard:
                 faults += [Fault(path, CAST, "was cast") for path in mended]
         return event, faults
 
-    def _look_at_traits(self, event: Event, number: int) -> None:
-        traits, faults = event.traits, list[Fault]()
+    def _faults_of_traits(self, traits: Mapping[str, Any]) -> list[Fault]:
+        faults = list[Fault]()
         for key in self._traits.keys() & traits.keys():
             for name, check in self._traits[key]:
                 value = dig(traits, name)
                 if value is not None:
                     check(value, faults)
+        return faults
+
+    def _look_at_traits(self, event: Event, number: int) -> None:
+        faults = self._faults_of_traits(event.traits)
         if faults and not event.source.startswith(OWN):
             self._count(event, IDENTIFY, faults, number)
 

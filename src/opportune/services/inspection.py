@@ -170,7 +170,7 @@ class Inspection:
     def _people(self, day: int, now: int, catalog: Catalog, weights: Weights) -> Part:
         """Return what was found of the customers as they are."""
         checks = CustomerChecks(catalog, weights)
-        self._write_rows()
+        write_rows(self._hub)
         drawn, of, found = *self._drawn(), list[tuple[str, State, list[Finding]]]()
         rows = 0
         for page, read in self._pages(drawn):
@@ -221,15 +221,6 @@ class Inspection:
         what = {"of many people": faults} if faults else {}
         return [Row(day, "", IDENTIFY, "anonymousId", "identity", of, faults, IDENTITY, what, looked=len(looked))]
 
-    def _write_rows(self) -> None:
-        """Write the rows of profiles that memory is ahead of, a few at a time."""
-        hub = self._hub
-        with hub.reading():
-            last = hub.events.last()
-        for until in [*range(max(last - 10 * STEP, 0), last, STEP), last]:
-            with hub.reading():
-                hub.people.save(until)
-
     def _received(self, node: str, payload: bytes) -> int | None:
         try:
             return codec.decode_event(self._hub.vault.open(node, payload)).received_at if payload else None
@@ -271,6 +262,15 @@ class Inspection:
 
 
 _device = msgspec.msgpack.Decoder(Device).decode
+
+
+def write_rows(hub: Hub) -> None:
+    """Write the rows of profiles that memory is ahead of, a few at a time."""
+    with hub.reading():
+        last = hub.events.last()
+    for until in [*range(max(last - 10 * STEP, 0), last, STEP), last]:
+        with hub.reading():
+            hub.people.save(until)
 
 
 def fields(catalog: Catalog) -> Fields:

@@ -201,6 +201,11 @@ class Outgoing:
         """Count what came back of a message that was sent (`bounced`, `complained`, `opened`, `clicked`)."""
         _, kept = self._hub.ledger.decision(decision_id)
         self._tally(kept.flow, channel, "returned" if what == "bounced" else what)
+        named = self._hub.plan.channels.get(channel)
+        if named is not None and named.to and what in ("bounced", "complained"):
+            view = self._hub.people.view(self._hub.ledger.episodes(decision_id).subject)
+            address = trait(view.state, named.to)[1] if view else None
+            self._outbox.count_domain(channel, str(address or ""), "returned" if what == "bounced" else what)
 
     def _taken(self, row: Row, now: int) -> Leaving | None:
         """Put a message that is due into the state that fits; return it if it may leave."""
@@ -288,6 +293,7 @@ class Outgoing:
                 self._outbox.drop(row)
                 self._respond(row, "delivered")
                 self._count(row, "sent")
+                self._outbox.count_domain(row.send.channel, told.to, "sent")
             case InDoubt() if not told.repeatable and row.send.kind == "marketing":
                 # what may have arrived counts as a contact: the customer's limits hold in either case
                 self._outbox.move(row, "in_doubt", now, became.what)
@@ -303,6 +309,7 @@ class Outgoing:
                 if hard:
                     self._bounced(told)
                     self._count(row, "bounced")
+                    self._outbox.count_domain(row.send.channel, told.to, "bounced")
             case _:
                 self._dead(row, f"tried {row.attempts} times", became.what, now)
 

@@ -38,12 +38,59 @@ class FlowMessages(msgspec.Struct, frozen=True, rename="camel"):
     paused: str | None = None
 
 
+class DomainMessages(msgspec.Struct, frozen=True):
+    """What became of messages to addresses of a domain: `sent`, `bounced`, `returned`, `complained`.
+
+    Domains that few messages went to are told together as `others`.
+    """
+
+    channel: str
+    domain: str
+    counts: dict[str, int]
+
+
+class SentAgain(msgspec.Struct, frozen=True):
+    """How many messages wait to be sent again, how many could not be tried, and why these not."""
+
+    waiting: int
+    left: int
+    why: dict[str, int]
+
+
+class AgainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which messages are tried once more: all in a `state` (dead or in_doubt), of a channel, a flow, a reason `told`.
+
+    What is null is any; the flow "" is what channels asked for themselves.
+    """
+
+    state: str = "dead"
+    channel: str | None = None
+    flow: str | None = None
+    told: str | None = None
+
+
+class SampleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A message of an action as a sample person would get it, `to` an address of your own, through its channel."""
+
+    to: str
+    treatment: str = ""
+    language: str = ""
+
+
+class SampleSent(msgspec.Struct, frozen=True):
+    """A test that the carrier of a channel took, and under which key."""
+
+    channel: str
+    key: str
+
+
 class OutboxState(msgspec.Struct, frozen=True, rename="camel"):
-    """The outbox: its flows, channels that cannot send now and why, and when the next message is due."""
+    """The outbox: its flows, channels that cannot send now and why, when the next message is due, and `domains`."""
 
     flows: list[FlowMessages]
     problems: dict[str, str]
     next_due: datetime | None
+    domains: list[DomainMessages] = []
 
 
 class LetterJob(msgspec.Struct, frozen=True, rename="camel"):
@@ -198,6 +245,17 @@ class Sending(Calling):
     def send_again(self, key: str) -> None:
         """Try a message once more that is dead or in doubt."""
         self._call("POST", f"/v1/outbox/messages/{quoted(key)}/again", dict)
+
+    def send_all_again(
+        self, state: str = "dead", channel: str | None = None, flow: str | None = None, told: str | None = None
+    ) -> SentAgain:
+        """Try all messages once more that are dead or in doubt, of one channel, flow and reason if these are named."""
+        return self._call("POST", "/v1/outbox/again", SentAgain, AgainRequest(state, channel, flow, told))
+
+    def send_test(self, action: str, to: str, treatment: str = "", language: str = "") -> SampleSent:
+        """Send a message as a sample person would get it to an address of your own; nothing is recorded."""
+        asked = SampleRequest(to, treatment, language)
+        return self._call("POST", f"/v1/actions/{quoted(action)}/test", SampleSent, asked)
 
     def sent_after_all(self, key: str) -> None:
         """Say that a message in doubt did arrive."""

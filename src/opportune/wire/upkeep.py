@@ -44,7 +44,10 @@ class KeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeyInfo(msgspec.Struct, frozen=True):
-    """What is known of a key; `key`, the secret, is there only in the answer that made it."""
+    """What is known of a key; `key`, the secret, is there only in the answer that made it.
+
+    `used` is when it was last used, null: not since that is kept.
+    """
 
     id: str
     kind: str
@@ -55,6 +58,7 @@ class KeyInfo(msgspec.Struct, frozen=True):
     created: datetime
     revoked: datetime | None
     key: str | UnsetType = UNSET
+    used: datetime | None = None
 
 
 class UserTokenRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
