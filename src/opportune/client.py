@@ -34,11 +34,14 @@ from opportune.wire.calling import T, quoted
 from opportune.wire.campaigning import Campaigning
 from opportune.wire.caring import Caring
 from opportune.wire.configured import Configuring
+from opportune.wire.consenting import Consenting
 from opportune.wire.equipping import Equipping
+from opportune.wire.foreseeing import Foreseeing
 from opportune.wire.gauging import Gauging
 from opportune.wire.informing import Informing
 from opportune.wire.inspecting import Inspecting
 from opportune.wire.judging import Judging
+from opportune.wire.mending import Mending
 from opportune.wire.offering import Offering
 from opportune.wire.pages import PageAnswer, PageRequest
 from opportune.wire.recommending import Recommending
@@ -82,8 +85,8 @@ class Transport(Protocol):
 
 
 class Client(
-    Campaigning, Caring, Configuring, Equipping, Gauging, Informing, Inspecting, Judging, Keeping, Offering,
-    Recommending, Renting, Requesting, Sending, Steering, Trying, Watching,
+    Campaigning, Caring, Configuring, Consenting, Equipping, Foreseeing, Gauging, Informing, Inspecting, Judging,
+    Keeping, Mending, Offering, Recommending, Renting, Requesting, Sending, Steering, Trying, Watching,
 ):  # fmt: skip
     """A hub at a URL. `key` is a server key; what changes the hub itself needs an admin key.
 
@@ -241,7 +244,11 @@ class Client(
         status, data = self._transport.send(method, whole, None if body is None else msgspec.json.encode(body))
         if status != 200:
             raise problem_of(status, data)
-        return cast(T, data) if gives is bytes else msgspec.json.decode(data, type=gives)
+        try:
+            return cast(T, data) if gives is bytes else msgspec.json.decode(data, type=gives)
+        except msgspec.MsgspecError as why:
+            what = f"the hub answers {method} {path} in a form that is not known here: {why}"
+            raise OpportuneError(f"{what}; use the same version of Opportune on both sides") from None
 
 
 def problem_of(status: int, data: bytes) -> OpportuneError:

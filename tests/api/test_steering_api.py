@@ -146,6 +146,30 @@ def test_predictions_are_judged_as_they_were_made(steered: Steered) -> None:
         hub.model_history("more_date")
 
 
+def test_each_bin_of_an_action_counts_its_answers(steered: Steered) -> None:
+    hub = steered.hub
+    model = max(hub.models().actions, key=lambda one: one.answers)
+    told = hub.action_inputs(model.action)
+    assert told.answers == model.answers > 0
+    for one in told.inputs:
+        assert sum(b.answers for b in one.bins) == model.answers
+        assert sum(b.positives for b in one.bins) == model.positives
+        assert all(b.rate is None or (b.interval and b.interval[0] <= b.rate <= b.interval[1]) for b in one.bins)
+        assert all(b.deviation is not None and b.deviation >= 0 for b in one.bins)
+    assert [one.spread for one in told.inputs] == sorted((one.spread for one in told.inputs), reverse=True)
+    assert hub.action_inputs("payment_help").answers == 0
+    with pytest.raises(NotFound, match="more_data"):
+        hub.action_inputs("more_date")
+
+
+def test_drift_tells_of_all_who_answered(steered: Steered) -> None:
+    told, hub = steered.hub.drift(), steered.hub
+    assert sum(one.answers for one in told.periods) == sum(one.answers for one in hub.models().actions) > 0
+    assert told.drift is not None
+    assert told.drift_interval is not None
+    assert all(one.verdict == "unknown" and "it takes 20" in one.reason for one in told.inputs if told.lately < 20)
+
+
 def test_what_may_not_go_live_does_not(steered: Steered) -> None:
     hub, before = steered.hub, steered.hub.overlay()
     for changes, error, words in (

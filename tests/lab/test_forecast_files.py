@@ -15,7 +15,7 @@ from opportune.cli import app
 from opportune.clock import parse_instant
 from opportune.errors import BadCatalog, BadInput
 from opportune.figures.manifest import Manifest, write_manifest
-from opportune.lab.forecast import _sentence, load_forecast, told
+from opportune.lab.forecast import load_forecast, sentence, told
 from opportune.measure.effect import Interval
 from opportune.measure.forecast import Forecast
 
@@ -197,7 +197,7 @@ def test_for_people_and_programs(tmp_path: Path) -> None:
 def test_the_seasonal_naive_is_not_compared_with_itself() -> None:
     def said(method: str) -> str:
         found = Forecast(method, (1.0,), None, 0.9, {}, 0.0, Interval(-0.1, 0.1), True, None, 9)
-        return _sentence(found)
+        return sentence(found)
 
     assert said("seasonal naive") == "nothing else would have done better"
     assert said("theta").startswith("its error was 0% less than that of seasonal naive")

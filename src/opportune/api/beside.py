@@ -17,15 +17,18 @@ from opportune.hub import Hub
 
 @contextmanager
 def beside(
-    hub: Hub, listening: socket.socket, folder: Path | None = None, hub_file: HubFile | None = None
+    hub: Hub, listening: socket.socket, folder: Path | None = None, hub_file: HubFile | None = None, links: bool = False
 ) -> Iterator[tuple[str, str]]:
     """Answer requests while the block runs; yields the address, and the secret that opens the door as admin.
+
+    With `links`, those in messages lead to this address, which is of this machine alone.
 
     The hub belongs to the server meanwhile: reach it through the address.
     """
     import uvloop
 
-    door, secret = door_of(hub, folder)
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    door, secret = door_of(hub, folder, public_url=address if links else "")
     ready, stops, failed = threading.Event(), list[Callable[[], object]](), list[BaseException]()
 
     async def serve() -> None:
@@ -46,7 +49,6 @@ def beside(
     thread = threading.Thread(target=work, name="opportune-server", daemon=True)
     thread.start()
     ready.wait()
-    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
     if hub_file:
         hub_file.write(address, secret)
     try:

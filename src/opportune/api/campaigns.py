@@ -18,6 +18,7 @@ from opportune.operations.calendar import midnight, read_week
 from opportune.operations.campaign_clone import clone as cloned
 from opportune.operations.campaign_content import actions_of
 from opportune.operations.weeks import week_of
+from opportune.services import aims
 from opportune.services.office import Far, Money, Office
 from opportune.services.timetable import ASKED, clashing, weeks
 from opportune.wire.campaigning import (
@@ -54,7 +55,7 @@ async def board(door: Door, call: Call) -> list[CampaignRow]:
 async def show(door: Door, call: Call) -> CampaignInfo:
     """Return a campaign as it stands, with what the next stage misses."""
     name, costs = call.parameters["name"], call.query.get("costs", "") == "true"
-    checks = call.query.get("checks", "") != "false"
+    checks, goal = call.query.get("checks", "") != "false", call.query.get("goal", "") == "true"
 
     def work() -> CampaignInfo:
         office = Office(door.hub)
@@ -63,7 +64,8 @@ async def show(door: Door, call: Call) -> CampaignInfo:
         # of another day it is not known what its checks would have found
         far = office.far(name, office.asked(one, office.following(one))) if checks and at is None else None
         cost = office.costs(name, at) if costs else None
-        return told.info(office, one, far, cost, door.hub.clock.now() if at is None else at)
+        aim = aims.goal(door.hub, one.entry, at) if goal and one.entry else None
+        return told.info(office, one, far, cost, door.hub.clock.now() if at is None else at, aim)
 
     return await asyncio.to_thread(work)
 
@@ -244,7 +246,8 @@ ENDPOINTS = (
     Endpoint("GET", "/v1/campaigns", "server", board, "Every campaign", None, list[CampaignRow], (_AT,), _READ),
     Endpoint("GET", _ONE, "server", show, "A campaign as it stands, and what its next stage misses", None, CampaignInfo,
              (_AT, Parameter("costs", bool, "Also what its contacts and coupons cost: takes a walk through decisions"),
-              Parameter("checks", bool, "false: without what its next stage misses, which may take a walk")), _READ),
+              Parameter("checks", bool, "false: without what its next stage misses, which may take a walk"),
+              Parameter("goal", bool, "Also what its goal stands at: takes a look at the exported tables")), _READ),
     Endpoint("GET", f"{_ONE}/history", "server", history, "What the ledger tells of a campaign", None,
              list[CampaignLine], problems=_READ),
     _post(f"{_ONE}/move", move, "Move a campaign to a stage", CampaignMove, CampaignMoved),

@@ -29,6 +29,7 @@ from opportune.wire.campaigning import (
     CapInfo,
     ClashInfo,
     DueTask,
+    GoalInfo,
     MoneyInfo,
     StageInfo,
 )
@@ -63,7 +64,9 @@ def row(office: Office, one: Standing, now: int) -> CampaignRow:
     )
 
 
-def info(office: Office, one: Standing, far: Far | None, costs: Costs | None, now: int) -> CampaignInfo:
+def info(
+    office: Office, one: Standing, far: Far | None, costs: Costs | None, now: int, goal: GoalInfo | None = None
+) -> CampaignInfo:
     """Return a campaign as it stands, with what the following stage misses where `far` was looked at."""
     entry, state, catalog = one.entry, one.state, office.catalog
     living = entry is not None and not entry.template
@@ -107,6 +110,7 @@ def info(office: Office, one: Standing, far: Far | None, costs: Costs | None, no
             costs.contacts, costs.cost, dict(costs.coupons), sum(costs.coupons.values())
         ),
         content=content,
+        goal=goal,
     )  # fmt: skip
 
 

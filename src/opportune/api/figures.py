@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter
 from opportune.api.problems import Refused
 from opportune.figures.answer import Answer, SixFigures
+from opportune.figures.header import header
 from opportune.figures.tables import counted
 from opportune.services import instruments
 from opportune.wire.gauging import TablesInfo, TablesRequest
@@ -37,10 +40,11 @@ async def figures(door: Door, call: Call) -> SixFigures:
 
 
 async def figure(door: Door, call: Call) -> Answer:
-    """Return a figure, by one of its dimensions."""
+    """Return a figure, by one of its dimensions, with the text of its query."""
     since, as_of = _times(door, call)
     name, by = call.parameters["name"], call.query.get("by") or None
-    return await asyncio.to_thread(instruments.figure, door.hub, name, since, as_of, by)
+    found = await asyncio.to_thread(instruments.figure, door.hub, name, since, as_of, by)
+    return replace(found, query=replace(found.query, sql=header(name).sql))
 
 
 def _times(door: Door, call: Call) -> tuple[int | None, int | None]:

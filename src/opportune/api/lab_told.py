@@ -41,7 +41,10 @@ USUAL = 1.96
 
 def status(lab: Laboratory, now: int) -> LabStatus:
     """Return how every experiment stands, and what learns freely."""
-    return LabStatus([experiment(one, now) for one in lab.underway()], [Freedom(*row) for row in FREEDOMS])
+    under_way = lab.underway()
+    begun = {one.trial.experiment for one in under_way}
+    planned = [name for name in lab.names() if name not in begun]
+    return LabStatus([experiment(one, now) for one in under_way], [Freedom(*row) for row in FREEDOMS], planned)
 
 
 def experiment(one: Underway, now: int) -> ExperimentInfo:

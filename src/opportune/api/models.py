@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TypeVar
+
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint
 from opportune.catalog.fields import nearest
 from opportune.errors import NotFound
+from opportune.services.drifting import drift as drift_of
 from opportune.services.judged import history as history_of
 from opportune.services.judged import models as models_of
-from opportune.wire.judging import ModelHistory, ModelsInfo
+from opportune.services.seen import inputs as inputs_of
+from opportune.wire.judging import ActionInputs, DriftInfo, ModelHistory, ModelsInfo
+
+T = TypeVar("T")
 
 
 async def models(door: Door, call: Call) -> ModelsInfo:
@@ -18,13 +25,32 @@ async def models(door: Door, call: Call) -> ModelsInfo:
 
 async def history(door: Door, call: Call) -> ModelHistory:
     """Return how the predictions for an action turned out over time."""
-    name, hub = call.parameters["action"], door.hub
-    if name not in hub.plan.position:
-        raise NotFound(f"there is no action {name!r}; {nearest(name, hub.plan.position)}")
-    steps = history_of(hub, name)
+    return await _walked(door, history_of(door.hub, _action(door, call)))
+
+
+async def inputs(door: Door, call: Call) -> ActionInputs:
+    """Return what each predictor says of an action."""
+    name = _action(door, call)
+    return await _walked(door, inputs_of(door.hub, name))
+
+
+async def drift(door: Door, call: Call) -> DriftInfo:
+    """Return how far what the model looks at has moved lately."""
+    return await _walked(door, drift_of(door.hub))
+
+
+async def _walked(door: Door, steps: Iterator[T | None]) -> T:
+    """Return what a walk finds; others have their turn between its steps."""
     while (found := await door.writer.do(lambda: next(steps))) is None:
         pass
     return found
+
+
+def _action(door: Door, call: Call) -> str:
+    name, known = call.parameters["action"], door.hub.plan.position
+    if name not in known:
+        raise NotFound(f"there is no action {name!r}; {nearest(name, known)}")
+    return name
 
 
 ENDPOINTS = (
@@ -32,4 +58,8 @@ ENDPOINTS = (
              gives=ModelsInfo, problems=(401, 403, 429)),
     Endpoint("GET", "/v1/models/{action}", "server", history, "How the predictions for an action turned out over time",
              gives=ModelHistory, problems=(401, 403, 404, 429)),
+    Endpoint("GET", "/v1/models/{action}/inputs", "server", inputs, "What each predictor says of an action",
+             gives=ActionInputs, problems=(401, 403, 404, 409, 429)),
+    Endpoint("GET", "/v1/drift", "server", drift, "How far what the model looks at has moved lately",
+             gives=DriftInfo, problems=(401, 403, 409, 429)),
 )  # fmt: skip

@@ -14,6 +14,7 @@ from opportune.catalog.fields import nearest
 from opportune.decide.plan import Plan
 from opportune.errors import BadInput, NotFound
 from opportune.services.overlaid import Draft, Overlay, lay, tried
+from opportune.services.past import past
 from opportune.services.sampled import funnel as funnel_of
 from opportune.services.sampled import policy
 from opportune.services.shifting import shift as shift_of
@@ -48,7 +49,8 @@ async def action(door: Door, call: Call) -> ActionDetail:
     if name not in hub.plan.position:
         raise NotFound(f"there is no action {name!r}; {nearest(name, hub.plan.position)}")
     customers, parts = await _walked(door, policy(hub, name, _customers(call.query.get("customers", "300"))))
-    return await door.writer.do(lambda: detail(hub, Overlay(hub), name, customers, parts))
+    changes = await _walked(door, past(hub, hub.plan.action(name)))
+    return await door.writer.do(lambda: detail(hub, name, customers, parts, changes))
 
 
 async def funnel(door: Door, call: Call) -> FunnelInfo:

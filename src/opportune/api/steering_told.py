@@ -25,7 +25,7 @@ from opportune.wire.steering import (
 )
 
 HISTORY = 100
-"""Changes of an action, and versions, that are told."""
+"""Versions that are told."""
 
 NEW = 0.02
 """The share of decisions that an action takes part in before anybody said yes to it."""
@@ -38,7 +38,9 @@ def infos(hub: Hub) -> list[ActionInfo]:
     return sorted(found, key=lambda one: (one.issue, one.group, one.name))
 
 
-def detail(hub: Hub, overlay: Overlay, name: str, customers: int, policy: Sequence[ConditionShare]) -> ActionDetail:
+def detail(
+    hub: Hub, name: str, customers: int, policy: Sequence[ConditionShare], history: Sequence[ChangeTold]
+) -> ActionDetail:
     """Return an action wholly; `policy` was found on a sample of so many customers."""
     action, catalog = hub.plan.action(name), hub.plan.catalog
     info = next(one for one in infos(hub) if one.name == name)
@@ -60,7 +62,7 @@ def detail(hub: Hub, overlay: Overlay, name: str, customers: int, policy: Sequen
             TreatmentInfo(t.name, t.channel, [*t.placements], [catalog.language, *t.languages])
             for t in action.treatments
         ],
-        history=_history(overlay, action),
+        history=[*history],
         customers=customers,
     )
 
@@ -138,15 +140,3 @@ def _rule(rule: ContactRule) -> str:
 
 def _time(minutes: int) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
-
-
-def _history(overlay: Overlay, action: Action) -> list[ChangeTold]:
-    """Return the changes of an action, and of the levers that it falls under, the latest first."""
-    mine = f"actions.{action.name}"
-    levers = {f"levers.{action.issue}", f"levers.{action.issue}/{action.group}"}
-    return [
-        ChangeTold(v.number, to_datetime(v.at), v.author, v.reason, v.kind, words)
-        for v in overlay.versions()
-        for path, words in v.changes
-        if path == mine or path.startswith(f"{mine}.") or path in levers
-    ][:HISTORY]

@@ -16,7 +16,7 @@ from opportune.errors import BadInput, BadRequest
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from opportune.wire.campaigning import CampaignCheck, CampaignInfo, CampaignRow
+    from opportune.wire.campaigning import CampaignCheck, CampaignInfo, CampaignRow, GoalInfo
 
 campaign = typer.Typer(help="Campaigns as living work: stages, approvals, tasks, money.", no_args_is_help=True)
 
@@ -56,12 +56,12 @@ def show(
     store: StoreUrl = None,
     json: Json = False,
 ) -> None:
-    """Show a campaign as it stands, and what its next stage misses.
+    """Show a campaign as it stands: its goal and what was reached of it, money, tasks, and what its next stage misses.
 
     Example: opportune campaign show spring --costs
     """
     with connect(dir, store, quiet=json) as hub:
-        found = hub.campaign(name, at, costs)
+        found = hub.campaign(name, at, costs, goal=True)
     say(json, found, _told(found, not at))
 
 
@@ -314,6 +314,7 @@ def _told(one: CampaignInfo, checked: bool) -> str:
             "from": _day(row.starts), "until": _day(row.ends), "actions": ", ".join(one.actions),
             "experiments": ", ".join(one.experiments), "learned": one.learned, "content": one.content}  # fmt: skip
     lines += [f"  {key}: {value}" for key, value in told.items() if value]
+    lines += _aim(one.goal) if one.goal else []
     planned = f" of {row.planned:,.2f}" if row.planned is not None else ""
     lines.append(f"  money: {row.committed:,.2f} committed, {row.spent:,.2f} spent{planned}; {row.hours:g} hours")
     if one.costs:
@@ -332,6 +333,23 @@ def _told(one: CampaignInfo, checked: bool) -> str:
             f"  nothing is missing for {one.following}: opportune campaign move {row.name} --by NAME"
         ]
     return "\n".join(lines)
+
+
+def _aim(goal: GoalInfo) -> list[str]:
+    """Return what a goal stands at, for people."""
+    if goal.value is None:
+        lines = [f"  reached: not known: {goal.reason}"]
+    else:
+        value, (low, high) = _amount(goal.value, goal.unit), goal.interval or (None, None)
+        between = f" ({_amount(low, goal.unit)} to {_amount(high, goal.unit)})" if goal.interval else ""
+        lines = [f"  reached: {value}{between}, {goal.state}: {goal.meaning}"]
+    return lines + [f"    {test.experiment}: {test.sentence}" for test in goal.tests]
+
+
+def _amount(value: float | None, unit: str) -> str:
+    if value is None:
+        return "no bound"
+    return f"{value:.1%}" if unit == "share" else f"{value:,.6g} {unit}".rstrip()
 
 
 def _missing(checks: list[CampaignCheck]) -> list[str]:

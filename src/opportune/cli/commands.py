@@ -41,6 +41,7 @@ HEADINGS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Decisions": {
         "decide": ("decisions:decide", "The next best action for a customer."),
+        "decisions": ("recall:decisions", "What was decided, the latest first."),
         "explain": ("decisions:explain", "Why a decision was as it was."),
         "respond": ("decisions:respond", "What became of an action."),
         "model": ("decisions:model", "What the model has learned."),

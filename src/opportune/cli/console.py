@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 from typer.core import TyperGroup
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from opportune.console.book import Book
 
 PORT = 8081
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class _Console(TyperGroup):
@@ -47,6 +49,9 @@ def serve(
     hub: Annotated[str, typer.Option(help="The hub to show (default: the one that serves the folder).")] = "",
     key: Annotated[str, typer.Option(envvar="OPPORTUNE_KEY", help="An admin key of that hub.")] = "",
     console_url: Annotated[str, typer.Option(help="The https address that people open, behind a proxy with TLS.")] = "",
+    oidc: Annotated[
+        Path | None, typer.Option(help="A file about a provider that signs people in (default: DIR/oidc.toml).")
+    ] = None,
     guest: Annotated[
         bool, typer.Option(help="For a demo: the link lets in by itself, and the console ends with its stdin.")
     ] = False,
@@ -63,6 +68,12 @@ def serve(
     found = chosen(dir, store)
     if hub and not key:
         raise BadInput("name a key of that hub: --key KEY; there, `opportune key new admin` makes one")
+    for name, url in (("--hub", hub), ("--console-url", console_url)):
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+            raise BadInput(f"{name} is {url!r}; write an address such as https://{name[2:5]}.acme.example")
+    if urlsplit(console_url).path.strip("/"):
+        raise BadInput(f"--console-url is {console_url!r}; the console has an address of its own, without a path")
     file = hub_file(found)
 
     def find() -> tuple[str, str] | None:
@@ -74,7 +85,19 @@ def serve(
     if find() is None:
         where = f"start one with `opportune serve {found.dir}`, or name one: --hub URL --key KEY"
         raise BadInput(f"no hub serves {found.dir}; {where}")
+    from opportune.console import oidc as providers
     from opportune.console.serving import Settings, run
+
+    file_of_provider = oidc or Path(found.dir) / providers.FILE
+    provider = None
+    if oidc or file_of_provider.is_file():
+        provider = providers.read(file_of_provider), os.environ.get(providers.SECRET, "")
+
+    if host not in LOOPBACK and not console_url.startswith("https://"):
+        cure = "let a proxy with TLS stand before it, and name what people open: --console-url https://..."
+        if provider:
+            raise BadInput(f"a provider sends people back over TLS alone; {cure}")
+        note(f"Passwords cross the network as they are: {cure}")
 
     def begun(address: str, link: str | None) -> None:
         text = f"The console is at {address}; Ctrl-C ends it."
@@ -84,7 +107,7 @@ def serve(
 
     if guest:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
-    run(Settings(host, port, find, _folder(found), console_url.rstrip("/"), guest), begun)
+    run(Settings(host, port, find, _folder(found), console_url.rstrip("/"), guest, provider), begun)
 
 
 def _end_with_stdin() -> None:
@@ -214,7 +237,10 @@ def _book(dir: str | None, store: str | None) -> Iterator[Book]:
     from opportune.console.book import Book
     from opportune.console.serving import FILE
 
-    book = Book(_folder(chosen(dir, store)) / FILE)
+    folder = _folder(chosen(dir, store))
+    if not folder.parent.is_dir():
+        raise BadInput(f"there is no folder {folder.parent}; name that of the project with --dir")
+    book = Book(folder / FILE)
     try:
         yield book
     finally:

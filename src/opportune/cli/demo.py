@@ -25,8 +25,8 @@ FOLDER = Path("opportune-demo")
 UNATTENDED = 20.0
 """Seconds after which a demo that nobody watches ends by itself."""
 
-DAYS = 6
-"""Simulated days of the warm-up."""
+PAST, DAYS = 57, 3
+"""Simulated days of the warm-up: quiet ones, in which the staff works all the same, and usual ones."""
 
 STEP = 1.2
 """Seconds between two events of the story, less where the demo is to end soon."""
@@ -43,8 +43,9 @@ def demo(
 ) -> None:
     """Run a simulated telecom company live against a hub of its own; needs no configuration. Ctrl-C ends it.
 
-    The first time, it makes a folder and lives some days quickly, so that the model has learned something. Then it
-    serves the HTTP door, and the customers live through it. Each further start goes on where the last one stopped.
+    The first time, it makes a folder and lives two months quickly, so that the model has learned something and people
+    have worked. Then it serves the HTTP door, and the customers live through it. Each further start goes on where the
+    last one stopped.
 
     Example: opportune demo --port 8080
     """
@@ -58,7 +59,7 @@ def demo(
         unwatched = seconds is None and (json or not sys.stdout.isatty())
         seconds = UNATTENDED if unwatched else seconds
         show, place = Show(quiet=json, pace=pace), Place(dir)
-        state = place.settle(seed, customers, DAYS, SystemClock().now())
+        state = place.settle(seed, customers, DAYS, SystemClock().now(), PAST)
         if unwatched:
             show.say(f"There is no terminal to watch it in: it lives for {UNATTENDED:.0f} seconds and tells of them.")
         show.say(f"A telecom company of {state.customers} simulated customers, in {dir}.")
@@ -107,7 +108,7 @@ def _warm_up(place: Place, state: State, stop: Event, quiet: bool) -> None:
     from opportune.demo.run import warm_up
 
     if state.warm:
-        with progress("Living some days first", quiet) as tell:
+        with progress("Living two months first", quiet) as tell:
             tell(0, "compiling what is hot")
             for done, told in warm_up(place, state, stop):
                 tell(done, told)

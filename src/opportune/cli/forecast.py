@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from opportune.cli.options import Dir, Json, StoreUrl, say
+from opportune.cli.options import Dir, Json, StoreUrl, connect, say
+from opportune.errors import BadInput
+
+if TYPE_CHECKING:
+    from opportune.wire.foreseeing import Forecasts
 
 
 def forecast(
-    spec: Annotated[Path, typer.Argument(help="A forecast spec in YAML.")],
+    spec: Annotated[Path | None, typer.Argument(help="A forecast spec in YAML (default: of the hub itself).")] = None,
+    campaign: Annotated[str, typer.Option(help="Of the hub: a campaign, and where it will end.")] = "",
+    every: Annotated[str, typer.Option(help="Of the hub: hour, day or week (default: what is seldom 0).")] = "",
     dir: Dir = None,
     store: StoreUrl = None,
     json: Json = False,
@@ -20,9 +26,15 @@ def forecast(
 
     Example: opportune forecast sales.yaml --json
     """
+    if spec is None:
+        with connect(dir, store, quiet=json) as hub:
+            coming = hub.forecasts(campaign, every)
+        say(json, coming, of_hub(coming))
+        return
+    if campaign or every:
+        raise BadInput("a spec says by itself what is asked: leave --campaign and --every out, or the spec")
     from opportune.lab.forecast import load_forecast, told
 
-    del dir, store  # a table has all that is asked
     asked = load_forecast(spec)
     if asked.tables:
         from opportune.campaign_forecast import forecast_of_campaigns
@@ -31,6 +43,26 @@ def forecast(
     else:
         found = told(asked)
     say(json, found, readable(found))
+
+
+def of_hub(found: Forecasts) -> str:
+    """Return what comes next of a hub for people: the running period, and where it will end."""
+    lines = []
+    for one in found.series:
+        lines.append(f"{one.title} by {one.every}: {one.total:,.6g} so far")
+        if one.coming:
+            first = one.coming[0]
+            between = "" if first.low is None else f" ({first.low:,.1f} to {first.high:,.1f})"
+            lines.append(f"  foretold for this {one.every}: {first.value:,.1f}{between}; by {one.method}: {one.skill}")
+        elif one.reason:
+            lines.append(f"  no forecast: {one.reason}")
+        if one.end and one.end.value is not None:
+            end, wanted = one.end, "" if one.end.wanted is None else f" of {one.end.wanted:,.6g}"
+            between = "" if end.low is None else f" ({end.low:,.6g} to {end.high:,.6g})"
+            lines.append(f"  at its end on {end.at:%Y-%m-%d}: {end.value:,.6g}{between}{wanted}: {end.ending}")
+        elif one.end:
+            lines.append(f"  at its end on {one.end.at:%Y-%m-%d}: not known: {one.end.reason}")
+    return "\n".join(lines)
 
 
 def readable(found: dict[str, Any]) -> str:

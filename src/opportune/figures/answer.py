@@ -22,11 +22,12 @@ class Beside(msgspec.Struct, frozen=True, rename="camel"):
     meaning: str
 
 
-class Query(msgspec.Struct, frozen=True, rename="camel"):
-    """The SQL file of a figure, and the SHA-256 of its text."""
+class Query(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The SQL file of a figure, and the SHA-256 of its text; `sql` is the text where it was asked for."""
 
     file: str
     sha256: str
+    sql: str = ""
 
 
 class Data(msgspec.Struct, frozen=True, rename={"begin": "from"}):

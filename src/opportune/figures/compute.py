@@ -51,6 +51,18 @@ def figure(
     )  # fmt: skip
 
 
+def one_of(
+    connection: DuckDBPyConnection, name: str, as_of: int, by: str, key: str, beside: bool = False
+) -> Reading | None:
+    """Return what a figure says of one key of a dimension, None where it has no row of it.
+
+    `beside`: as if that key were the whole, with what stands beside it.
+    """
+    rows = [row for row in _asked(connection, header(name), as_of, None, by) if row["key"] == key]
+    rows = [row for row in rows if row.get("part") not in ("campaign", "contacts", "naive", "clock")]
+    return READERS[name](rows, None if beside else by) if rows else None
+
+
 def figures(
     connection: DuckDBPyConnection, manifest: Manifest, as_of: int, since: int | None = None
 ) -> list[Answer]:

@@ -170,6 +170,10 @@ class Hearing:
         self.asked = repr((sorted(self._roles.items()), where, funnel.value, funnel.margin, funnel.sales))
         """What is asked of events: where it changes, they are read anew."""
 
+    def hears(self, event: str) -> bool:
+        """Return whether events of a name become rows."""
+        return event in self._roles
+
     def rows(self, number: int, subject: str, event: Event) -> Iterator[Row]:
         """Yield the rows of one event: one for each of its roles."""
         name = fields.event_name(event) or ""

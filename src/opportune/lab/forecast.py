@@ -13,7 +13,7 @@ from opportune.measure.pooling import FloatArray
 from opportune.measure.rolling_origin import NAIVE
 from opportune.measure.statsforecast_methods import methods
 
-__all__ = ["foretold", "load_forecast", "told"]
+__all__ = ["foretold", "load_forecast", "sentence", "told"]
 
 
 def told(spec: ForecastSpec) -> dict[str, Any]:
@@ -58,12 +58,13 @@ def _plain(found: Forecast, spec: ForecastSpec, last: date) -> dict[str, Any]:
         "origins": found.origins, "remarks": list(found.remarks),
         "skill": {
             "value": found.skill, "interval": None if found.skill_interval is None else list(found.skill_interval),
-            "as_good": found.as_good, "sentence": _sentence(found),
+            "as_good": found.as_good, "sentence": sentence(found),
         },
     }  # fmt: skip
 
 
-def _sentence(found: Forecast) -> str:
+def sentence(found: Forecast) -> str:
+    """Return how a method fares beside what was one season ago, for people."""
     if found.skill is None or found.skill_interval is None:
         return "too little of the past to say whether this is better than seasonal naive"
     if found.method == NAIVE:

@@ -14,6 +14,7 @@ from opportune.clock import DAY, to_datetime
 from opportune.events.types import Labeled
 from opportune.hub import Hub
 from opportune.measure.discrimination import area, parts
+from opportune.measure.summary import rate
 from opportune.wire.judging import (
     CalibrationBin,
     ModelAction,
@@ -35,6 +36,9 @@ LEAST = 50
 
 GOOD, EVIDENCE = 0.9, 20
 """From which AUC on something is too good to be true, given so many good answers and so many bad ones."""
+
+LEAST_EACH = 10
+"""Good answers, and bad ones, from which on an AUC has an interval."""
 
 Judged = tuple[int, float, bool]
 """When an answer came, what was predicted, and whether it was good."""
@@ -85,23 +89,35 @@ def _history(action: str, rows: Sequence[Judged]) -> ModelHistory:
     periods = list(_periods(rows))
     last = rows[-periods[-1].answers :]
     lately, came = _arrays(last)
-    drift = float(came.mean() - lately.mean())
-    half = 1.96 * sqrt(float((lately * (1 - lately)).sum())) / len(last)
     since = to_datetime(rows[0][0])
-    return ModelHistory(action, since, len(rows), value, interval, bins, periods, drift, (drift - half, drift + half))
+    return ModelHistory(action, since, len(rows), value, interval, bins, periods, *strayed(lately, came))
+
+
+def strayed(predicted: Any, came: Any) -> tuple[float, tuple[float, float]]:
+    """Return the mean of what came minus what was predicted, with its 95 % interval if predictions are right."""
+    drift = float(came.mean() - predicted.mean())
+    half = 1.96 * sqrt(float((predicted * (1 - predicted)).sum())) / len(came)
+    return drift, (drift - half, drift + half)
+
+
+def cuts(times: Sequence[int], least: int = LEAST) -> list[tuple[int, int]]:
+    """Return where periods begin and end: whole days together until they have so many answers.
+
+    What is left at the end joins the last. `times` ascend.
+    """
+    found, begin = list[tuple[int, int]](), 0
+    for end in range(1, len(times) + 1):
+        if end == len(times) or times[end] // DAY != times[end - 1] // DAY:
+            if end - begin >= least or not found:
+                found.append((begin, end))
+            else:
+                found[-1] = found[-1][0], end
+            begin = found[-1][1]
+    return found
 
 
 def _periods(rows: Sequence[Judged]) -> Iterator[ModelPeriod]:
-    """Yield whole days together until they have enough answers; what is left at the end joins the last."""
-    cuts, begin = list[tuple[int, int]](), 0
-    for end in range(1, len(rows) + 1):
-        if end == len(rows) or rows[end][0] // DAY != rows[end - 1][0] // DAY:
-            if end - begin >= LEAST or not cuts:
-                cuts.append((begin, end))
-            else:
-                cuts[-1] = cuts[-1][0], end
-            begin = cuts[-1][1]
-    for begin, end in cuts:
+    for begin, end in cuts([at for at, _, _ in rows]):
         some = rows[begin:end]
         p, good = _arrays(some)
         yield ModelPeriod(to_datetime(some[-1][0]), len(some), int(good.sum()), float(p.mean()), *_area(some))
@@ -120,12 +136,31 @@ def _arrays(rows: Sequence[Judged]) -> tuple[Any, Any]:
 
 
 def _action(row: dict[str, Any], positives: float, ramp: int) -> ModelAction:
-    auc, answers, good = _known(row["auc"]), round(row["answers"]), round(row["positives"])
+    auc, answers = _known(row["auc"]), round(row["answers"])
+    good = min(round(row["positives"]), answers)
+    said = rate(good, answers)
     return ModelAction(
         row["action"], answers, good, auc, _known(row["logLoss"]), _known(row["calibrationError"]),
         1.0 if ramp <= 0 else min(1.0, 0.02 + 0.98 * positives / ramp),
-        _suspect(auc, good, answers - good),
+        _suspect(auc, good, answers - good), _interval(auc, good, answers - good),
+        None if said.rate is None else (said.low, said.high),
     )  # fmt: skip
+
+
+def _interval(auc: float | None, good: int, bad: int) -> tuple[float, float] | None:
+    """Return the 95 % interval of an AUC by its value and counts alone (Hanley and McNeil 1982); None below 10 of each.
+
+        variance = (A(1 - A) + (good - 1)(Q1 - A^2) + (bad - 1)(Q2 - A^2)) / (good bad)
+
+    with Q1 = A / (2 - A) and Q2 = 2 A^2 / (1 + A). It holds for the continuous case; equal predictions make it wider
+    than it need be.
+    """
+    if auc is None or min(good, bad) < LEAST_EACH:
+        return None
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = (auc * (1 - auc) + (good - 1) * (q1 - auc**2) + (bad - 1) * (q2 - auc**2)) / (good * bad)
+    half = 1.96 * sqrt(max(variance, 0.0))
+    return max(auc - half, 0.0), min(auc + half, 1.0)
 
 
 def _input(row: dict[str, Any]) -> ModelInput:

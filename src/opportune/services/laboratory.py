@@ -328,6 +328,10 @@ class Laboratory:
             many.reason if isinstance(many, NotEnoughData) else "",
         )
 
+    def names(self) -> list[str]:
+        """Return the names of the experiments that the live catalog has."""
+        return [one.name for one in self._hub.plan.catalog.experiments]
+
     def underway(self, name: str = "") -> list[Underway]:
         """Return how experiments stand that were ever started, or the one of a name. Raises `NotFound`."""
         there = {e.name: e for e in self._hub.plan.catalog.experiments}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Literal
 
 import msgspec
 
@@ -209,12 +210,42 @@ class StageInfo(msgspec.Struct, frozen=True):
     checks: list[str]
 
 
+GoalState = Literal["reached", "not reached", "unclear", "not known"]
+
+
+class GoalTest(msgspec.Struct, frozen=True):
+    """What the last look at a test of a campaign found of its goal, in words."""
+
+    experiment: str
+    arm: str
+    sentence: str
+
+
+class GoalInfo(msgspec.Struct, frozen=True):
+    """The goal of a campaign and what it stands at, which `meaning` says in words.
+
+    `value` is null where it is not known (`reason`); `interval` holds 95 % where it is an estimate, and is null where
+    it is exact. `unit` is share, days or nothing. `state` is by the whole interval. What `tests` say is what the
+    campaign added; the value alone does not.
+    """
+
+    metric: str
+    target: float | None
+    value: float | None
+    interval: tuple[float | None, float | None] | None
+    unit: str
+    meaning: str
+    reason: str
+    state: GoalState
+    tests: list[GoalTest]
+
+
 class CampaignInfo(msgspec.Struct, frozen=True, rename="camel"):
     """A campaign as it stands: its row on the board, its entry, its work, and what the `following` stage misses.
 
     `stamps` are what came to pass by itself: the first decision and outcome, and what the hub stamped before the
-    campaign had a process. `costs` is null where nobody asked for them. `content` changes with whatever an approval is
-    of (empty: there is no entry).
+    campaign had a process. `costs` and `goal` are null where nobody asked for them. `content` changes with whatever an
+    approval is of (empty: there is no entry).
     """
 
     row: CampaignRow
@@ -235,6 +266,7 @@ class CampaignInfo(msgspec.Struct, frozen=True, rename="camel"):
     stamps: dict[str, datetime]
     costs: CampaignCosts | None = None
     content: str = ""
+    goal: GoalInfo | None = None
 
 
 class CampaignLine(msgspec.Struct, frozen=True):
@@ -306,12 +338,16 @@ class Campaigning(Calling):
         """Return the board: every campaign, as of an instant of ISO 8601 ("": now)."""
         return self._call("GET", "/v1/campaigns", list[CampaignRow], query=given(at=at))
 
-    def campaign(self, name: str, at: str = "", costs: bool = False, checks: bool = True) -> CampaignInfo:
+    def campaign(
+        self, name: str, at: str = "", costs: bool = False, checks: bool = True, goal: bool = False
+    ) -> CampaignInfo:
         """Return a campaign as it stands; with its `costs`, which takes as long as there are decisions.
 
-        Without `checks` it is always quick: what the next stage misses may take a look at texts, events and decisions.
+        With its `goal`, what that stands at is counted in the exported tables. Without `checks` it is always quick:
+        what the next stage misses may take a look at texts, events and decisions.
         """
-        query = given(at=at, costs="true" if costs else "", checks="" if checks else "false")
+        query = given(at=at, costs="true" if costs else "", checks="" if checks else "false",
+                      goal="true" if goal else "")  # fmt: skip
         return self._call("GET", f"/v1/campaigns/{quoted(name)}", CampaignInfo, query=query)
 
     def campaign_history(self, name: str) -> list[CampaignLine]:

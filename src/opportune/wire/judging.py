@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -12,7 +13,9 @@ from opportune.wire.calling import Calling, quoted
 class ModelAction(msgspec.Struct, frozen=True, rename="camel"):
     """How the predictions for one action turned out, each judged when its answer came, before it was learned.
 
-    `auc` is null until there is a good and a bad answer. `suspect` says why it is too good to be true, "" if not.
+    `said` is the 95 % interval of the share of good answers (Wilson), null without answers. `auc` is null until there
+    is a good and a bad answer, `interval` that of 95 % (Hanley and McNeil 1982), null below 10 of either. `suspect`
+    says why it is too good to be true, "" if not.
     """
 
     action: str
@@ -23,6 +26,8 @@ class ModelAction(msgspec.Struct, frozen=True, rename="camel"):
     calibration_error: float | None
     maturity: float
     suspect: str
+    interval: tuple[float, float] | None = None
+    said: tuple[float, float] | None = None
 
 
 class ModelBin(msgspec.Struct, frozen=True):
@@ -99,6 +104,84 @@ class ModelHistory(msgspec.Struct, frozen=True, rename="camel"):
     drift_interval: tuple[float, float] | None
 
 
+class SeenBin(msgspec.Struct, frozen=True):
+    """One bin of a predictor, of one action: the answers of customers in it, and how many were good.
+
+    `rate` is their share with its 95 % interval (Wilson), null without answers. `moves` is what the bin adds to the log
+    odds of a yes to this action (what all share, its group's and its own weight), `deviation` the standard deviation of
+    that belief; null where the predictor has none.
+    """
+
+    bin: str
+    answers: int
+    positives: int
+    rate: float | None
+    interval: tuple[float, float] | None
+    moves: float
+    deviation: float | None
+
+
+class SeenInput(msgspec.Struct, frozen=True):
+    """A predictor as one action sees it; `spread` is how far it moves the log odds of those who answered."""
+
+    name: str
+    kind: str
+    spread: float
+    bins: list[SeenBin]
+
+
+class ActionInputs(msgspec.Struct, frozen=True):
+    """What each predictor says of one action, those that move most first, and the last `answers`, since `since`."""
+
+    action: str
+    since: datetime | None
+    answers: int
+    inputs: list[SeenInput]
+
+
+class MovedBin(msgspec.Struct, frozen=True):
+    """How many customers were in a bin: before, and lately."""
+
+    bin: str
+    before: int
+    lately: int
+
+
+class InputDrift(msgspec.Struct, frozen=True):
+    """How far a predictor has moved: the population stability index, and what chance alone brings.
+
+    `verdict` is `steady`, `moving` (.1 and more), `moved` (.25 and more) or `unclear` (no more than chance brings); or
+    `unknown`, with the reason, where there are too few customers, and `index` and `chance` are null.
+    """
+
+    name: str
+    kind: str
+    index: float | None
+    chance: float | None
+    verdict: Literal["steady", "moving", "moved", "unclear", "unknown"]
+    reason: str
+    bins: list[MovedBin]
+
+
+class DriftInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """Whether the world is still the one that the model learned from.
+
+    Customers who were decided for from `since` to `split` are compared with those from there to `until`, each once on a
+    side. `periods` are answers to all actions over time, their AUC the mean of the actions by answers. `drift` is what
+    came minus what was predicted in the last period, with its 95 % interval.
+    """
+
+    since: datetime | None
+    split: datetime | None
+    until: datetime | None
+    before: int
+    lately: int
+    inputs: list[InputDrift]
+    periods: list[ModelPeriod]
+    drift: float | None
+    drift_interval: tuple[float, float] | None
+
+
 class Judging(Calling):
     """The methods of `Client` about the model."""
 
@@ -109,3 +192,11 @@ class Judging(Calling):
     def model_history(self, action: str) -> ModelHistory:
         """Return how the predictions for an action turned out over time. Raises `NotFound`."""
         return self._call("GET", f"/v1/models/{quoted(action)}", ModelHistory)
+
+    def action_inputs(self, action: str) -> ActionInputs:
+        """Return what each predictor says of one action, bin by bin. Raises `NotFound`."""
+        return self._call("GET", f"/v1/models/{quoted(action)}/inputs", ActionInputs)
+
+    def drift(self) -> DriftInfo:
+        """Return how far what the model looks at has moved lately, and what came of its predictions over time."""
+        return self._call("GET", "/v1/drift", DriftInfo)

@@ -72,7 +72,10 @@ class RuleInfo(msgspec.Struct, frozen=True):
 
 
 class ChangeTold(msgspec.Struct, frozen=True, rename="camel"):
-    """One change of the catalog that went live: when, by whom and why, in a `version` that may be undone."""
+    """One change of the catalog that went live: when, by whom and why, in a `version` that may be undone.
+
+    `version` is 0 where a whole catalog went live past the versions, as the first one does.
+    """
 
     version: int
     at: datetime

@@ -193,10 +193,12 @@ class Freedom(msgspec.Struct, frozen=True):
 
 
 class LabStatus(msgspec.Struct, frozen=True, rename="camel"):
-    """How every experiment stands that was started, and what learns freely and what waits for a person."""
+    """How every experiment stands that was started, and what learns freely and what waits for a person. `planned` are
+    those of the catalog that never were."""
 
     experiments: list[ExperimentInfo]
     freedoms: list[Freedom]
+    planned: list[str] = []
 
 
 class HeldEffect(msgspec.Struct, frozen=True, rename="camel"):
