@@ -30,6 +30,7 @@ from opportune.decide.plan import Plan
 from opportune.decide.stages.assign import arm_of
 from opportune.decide.types import Stage
 from opportune.demo.figures import ARMS, HUB, Figures, money, price
+from opportune.demo.words import SEEN_WORDING, WORDS, introduced
 from opportune.errors import BadRequest, Forgotten, NotFound
 from opportune.simulate.company import Company
 from opportune.simulate.happenings import Message
@@ -69,13 +70,14 @@ class Notice:
 
 
 class Made(msgspec.Struct, frozen=True):
-    """An offer that was made."""
+    """An offer that was made; `pull` is what its words add to the planted logit of a yes."""
 
     decision: str
     customer: str
     action: str
     channel: str
     marketing: bool
+    pull: float = 0.0
 
 
 class Ask(msgspec.Struct, frozen=True, tag=True):
@@ -108,7 +110,10 @@ class Kept(msgspec.Struct):
 
 
 class Customers:
-    """See the module's text. `figures` counts; `tell` hears of what is worth telling, once there is one."""
+    """See the module's text. `figures` counts; `tell` hears of what is worth telling, once there is one.
+
+    `mail` takes the send keys and addresses of messages that reached somebody, from any thread.
+    """
 
     def __init__(self, company: Company, plan: Callable[[], Plan], clock: Clock, figures: Figures) -> None:
         self.company, self.figures = company, figures
@@ -116,6 +121,7 @@ class Customers:
         self._hub: Hub | Client
         self.tell: Callable[[Notice], None] | None = None
         self.took: deque[float] = deque(maxlen=200)
+        self.mail: deque[tuple[str, str]] = deque()
         self._plan, self._clock = plan, clock
         self._count = 0
         self._errands: list[tuple[int, int, Ask | See | Say]] = []
@@ -123,12 +129,18 @@ class Customers:
         model = plan().catalog.model
         arms = {name: arm_of(model, name) for name in company.customers}
         self.arm_of = {name: arm if arm in ARMS else HUB for name, arm in arms.items()}  # the rest is the hub's, nearly
+        mailed = company.start + (company.quiet_days + 1) * DAY
         for i, name in enumerate(company.customers):
-            self._later(company.start + (1 + i % 7) * DAY + self._mail_time(), Ask(name, "email", weekly=True))
+            self._later(mailed + i % 7 * DAY + self._mail_time(), Ask(name, "email", weekly=True))
 
     def reach(self, sender: Hub | Client, hub: Hub | Client) -> None:
         """Say who takes events, and who answers."""
         self._sender, self._hub = sender, hub
+
+    @property
+    def regular(self) -> list[str]:
+        """The ids of those who have been customers from the company's first day on."""
+        return [name for name, person in self.company.people.items() if person.joins < self.company.start + DAY]
 
     def due(self) -> int:
         """Return the company's instant of what happens next."""
@@ -136,6 +148,8 @@ class Customers:
 
     def step(self) -> None:
         """Let the next thing happen; what happens to several people in the same instant is one thing."""
+        while self.mail:
+            self._receive(*self.mail.popleft())
         self.now = self.due()
         if self.company.due() > self.now:
             errand = heapq.heappop(self._errands)[2]
@@ -167,6 +181,10 @@ class Customers:
         undoing = [a.outcomes.goal.undo or "" for a in self._plan().actions if a.outcomes.goal]
         for message in messages:
             message["timestamp"] = format_instant(began)
+            if "region" in (traits := message.get("traits", {})):
+                traits.update(introduced(message["userId"]))
+            elif message.get("event") == "Consent Updated":
+                message["properties"] |= SEEN_WORDING
             properties = message.get("properties", {})
             if (led := self._known(properties.get("action", ""))) and price(led):
                 properties["revenue"] = price(led)
@@ -217,7 +235,8 @@ class Customers:
     def _show(self, told: Answered, offer: Offer, customer: str) -> None:
         channel = self._plan().places[offer.placement].channel
         action = self._plan().action(offer.action)
-        made = Made(str(told.decision_id), customer, offer.action, channel.name, action.kind == "marketing")
+        pull = sum(WORDS.get(str(text), 0.0) for text in offer.content.values())
+        made = Made(str(told.decision_id), customer, offer.action, channel.name, action.kind == "marketing", pull)
         problem = self.company.situation(customer)
         if problem in PROBLEMS:
             self.figures.problem_contacts += 1
@@ -235,12 +254,22 @@ class Customers:
             if self._chance() < READ:
                 self._later(self.now + int(-log(1 - self._chance()) * 4 * HOUR), See(made))
 
+    def _receive(self, key: str, address: str) -> None:
+        """Let a message that the hub sent by itself be read by some; reports go to people who work here."""
+        customer, known = address.partition("@")[0], key.split(":")
+        if customer not in self.company.states or len(known) != 3:
+            return
+        decision, action, channel = known
+        if self._known(action) and self._chance() < READ:
+            made = Made(decision, customer, action, channel, self._plan().action(action).kind == "marketing")
+            self._later(self.now + int(-log(1 - self._chance()) * HOUR), See(made))
+
     def _see(self, made: Made) -> None:
         if not self._respond(made, "impression") or self._known(made.action) is None:
             return
         if not self._plan().channels[made.channel].push:
             self._seen(made)
-        for outcome, delay in self.company.respond(made.customer, made.action, made.channel, self.now):
+        for outcome, delay in self.company.respond(made.customer, made.action, made.channel, self.now, made.pull):
             self._later(self.now + delay, Say(made, outcome))
 
     def _seen(self, made: Made) -> None:

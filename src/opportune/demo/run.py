@@ -19,9 +19,11 @@ from opportune.demo.customers import Clock, Customers, Notice
 from opportune.demo.figures import HUB
 from opportune.demo.live import Counters, Living
 from opportune.demo.place import Place, State
+from opportune.demo.post import post
 from opportune.demo.shop.goods import Goods
 from opportune.demo.shop.past import stock
 from opportune.demo.shop.serving import GOODS, address_of, open_shop
+from opportune.demo.staff import Staff
 from opportune.demo.story import MAYA
 from opportune.errors import BadInput
 from opportune.hub import Hub
@@ -30,6 +32,9 @@ from opportune.testing import FakeClock
 
 LONGEST = 5.0
 """Seconds after which the warm-up ends with the day that it is in; the first day, which compiles, does not count."""
+
+QUIET = 0.16
+"""The part of a usual day that happens on one of the quiet days, so that a past of two months is lived in seconds."""
 
 HOST = "127.0.0.1"
 PORT = 8080
@@ -63,7 +68,7 @@ class Running:
 def warm_up(place: Place, state: State, stop: Event) -> Iterator[tuple[float, str]]:
     """Live the days before now in the hub itself, without HTTP; yields the part done and a word, day by day.
 
-    Ends early when it is told to `stop` or takes longer than `LONGEST`.
+    Ends early when it is told to `stop` or its last days, which are not quiet, take longer than `LONGEST`.
     """
     if not state.warm:
         return
@@ -71,10 +76,16 @@ def warm_up(place: Place, state: State, stop: Event) -> Iterator[tuple[float, st
     with Hub.open(place.folder, place.url, clock=clock) as hub:
         customers = _customers(hub, state, clock)
         customers.reach(hub, hub)
+        staff = Staff(hub, state.seed, customers.regular) if state.past else None
         while state.warm and not stop.is_set():
             _live_a_day(hub, customers, clock)
-            begun = begun or time.monotonic()
-            state.warm = state.warm - 1 if time.monotonic() - begun < LONGEST else 0
+            day = (customers.now - state.start) // DAY
+            if day > state.past:
+                begun = begun or time.monotonic()
+            late = begun and time.monotonic() - begun > LONGEST
+            state.warm = 0 if late else state.warm - 1
+            if staff:
+                state.figures.events += staff.live(state.warm, day)
             _remember(place, state, customers)
             yield 1 - state.warm / days, f"{state.figures.events:,} events, {state.figures.decisions:,} decisions"
 
@@ -90,11 +101,13 @@ def serving(
     """
     with ExitStack() as stack:
         hub = stack.enter_context(Hub.open(place.folder, place.url))
+        customers = _customers(hub, state, SystemClock())
+        if state.mail:
+            stack.enter_context(post(state.mail, lambda key, address: customers.mail.append((key, address))))
         files = HubFile(place.store)
-        address, secret = stack.enter_context(beside(hub, _listening(port, PORT), place.folder, files))
+        address, secret = stack.enter_context(beside(hub, _listening(port, PORT), place.folder, files, True))
         admin = stack.enter_context(Client(address, secret))
         sender, asker = (stack.enter_context(Client(address, _key(admin, state, kind))) for kind in ("write", "server"))
-        customers = _customers(hub, state, SystemClock())
         customers.reach(sender, asker)
         customers.tell = tell
         console_link = stack.enter_context(_console(place)) if watched else str
@@ -116,7 +129,9 @@ def serving(
 
 def _customers(hub: Hub, state: State, clock: Clock) -> Customers:
     """Return the customers where they stopped last time."""
-    company = Company(state.seed, hub.plan.actions, state.customers, start=state.start, season=0.0)
+    company = Company(
+        state.seed, hub.plan.actions, state.customers, state.start, quiet_days=state.past, quiet=QUIET, season=0.0
+    )
     if state.company:
         company.restore(state.company)
     customers = Customers(company, lambda: hub.plan, clock, state.figures)

@@ -23,7 +23,7 @@ from opportune.clock import DAY, HOUR, MINUTE, SECOND, format_instant, parse_ins
 from opportune.errors import NotFound
 from opportune.simulate.happenings import HAPPENINGS, Message
 from opportune.simulate.population import REGIONS, SEGMENTS, State, population
-from opportune.simulate.truth import Person, Truth, delay, weariness
+from opportune.simulate.truth import Person, Truth, delay, pulled, weariness
 
 _HOURS = np.array([1, 1, 1, 1, 1, 2, 5, 9, 9, 7, 6, 7, 9, 7, 6, 6, 7, 9, 12, 15, 16, 13, 7, 3], float)
 _OFTEN = np.cumsum(_HOURS) / _HOURS.sum()
@@ -44,8 +44,9 @@ class Company:
     """A seeded company; see the module's text.
 
     `late_share` is the part of positive answers that come after the action's window; `new_share` the part of actions
-    that are launched later than the company starts (`launch`), besides those with a `from` of their own. `spread`,
-    `season`, `drift` and `fatigue` scale what they name; 0 switches it off.
+    that are launched later than the company starts (`launch`), besides those with a `from` of their own. In the first
+    `quiet_days` only the part `quiet` of what happens later happens. `spread`, `season`, `drift` and `fatigue` scale
+    what they name; 0 switches it off.
     """
 
     def __init__(
@@ -57,6 +58,8 @@ class Company:
         zone: str = "Europe/Berlin",
         late_share: float = 0.0,
         new_share: float = 0.15,
+        quiet_days: int = 0,
+        quiet: float = 1.0,
         **factors: float,
     ) -> None:
         self.seed, self.start, self.now = seed, start, start - 1
@@ -65,6 +68,7 @@ class Company:
         self.people = {p.id: p for p in population(seed, customers, start)}
         self.states = {name: State() for name in self.people}
         self.late_share, self.new_share = late_share, new_share
+        self.quiet_days, self.quiet = quiet_days, quiet
         self._ids = tuple(self.people)
         self._day = 0
         self._count = 0
@@ -122,13 +126,15 @@ class Company:
         tired = weariness(state.contacts, action, at)
         return self.truth.probability(person, known, channel, at, self.situation(customer), tired)
 
-    def respond(self, customer: str, action: str, channel: str, at: int) -> list[tuple[str, int]]:
+    def respond(self, customer: str, action: str, channel: str, at: int, pull: float = 0.0) -> list[tuple[str, int]]:
         """Make a contact; return its outcomes with their delays in microseconds, none if the customer says nothing.
+
+        `pull` is what the words of this contact add to the logit of its probability.
 
         A positive outcome comes with `probability`, before the action's window ends, or in `late_share` of cases
         after. One in twenty is preceded by a negative one. The action's goal event follows four times in five.
         """
-        p = self.probability(customer, action, at, channel)
+        p = pulled(self.probability(customer, action, at, channel), pull)
         known, state, nth = self._action(action), self.states[customer], len(self.states[customer].contacts)
         state.contacts = [*state.contacts, (at, action)][-_REMEMBERED:]
         draws = np.random.default_rng([self.seed, *_words(customer), *_words(action), at, nth])
@@ -216,14 +222,14 @@ class Company:
         begin = self.start + self._day * DAY
         sunday = (begin // DAY + 4) % 7 == 0
         habits = np.array([SEGMENTS[p.segment][1:4] for p in self.people.values()]).reshape(-1, 3)
-        many = len(habits)
+        many, part = len(habits), self.quiet if self._day < self.quiet_days else 1.0
 
         def moments(count: int) -> list[int]:
             hour = np.searchsorted(_OFTEN, random.random(count))
             return (begin + ((hour - 1) % 24 + random.random(count)) * HOUR).astype(np.int64).tolist()  # type: ignore[no-any-return]
 
         def happen(what: str, rates: Any) -> None:
-            who = np.repeat(np.arange(many), random.poisson(rates, many))
+            who = np.repeat(np.arange(many), random.poisson(part * rates, many))
             details = random.random((len(who), 3)).tolist()
             for i, at, detail in zip(who.tolist(), moments(len(who)), details):
                 self.plan(at, self._ids[i], what, detail)
@@ -231,7 +237,7 @@ class Company:
         happen("visit", habits[:, 0] * (0.7 if sunday else 1.05))
         happen("order", habits[:, 1])
         happen("cancel", habits[:, 2])
-        happen("data", 0.4)
+        happen("data", 0.4 * part)  # what is told of most often tells least
         happen("complain", 0.002)
         happen("fail_to_pay", 0.0015)
         for region in REGIONS:

@@ -105,6 +105,16 @@ class Truth:
         return 0.5 * sin(2 * pi * (at / DAY / period + self.uniform("phase", name)))
 
 
+def pulled(probability: float, pull: float) -> float:
+    """Return a probability whose logit is moved by `pull`.
+
+    >>> pulled(0.2, 0.0), round(pulled(0.2, log(4)), 3)
+    (0.2, 0.5)
+    """
+    odds = probability / (1 - probability) * exp(pull)
+    return probability if pull == 0 else odds / (1 + odds)
+
+
 def weariness(contacts: list[tuple[int, str]], name: str, at: int) -> float:
     """Return how tired of an action a customer is after (instant, action) contacts.
 
