@@ -1,6 +1,8 @@
 # Everything sets itself up from a bare Python 3.11+.
 PYTHON ?= python3
 BIN := .venv/bin
+# servers and commands are started hundreds of times: what they import is compiled once, whatever the shell says
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: help setup demo clients test test-long check bench lock
 
@@ -23,11 +25,11 @@ clients: setup  ## The tracking clients that the tests drive, unmodified, in .cl
 
 test: setup  ## The tests with their short, seeded simulations
 	-@$(MAKE) --no-print-directory clients
-	$(BIN)/pytest -n 2
+	$(PYTEST)
 
 test-long: setup  ## The tests with their full simulations and fault loops
 	-@$(MAKE) --no-print-directory clients
-	OPPORTUNE_LONG=1 $(BIN)/pytest -n 2
+	OPPORTUNE_LONG=1 $(PYTEST)
 
 check: setup  ## Style, strict types, and the direction of imports
 	$(BIN)/ruff check .

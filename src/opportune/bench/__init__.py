@@ -15,6 +15,7 @@ GROUPS = {
     "learn": "opportune.bench.learn",
     "engine": "opportune.bench.engine",
     "http": "opportune.bench.http",
+    "console": "opportune.bench.console",
     "batch": "opportune.bench.batch",
     "send": "opportune.bench.send",
     "recommend": "opportune.bench.recommend",

@@ -37,11 +37,12 @@ STREAMS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A server that runs."""
+    """A server that runs; `admin` is a key that may do everything."""
 
     address: str
     key: str
     process: subprocess.Popen[str]
+    admin: str = ""
 
     def cpu(self) -> float:
         """Return the seconds of CPU that it has taken."""
@@ -162,7 +163,7 @@ def served(kind: str, folder: Path) -> Iterator[Served]:
     assert process.stdout is not None
     try:
         told = json.loads(process.stdout.readline())
-        yield Served(told["address"], told["key"], process)
+        yield Served(told["address"], told["key"], process, told["admin"])
     finally:
         process.terminate()
         process.wait(30)

@@ -1,6 +1,6 @@
 """A server to be measured, in a process of its own: a hub, or for comparison bare inserts into SQLite.
 
-python -m opportune.bench.served KIND FOLDER     prints its address and key, and serves until it is stopped
+python -m opportune.bench.served KIND FOLDER     prints its address and keys, and serves until it is stopped
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def main(kind: str, folder: Path) -> None:
         hub = _filled(int(kind), url)
     with hub:
         door, _ = door_of(hub)
-        secret, _ = door.keys.new("server", hub.clock.now(), "bench")
+        secret, admin = (door.keys.new(kind, hub.clock.now(), "bench")[0] for kind in ("server", "admin"))
         listening = listen("127.0.0.1", 0)
-        _tell(listening.getsockname()[1], secret)
+        _tell(listening.getsockname()[1], secret, admin)
         import uvloop
 
         uvloop.run(serve(door, listening))
@@ -75,7 +75,7 @@ def bare(folder: Path) -> None:
         await send({"type": "http.response.body", "body": b'{"success":true}'})
 
     listening = listen("127.0.0.1", 0)
-    _tell(listening.getsockname()[1], "none")
+    _tell(listening.getsockname()[1], "none", "none")
     config = uvicorn.Config(
         app, loop="uvloop", http="httptools", lifespan="off", access_log=False, log_level="critical"
     )
@@ -106,8 +106,8 @@ def _filled(actions: int, url: str) -> Any:
     return hub
 
 
-def _tell(port: int, key: str) -> None:
-    print(json.dumps({"address": f"http://127.0.0.1:{port}", "key": key}), flush=True)
+def _tell(port: int, key: str, admin: str) -> None:
+    print(json.dumps({"address": f"http://127.0.0.1:{port}", "key": key, "admin": admin}), flush=True)
 
 
 if __name__ == "__main__":
