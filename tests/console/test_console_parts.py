@@ -17,16 +17,35 @@ from msgspec.structs import replace
 
 from opportune.api.asked import compared
 from opportune.clock import DAY, SECOND
-from opportune.console.pages import known, says, worth
+from opportune.console.pages import decided as decision_told
+from opportune.console.pages import decisions, known, says, worth
 from opportune.console.parts.feed import feed, story, veiled
 from opportune.console.parts.figure import empty, figure
+from opportune.console.parts.points import Point
+from opportune.console.parts.points import _options as points_options
+from opportune.console.parts.share import share, share_figure
 from opportune.console.parts.shown import once, worded
 from opportune.console.serving import nowhere
 from opportune.console.words import Words
 from opportune.events.types import Event
 from opportune.measure import care
+from opportune.measure.summary import rate
 from opportune.services.happened import event_told
-from opportune.wire import KnownFact, Lost, Mover, Profile, Won
+from opportune.wire import Explanation, KnownFact, Lost, Mover, Profile, Won
+from opportune.wire.recalling import (
+    Became,
+    CatalogUsed,
+    ConsentRead,
+    DecisionRecord,
+    DecisionRow,
+    LeaderTold,
+    LimitMet,
+    PlaceRecord,
+    PlaceSaid,
+    Redecided,
+    Said,
+    Withheld,
+)
 from opportune.wire.trying import HeldEffect
 from opportune.wire.watching import Added, Counts, Happened, HubHealth, NowInfo, Share
 
@@ -61,8 +80,30 @@ def drawn(text: str) -> list[Markup]:
         says.waterfall(won, WORDS), says.moved(won.moved_by, WORDS), says.lost([Lost(text, text, text, text)]),
         feed((happened,), WORDS, True), feed((happened,), WORDS, False), story([happened], WORDS),
         known.facts(profile, WORDS), known.consents(profile), known.situations(profile),
-        figure(text, text, text, text, (text, "/now")), empty(text, text, text), worded(text.replace("`", "")),
+        figure(text, text, text, text, (text, "/now")), empty(text, text.replace("`", ""), text),
+        worded(text.replace("`", "")), *decided(text),
     ]  # fmt: skip
+
+
+def decided(text: str) -> list[Markup]:
+    """Return what the pages of decisions draw."""
+    said = Said(text, text, text, text, 1, 0.1, 1.0, 0.1, 0.5, [text], AT, True)
+    place = PlaceSaid(text, text, [said], text, text, text, True)
+    won = Won(text, text, text, text, 1, 0.25, 0.0, 1.0, 60.0, 1.5, 22.5, 3.0, 0.98, [Mover(text, text, 0.5)], text)
+    leader = LeaderTold(text, 1, 0.1, 0.0, 1.0, 1.0, 1.0, 0.1, None, None)
+    kept = PlaceRecord(text, text, 0.0, 1, text, 0.1, True, Withheld(text, 0.1, None, text), [leader], {text: 1})
+    record = DecisionRecord(
+        text, 1, AT, text, [text], [1], {text: text}, text, text, {text: text}, text, CatalogUsed(1, text, AT, text), 1,
+        1, {text: text}, [ConsentRead(text, text, text, text)], [LimitMet(text, text, text, True)], [kept],
+        [Became(text, text, text, False, AT, AT, text, {text: AT}, [text], True, True)],
+    )  # fmt: skip
+    lost = Lost(text, text, "available", text.replace("`", ""))
+    return [
+        decisions.drawn([DecisionRow(text, AT, text, text, text, [place])], WORDS), decision_told.asked(record, WORDS),
+        decision_told.answered(kept, [won], WORDS), decision_told.lost([lost]), decision_told.became(record, WORDS),
+        decision_told.limits(record), decision_told.values(record, WORDS), decision_told.versions(record, WORDS),
+        decision_told.proved(Redecided(False, [text], Explanation([], [], None, [], False))),
+    ]
 
 
 @given(st.one_of(st.text(min_size=1), st.sampled_from(["<script>x</script>", '"><img src=x onerror=y>', "{0} {} {x}"])))
@@ -110,8 +151,8 @@ def test_while_it_is_counted_nothing_is_said_to_be_missing() -> None:
     told = str(worth.worth(quiet(0.01), WORDS))
     assert told.count("being counted") == 4
     assert "seen yet" not in told
-    assert "Answered or bought: the hub" in told
-    assert "Pushed by value or lever" in told
+    assert "Yes to the hub" in told
+    assert "Pushed" in told
     assert "seen yet" in worth.worth(quiet(1.0), WORDS)
 
 
@@ -172,3 +213,26 @@ def test_what_is_not_known_is_said_in_words() -> None:
     assert "has too few answers" in says.moved([Mover("x", "any", 0.0)], WORDS)
     assert worth.__doc__
     assert WORDS.points(None) == "–"
+
+
+def test_a_share_of_few_is_told_as_its_counts_and_of_many_with_its_interval() -> None:
+    few, many = rate(0, 1), rate(90, 1000)
+    assert "79%" in share(0, 1, (few.low, few.high), WORDS)
+    assert share(0, 1, (few.low, few.high), WORDS).striptags() == "0 of 1"
+    assert share(90, 1000, (many.low, many.high), WORDS).striptags() == "9% 7% to 11%, of 1,000"
+    assert share(0, 0, None, WORDS).striptags() == "no answer yet"
+    drawn = share_figure("Said yes", 2, 9, (0.06, 0.55), "what it means", WORDS)
+    assert ">2 of 9</dd>" in drawn
+    assert "too few to tell a share: 6% to 55%" in drawn
+    assert ">9%</dd>" in share_figure("Said yes", 90, 1000, (many.low, many.high), "what it means", WORDS)
+
+
+def test_names_are_written_where_nothing_is_in_their_way() -> None:
+    def drawn(*found: Point) -> dict[str, bool]:
+        data = next(one["data"] for one in points_options(("x", "y"), found, False, None)["series"] if "label" in one)
+        return {one["name"]: one["label"]["show"] for one in data}
+
+    apart = drawn(Point("left", 0.2, 0.5, 9, ""), Point("middle", 0.5, 0.5, 4, ""), Point("right", 0.8, 0.4, 1, ""))
+    assert sum(apart.values()) >= 2
+    alike = drawn(*(Point(f"action_{i}", 0.5 + i / 1000, 0.5, 10 - i, "") for i in range(10)), Point("x", 0, 0, 1, ""))
+    assert sum(alike.values()) <= 3, "names lie over each other"

@@ -128,18 +128,18 @@ def test_who_fails_waits_longer_each_time_by_name_and_by_address(book: Book) -> 
     for number in range(FREE["user"] + 12):
         assert number >= FREE["user"] or signed_in.wait("ana", "::1", NOW) == 0
         signed_in.failed("ana", "::1", NOW)
-        waits.append(signed_in.wait("ana", "::2", NOW))
+        waits.append(signed_in.wait("ana", "192.0.2.2", NOW))
     locked = waits[FREE["user"] - 1 :]
     assert locked[:4] == [15, 30, 60, 120]
     assert locked[-1] == sessions.LONGEST_WAIT
-    assert signed_in.wait("ana", "::2", NOW + sessions.LONGEST_WAIT) == 0
+    assert signed_in.wait("ana", "192.0.2.2", NOW + sessions.LONGEST_WAIT) == 0
     assert signed_in.wait("ben", "::1", NOW) == 0, "others at that address are not locked out yet"
     for number in range(FREE["address"]):
-        signed_in.failed(f"guess-{number}", "::9", NOW)
-    assert signed_in.wait("never-tried", "::9", NOW) > 0
+        signed_in.failed(f"guess-{number}", "192.0.2.9", NOW)
+    assert signed_in.wait("never-tried", "192.0.2.9", NOW) > 0
     Users(book).add("ana", "analyst", NOW)
     signed_in.begin("ana", "", "::1", NOW)
-    assert signed_in.wait("ana", "::2", NOW) == 0, "who gets in begins anew"
+    assert signed_in.wait("ana", "192.0.2.2", NOW) == 0, "who gets in begins anew"
 
 
 @settings(max_examples=15)
@@ -180,7 +180,7 @@ def test_every_page_and_act_names_roles_that_there_are() -> None:
     for role in roles.ROLES:
         home = next(page for page in PAGES if page.path == roles.home(role))
         assert roles.may(role, home.what), f"{role} may see the page that they begin on"
-    changes = {what for what in roles.ALLOWED if not what.startswith("see ")}
+    changes = {what for what in roles.ALLOWED if not what.startswith("see ")} - {"keep own account"}
     assert not any(roles.may("read-only", what) for what in changes)
     with pytest.raises(roles.NotAllowed, match="compliance officer"):
         roles.require("analyst", "undo joins")

@@ -166,15 +166,25 @@ def test_models_and_funnel_say_what_the_hub_says(steered: Steered) -> None:
     page.goto(f"{steered.address}/models")
     told = next(one for one in hub.models().actions if one.action == "family_line")
     row = steered.card(page, "Action by action").locator("tr", has_text="family_line")
-    expect(row.locator("td").nth(1)).to_have_text(str(told.answers))
+    expect(row.locator("td").nth(1)).to_contain_text(f"of {told.answers}")
     expect(steered.card(page, "Too good to be true")).to_contain_text("Nothing is.")
     bins = steered.card(page, "What it has seen of one")
     bins.get_by_label("Predictor").select_option("plan")
     expect(bins.locator("tbody")).to_contain_text("(rest)")  # few customers of each plan: not told apart
-    assert "predictor=plan" in page.url
+    page.wait_for_url("**/models?predictor=plan")
     row.get_by_role("link").click()
     expect(page.locator(".figure", has_text="Answers")).to_contain_text(str(told.answers))
     expect(steered.card(page, "Are its chances what they say?").locator("canvas")).to_be_visible()
+    seen = next(one for one in hub.action_inputs("family_line").inputs if one.name == "tenure_months")
+    card = steered.card(page, "Bin by bin")
+    card.get_by_label("Predictor").select_option("tenure_months")
+    expect(card.locator("tbody tr")).to_have_count(len(seen.bins))
+    expect(card.locator("tbody tr").first).to_contain_text("±")
+    with page.expect_download() as saved:
+        card.get_by_role("button", name="Save Bin by bin as csv").click()
+    lines = saved.value.path().read_text("utf-8-sig").splitlines()
+    assert len(lines) == 1 + len(seen.bins)
+    assert lines[1].split(",")[2:4] == [str(seen.bins[0].answers), str(seen.bins[0].positives)]
 
     found = hub.funnel()
     page.goto(f"{steered.address}/funnel?where=web.home.banner")
@@ -188,3 +198,60 @@ def test_models_and_funnel_say_what_the_hub_says(steered: Steered) -> None:
     lines = saved.value.path().read_text("utf-8-sig").splitlines()
     assert f"web.home.banner,web,{place.decisions},in,{place.chosen}" in lines
     assert page.evaluate("window.taken") is None
+
+
+def test_whether_the_world_has_moved_is_said_with_what_chance_brings(steered: Steered) -> None:
+    page, told = steered.page(), steered.hub.drift()
+    page.goto(f"{steered.address}/models")
+    card = steered.card(page, "Has the world moved?")
+    expect(card.locator(".figure", has_text="Predictors that moved")).to_contain_text(f"of {len(told.inputs)}")
+    first = told.inputs[0]
+    expect(card.locator("tbody tr").first).to_contain_text(first.name)
+    expect(card.locator("tbody tr").first.locator(".tag")).to_have_text(first.verdict)
+    expect(steered.card(page, "AUC over time")).to_be_visible()
+    with page.expect_download() as saved:
+        card.get_by_role("button", name="Save Has the world moved? as csv").click()
+    assert len(saved.value.path().read_text("utf-8-sig").splitlines()) == 1 + sum(len(i.bins) for i in told.inputs)
+
+
+def test_an_action_says_since_when_it_is_live(steered: Steered) -> None:
+    page, first = steered.page(), steered.hub.action("family_line").history[-1]
+    assert (first.version, first.text) == (0, "actions.family_line: went live")
+    page.goto(f"{steered.address}/actions?name=family_line")
+    expect(steered.card(page, "History").locator(".lineage > li").last).to_contain_text("went live")
+
+
+def test_placements_that_would_say_the_same_are_one_card_and_parts_are_reached(steered: Steered) -> None:
+    page, hub = steered.page(), steered.hub
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{steered.address}/customer?id=c1")
+    places = [place.name for place in hub.placements()]
+    page.wait_for_selector(".at")
+    expect(page.locator("[data-place]")).to_have_count(len(places))
+    says = {name: hub.decide("c1", name, peek=True) for name in places}
+    actions = {one.actions[0].action if one.actions else "" for one in says.values()}
+    expect(page.locator(".say")).to_have_count(len(actions))
+    expect(page.locator(".at details[open]")).to_have_count(1)
+    link = page.get_by_role("link", name="Identities")
+    link.click()
+    expect(page.locator("#identities")).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_page_printed_has_what_was_read_and_nothing_to_click(steered: Steered) -> None:
+    page = steered.page()
+    page.emulate_media(media="print", color_scheme="dark")
+    page.goto(f"{steered.address}/actions")
+    expect(steered.card(page, "The catalog")).to_be_visible()
+    expect(page.locator(".q-drawer")).to_be_hidden()
+    expect(page.get_by_role("button", name="Save The catalog as csv")).to_be_hidden()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+
+
+def test_pages_at_the_side_stand_in_groups(steered: Steered) -> None:
+    page = steered.page()
+    page.goto(f"{steered.address}/actions")
+    side = page.get_by_role("navigation", name="Pages")
+    expect(side.locator(".nav-group")).to_have_text(["Today", "The brain", "The work", "The ground"])
+    expect(side.locator("a[aria-current=page]")).to_contain_text("Actions")

@@ -85,10 +85,10 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
             process.wait(20)
 
 
-VIEWS = ("/now", "/customer?id=c1", "/actions", "/operations?view=figures", "/lab", "/data")
+VIEWS = ("/now", "/customer?id=c1", "/decisions", "/actions", "/operations?view=figures", "/lab", "/data")
 OTHERS = (
     "/customer", "/actions?view=changes", "/models", "/funnel", "/operations", "/operations?campaign=spring",
-    *(f"/operations?view={view}" for view in ("calendar", "health", "attribution", "tools", "reports")),
+    *(f"/operations?view={view}" for view in ("calendar", "forecasts", "health", "attribution", "tools", "reports")),
     *(f"/lab?view={view}" for view in ("tests", "gates", "holdouts")), "/messages", "/trust", "/nosuch",
 )  # fmt: skip
 
@@ -208,6 +208,75 @@ def test_the_six_figures_say_their_interval_their_target_and_what_is_behind_them
     assert "spring" in Path(saved.value.path()).read_text("utf-8-sig")
 
 
+def test_forecasts_say_where_a_campaign_ends_and_what_they_were_asked(work: Work) -> None:
+    page = work.page("/operations?view=forecasts")
+    expect(card(page, "Decisions by week")).to_contain_text("No forecast: most days are 0")
+    page.locator("select").first.select_option("spring")
+    page.wait_for_url("**of=spring**")
+    ends = card(page, "Where it will end")
+    expect(ends).to_contain_text("planned €5,000.00")
+    expect(ends).to_contain_text("target 500")
+    expect(ends.get_by_role("link", name="its decisions")).to_have_attribute("href", "/decisions?campaign=spring")
+    goal = card(page, "Goal: orders by week")
+    goal.get_by_text("The query behind it").click()
+    expect(goal.locator("pre")).to_contain_text("c.campaign = $campaign")
+    with page.expect_download() as saved:
+        goal.get_by_label("Save Goal: orders by week as csv").click()
+    rows = Path(saved.value.path()).read_text("utf-8-sig").splitlines()
+    assert sum(float(row.rsplit(",", 3)[1]) for row in rows[1:]) == work.hub.campaign("spring", goal=True).goal.value  # type: ignore[union-attr]
+
+
+def test_what_a_colleague_does_is_seen_and_nothing_is_taken_out_of_a_hand(work: Work) -> None:
+    sees, types, does = (work.page("/operations?campaign=autumn") for _ in range(3))
+    for page in (sees, types, does):
+        expect(card(page, "Money and hours")).to_contain_text("of 1,500 used")
+    card(types, "Money and hours").get_by_label("how much").fill("42")
+    _enter(does, "250.25", "invoice 1")
+    expect(card(sees, "Money and hours")).to_contain_text("250.25")
+    sees.get_by_text("1 entries").click()
+    news = types.locator(".changed:visible")
+    expect(news).to_contain_text("This changed meanwhile")
+    expect(card(types, "Money and hours").get_by_label("how much")).to_have_value("42")
+    expect(card(types, "Money and hours")).not_to_contain_text("250.25")
+    news.get_by_text("Show what is new").click()
+    expect(card(types, "Money and hours")).to_contain_text("250.25")
+    work.hub.do_task("spring", "Brief the designers", "bo")  # nobody at a console did that
+    board = work.page("/operations")
+    expect(board.locator(".ticket", has_text="Back to school")).to_contain_text("250 of 1,500 used")
+    _enter(does, "300", "invoice 1")
+    expect(card(sees, "Money and hours")).to_contain_text("300 of 1,500 used")
+    expect(sees.locator("details[open] summary", has_text="1 entries")).to_be_visible()
+    expect(board.locator(".ticket", has_text="Back to school")).to_contain_text("300 of 1,500 used")
+
+
+def _enter(page: Page, much: str, named: str) -> None:
+    money = card(page, "Money and hours")
+    money.get_by_label("how much").fill(much)
+    money.get_by_label("named").fill(named)
+    money.get_by_text("Enter it").click()
+
+
+def test_a_goal_stands_beside_its_target(work: Work) -> None:
+    page = work.page("/operations?campaign=spring")
+    about, goal = card(page, "What it is for"), work.hub.campaign("spring", goal=True).goal
+    assert goal is not None
+    assert goal.value
+    expect(about).to_contain_text(f"Measured{goal.value:g}")
+    expect(about).to_contain_text("not reached")
+    expect(about.get_by_role("link", name="bold_hello").first).to_be_visible()
+
+
+def test_who_waits_for_a_yes_gets_it_where_it_is_asked_for(work: Work) -> None:
+    page = work.page("/lab?view=gates")
+    waits = card(page, "Waiting for a person")
+    expect(waits).to_contain_text("someone else's approval")
+    waits.get_by_label("Approve easter as it is").click()
+    page.get_by_role("alertdialog").get_by_text("Approve it as it is").click()
+    expect(waits).to_contain_text("Nothing waits for you")
+    [given] = work.hub.campaign("easter").approvals
+    assert (given.by, given.stands) == ("admin", True)
+
+
 def test_health_attribution_tools_and_reports(work: Work) -> None:
     page = work.page("/operations?view=health")
     expect(card(page, "From marketing to sales")).to_contain_text("Next: send the events")
@@ -282,7 +351,7 @@ def test_an_interval_without_a_bound_reaches_the_edge_and_a_wide_one_is_cut_off(
     drawn = _options([Value("a", 0.1, None, 0.2), Value("b", 0.1, -0.5, 9.0)], False, (-1.0, 2.0), share=True)
     lines = [[end for end, _ in one["data"]] for one in drawn["series"] if one["type"] == "line" and one["data"]]
     assert lines == [[-100, 20], [-50, 200]]
-    assert drawn["yAxis"]["data"] == ["a", "b "], "rows of the same name stay apart"
+    assert drawn["yAxis"]["data"] == ["a", "b\u200b"], "rows of the same name stay apart, and take no room for it"
     alone = _options([Value("a", 3.0, 2.0, None)], False, None, share=False)
     assert [end for end, _ in alone["series"][0]["data"]] == [2.0, 3.0]
 

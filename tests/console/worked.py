@@ -87,7 +87,11 @@ def catalog(start: int) -> Catalog:
             {"name": "hostile", "title": HOSTILE, "owner": HOSTILE, "starts": days(start, 55), "tags": [HOSTILE],
              "ends": days(start, 75), "tasks": [{"name": HOSTILE, "owner": HOSTILE, "due": days(start, 70)}]},
             {"name": "season", "title": "A season", "template": True, "owner": "ana"},
+            {"name": "easter", "title": "Easter eggs", "owner": "cho", "process": "short", "starts": days(start, 55),
+             "goal": {"metric": "orders", "target": 50}, "budget": {"planned": 100}, "ends": days(start, 95)},
         ],
+        processes=[{"name": "short", "stages": [{"name": "planned"}, {"name": "on", "checks": [
+            "owner", "goal", "budget", "someone_elses_approval"]}]}],
     )  # fmt: skip
 
 

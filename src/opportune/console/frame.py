@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
+from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
@@ -19,15 +22,18 @@ from opportune.console.sessions import Session, Sessions
 from opportune.console.sign_in import DESIGN
 from opportune.console.users import THEMES, Users
 from opportune.console.words import Words
-from opportune.errors import OpportuneError
+from opportune.errors import BrokenStore, OpportuneError
 
 if TYPE_CHECKING:
     from opportune.console.table import Page
 
 T = TypeVar("T")
 
-LOOK = 30.0
-"""Seconds between two looks at whether somebody whose page is open is still signed in."""
+LOOK = 10.0
+"""Seconds between two looks at whether somebody whose page is open is still signed in, with the same role."""
+
+LEAVE = 3.0
+"""Seconds that a browser has to leave a page that it may no longer see, before the page is taken away."""
 
 THEME = {"auto": None, "light": False, "dark": True}
 THEME_ICONS = {"auto": "brightness_auto", "light": "light_mode", "dark": "dark_mode"}
@@ -36,9 +42,14 @@ THEME_ICONS = {"auto": "brightness_auto", "light": "light_mode", "dark": "dark_m
 class Desk:
     """What a page works with: who looks at it and how they write numbers, the hub, and the one way to do something."""
 
-    def __init__(self, page: Page, request: Request, hub: Hub, sessions: Sessions, users: Users, audit: Audit) -> None:
-        self.page, self.hub = page, hub
+    def __init__(
+        self, page: Page, request: Request, hub: Hub, sessions: Sessions, users: Users, audit: Audit,
+        guest: bool = False,
+    ) -> None:  # fmt: skip
+        """`guest`: this is the console of a demo, whose reader is new here."""
+        self.page, self.hub, self.guest = page, hub, guest
         self.session: Session = request.scope["state"]["session"]
+        self._built_for = self.session.role
         self.query = dict(request.query_params)
         self.words = Words.of(request.headers.get("accept-language", ""), self.session.zone)
         self._sessions, self._users, self._audit = sessions, users, audit
@@ -51,6 +62,11 @@ class Desk:
         return self._users
 
     @property
+    def sessions(self) -> Sessions:
+        """Who is signed in, and who is locked out; to be changed through `does` alone."""
+        return self._sessions
+
+    @property
     def audit(self) -> Audit:
         """The audit trail, to be read."""
         return self._audit
@@ -61,6 +77,9 @@ class Desk:
 
     def watch(self, live: Live[T], tell: Callable[[T], None]) -> Callable[[], None]:
         """Call `tell` with the value, and with each new one, as long as this page is open; return what ends it."""
+        if not self._stands():
+            self.still()
+            return lambda: None
         stop = live.watch(tell)
         self._stops.append(stop)
         self._client.on_delete(stop)
@@ -89,10 +108,11 @@ class Desk:
             self._check(what)
             await self.hub.ask(work)
         except OpportuneError as error:
-            self._audit.note(int(time.time()), self.session.name, f"failed to {what}", about)
             self.say(str(error), bad=True)
+            self._note(f"failed to {what}", about)
             return False
-        self._audit.note(int(time.time()), self.session.name, what, about)
+        self._note(what, about)
+        self.hub.stir()
         return True
 
     def say(self, text: str, bad: bool = False) -> None:
@@ -105,13 +125,28 @@ class Desk:
         self._users.like(self.session.name, theme)
 
     def still(self) -> None:
-        """Tell who is no longer signed in, or may no longer see this page, nothing more, and send them away."""
-        now = self._sessions.look(self.session.id, int(time.time()))
-        if now is None or not roles.may(now.role, self.page.what):
+        """Tell who is no longer signed in, or has another role now, nothing more, and let them load the page anew."""
+        if not self._stands():
             for stop in self._stops:
                 stop()
             with self._client:
-                ui.navigate.to(self.page.path)
+                ui.navigate.to(f"{self.page.path}?{urlencode(self.query)}")
+            asyncio.get_running_loop().call_later(LEAVE, self._take_away)
+
+    def _stands(self) -> bool:
+        """Return whether this page is still what its reader may see."""
+        now = self._sessions.look(self.session.id, int(time.time()))
+        return now is not None and now.role == self._built_for
+
+    def _take_away(self) -> None:
+        if self._client.has_socket_connection and not self._client.is_deleted:
+            self._client.delete()
+
+    def _note(self, what: str, about: str) -> None:
+        try:
+            self._audit.note(int(time.time()), self.session.name, what, about)
+        except BrokenStore as error:
+            self.say(f"this could not be written into the audit trail: {error}", bad=True)
 
     def _check(self, what: str) -> None:
         """Raise unless the session still is one, and its role, as it is now, may do something."""
@@ -146,8 +181,14 @@ async def framed(pages: tuple[Page, ...], desk: Desk, show: Callable[[Desk], Awa
                 ui.label(_refusal(desk, page.what))
             return
         ui.timer(LOOK, desk.still)
-        if (built := show(desk)) is not None:
-            await built
+        try:
+            if (built := show(desk)) is not None:
+                await built
+        except Exception as error:
+            logging.getLogger(__name__).exception("the page %s could not be drawn", page.path)
+            main.clear()
+            with main:
+                _broken(page, error)
 
 
 def _refusal(desk: Desk, what: str) -> str:
@@ -158,10 +199,22 @@ def _refusal(desk: Desk, what: str) -> str:
     return ""
 
 
+def _broken(page: Page, error: Exception) -> None:
+    """Say that a page could not be drawn; what a stranger's text made fail stays in the log."""
+    with ui.element("h1"):
+        ui.label(page.title)
+    with ui.element("div").classes("empty").props("role=alert"):
+        ui.label("This page could not be drawn.").classes("strong")
+        cure = "Load it again. If that does not help, the log of the console says why."
+        ui.label(str(error) if isinstance(error, OpportuneError) else cure)
+
+
 def _navigation(pages: tuple[Page, ...], desk: Desk) -> None:
+    seen = [page for page in pages if page.icon and desk.may(page.what)]
     with ui.element("div").classes("nav"):
-        for page in pages:
-            if desk.may(page.what):
+        for group, those in groupby(seen, lambda page: page.group):
+            ui.label(group).classes("nav-group")
+            for page in those:
                 with ui.element("a").props(f"href={page.path}") as link:
                     ui.icon(page.icon).props("aria-hidden=true")
                     ui.label(page.title)
@@ -196,7 +249,7 @@ def _top(drawer: ui.left_drawer, dark: ui.dark_mode, desk: Desk) -> None:
 
     name()
     switch.on("click", turn)
-    with ui.element("div").classes("who-am-i"):
+    with ui.element("a").classes("who-am-i").props('href=/me title="Your password, theme and sessions"'):
         with ui.element("b"):
             ui.label(desk.session.name)
         with ui.element("span"):

@@ -25,8 +25,11 @@ T = TypeVar("T")
 EVERY, PERSON_EVERY = 5.0, 30.0
 """Seconds after which figures, and a customer, are looked up again though the feed is silent: time changes them too."""
 
+OFTEN = 15.0
+"""Seconds between two looks up to which a look is cheap enough to follow each act of a person."""
+
 PAUSE = 0.5
-"""Seconds between two tellings: what comes faster comes together."""
+"""Seconds between two looks, and two tellings: what comes faster comes together."""
 
 KEPT = 60
 """Happenings of the feed that a page opened now begins with."""
@@ -66,13 +69,14 @@ class Live(Generic[T]):
         self, look: Callable[[T | None], T], follow: Callable[[], Iterator[FeedItem]],
         hear: Callable[[T | None, FeedItem], T | None], away: Callable[[str], None], every: float,
     ) -> None:  # fmt: skip
-        self._every = every
+        self.every = every
         self._look, self._follow, self._hear, self._away = look, follow, hear, away
         self._watchers: list[Callable[[T], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due, self._end = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         self._telling, self._told = False, 0.0
+        self._under_way = self._stale = False
         self.value: T | None = None
 
     def watch(self, tell: Callable[[T], None]) -> Callable[[], None]:
@@ -100,8 +104,9 @@ class Live(Generic[T]):
         self._due.set()
 
     def afresh(self) -> None:
-        """Look again soon, as if nothing had been seen."""
+        """Look again soon, as if nothing had been seen; what a look under way finds is of before, and dropped."""
         self.value = None
+        self._stale = self._under_way
         self._due.set()
 
     @property
@@ -110,20 +115,29 @@ class Live(Generic[T]):
         return bool(self._watchers)
 
     def _looking(self, end: threading.Event) -> None:
+        looked = 0.0
         while not end.is_set():
-            self._due.wait(self._every)
+            self._due.wait(self.every)
+            end.wait(looked + PAUSE - time.monotonic())
             self._due.clear()
             if end.is_set():
                 return
+            looked = time.monotonic()
+            self._stale, self._under_way = False, True
             try:
                 found = self._look(self.value)
-            except OpportuneError as error:
-                self._away(str(error))
+            except Exception as error:  # whatever it is, what is live goes on being looked up
+                if not isinstance(error, OpportuneError):
+                    logging.getLogger(__name__).exception("what the hub says cannot be read")
+                self._away(str(error) or type(error).__name__)
                 end.wait(AGAIN)
                 self._due.set()
             else:
                 self._away("")
-                self._set(found)
+                if not self._stale:
+                    self._set(found)
+            finally:
+                self._under_way = False
 
     def _following(self, end: threading.Event) -> None:
         while not end.is_set():
@@ -140,6 +154,8 @@ class Live(Generic[T]):
             except OpportuneError as error:
                 if isinstance(error, Unreachable | Refused):
                     self._away(str(error))
+            except Exception:  # a hub of another version; what is looked at tells it in words
+                logging.getLogger(__name__).exception("the feed of the hub cannot be read")
             end.wait(AGAIN)
             self._due.set()
 
@@ -181,7 +197,8 @@ class Hub:
         self._people: dict[str, Live[Person]] = {}
         self._regular: dict[str, Live[Any]] = {}
         self._happened: deque[Happened] = deque(maxlen=KEPT)
-        self.pulse = Live(self._look_now, lambda: self.client.feed(), self._hear_now, self._away, EVERY)
+        self._position = ""
+        self.pulse = Live(self._look_now, self._follow_now, self._hear_now, self._away, EVERY)
 
     def person(self, customer: str) -> Live[Person]:
         """Return a customer, live."""
@@ -201,11 +218,18 @@ class Hub:
 
         `look` is given what was seen last.
         """
+        self._regular = {one: live for one, live in self._regular.items() if live.watched or one == name}
         if name not in self._regular:
             self._regular[name] = Live(
                 lambda old: look(self.client, old), lambda: _ticks(every), lambda old, item: old, self._away, every
             )
         return cast("Live[T]", self._regular[name])
+
+    def stir(self) -> None:
+        """Look again soon at what is looked up often, and so is cheap: somebody did something."""
+        for live in self._regular.values():
+            if live.every <= OFTEN:
+                live.again()
 
     async def ask(self, work: Callable[[Client], T]) -> T:
         """Ask the hub something without holding up anybody else."""
@@ -238,8 +262,13 @@ class Hub:
         newest = now.beats[-1] if now.beats else None
         return Pulse(now, now.today, newest, tuple(self._happened))
 
+    def _follow_now(self) -> Iterator[FeedItem]:
+        """Listen from where was heard last, so that nothing is missed while the hub, or everybody here, is away."""
+        return self.client.feed(after=self._position, last=KEPT)
+
     def _hear_now(self, old: Pulse | None, item: FeedItem) -> Pulse | None:
         self._happened.extend(item.happened)
+        self._position = item.position or self._position
         if old is None:
             return None
         return Pulse(old.now, item.today or old.today, item.beat or old.beat, tuple(self._happened))

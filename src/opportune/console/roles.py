@@ -29,12 +29,17 @@ _WITH_DATA = frozenset({"database manager", "compliance officer"})
 
 ALLOWED: Mapping[str, frozenset[str]] = {
     "see now": _EVERYBODY,
+    "see me": _EVERYBODY,
+    "keep own account": _EVERYBODY,
     "see customers": _WITH_CUSTOMERS,
+    "see decisions": _WITH_CUSTOMERS,
     "suppose": _WITH_CUSTOMERS,
+    "play the story": frozenset({"marketing manager"}),
     "undo joins": _WITH_DATA,
     "see messages": _WITH_CUSTOMERS,
     "steer messages": frozenset({"marketing manager", "marketing technologist"}),
     "send again": frozenset({"marketing technologist", "developer"}),
+    "send tests": frozenset({"marketing manager", "marketing technologist", "developer"}),
     "see actions": _EVERYBODY,
     "see models": _EVERYBODY,
     "see funnel": _EVERYBODY,
@@ -46,6 +51,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "forget customers": frozenset({"compliance officer"}),
     "see data": _EVERYBODY,
     "replay events": frozenset({"database manager", "developer", "marketing technologist"}),
+    "discard events": frozenset({"database manager"}),
     "score data": frozenset({"database manager", "developer", "marketing technologist", "analyst"}),
     "see operations": _EVERYBODY,
     "work on campaigns": _EVERYBODY - {"read-only"},
@@ -58,6 +64,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "see lab": _EVERYBODY,
     "run tests": frozenset({"marketing manager", "marketing technologist", "analyst"}),
     "decide tests": frozenset({"marketing manager", "analyst"}),
+    "manage users": frozenset(),
+    "manage keys": frozenset(),
 }
 """What -> the roles that may, besides administrators. Pages are `see NAME`, acts are what a person does there."""
 

@@ -14,6 +14,7 @@ from typing import Any
 from opportune.console.audit import Audit
 from opportune.console.book import Book
 from opportune.console.live import Hub
+from opportune.console.oidc import Oidc
 from opportune.console.roles import ADMINISTRATOR
 from opportune.console.sessions import Sessions
 from opportune.console.users import Users
@@ -24,10 +25,15 @@ FIRST = "admin"
 
 FILE = "console.db"
 
+PATIENCE = 30.0
+"""Seconds that a page has to be built."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where a console listens, and the folder of its file. `find` says where its hub is, and which key opens it.
+
+    `provider`: who else says who somebody is, and the secret that opens it.
 
     `guest`: a link lets in as the first administrator without a password, for an hour, as often as it is opened. Only
     for a demo, whose customers are simulated.
@@ -39,6 +45,7 @@ class Settings:
     folder: Path
     public_url: str = ""
     guest: bool = False
+    provider: tuple[Oidc, str] | None = None
 
 
 def first_link(book: Book, now: int) -> str | None:
@@ -62,12 +69,13 @@ def run(settings: Settings, told: Callable[[str, str | None], None]) -> None:
     address = settings.public_url or f"http://{shown}:{port}"
     book = Book(settings.folder / FILE)
     logging.getLogger("nicegui").setLevel(logging.WARNING)
-    app, hub = _app(settings, port, book)
+    app, hub = _app(settings, address, port, book)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            token = first_link(book, int(time.time()))
+            by_link = settings.provider is None or settings.provider[0].passwords
+            token = first_link(book, int(time.time())) if by_link else None
             told(address, f"{address}/welcome/{token}" if token else None)
 
     config = uvicorn.Config(
@@ -79,13 +87,14 @@ def run(settings: Settings, told: Callable[[str, str | None], None]) -> None:
     book.close()
 
 
-def _app(settings: Settings, port: int, book: Book) -> tuple[Any, Hub]:
+def _app(settings: Settings, address: str, port: int, book: Book) -> tuple[Any, Hub]:
     from fastapi import FastAPI, Request
     from nicegui import app as pages_app
     from nicegui import ui
     from starlette.middleware.gzip import GZipMiddleware
 
     from opportune.console.door import Door
+    from opportune.console.federation import Federation
     from opportune.console.frame import Desk, framed
     from opportune.console.headers import Origins
     from opportune.console.sign_in import SignIn
@@ -99,10 +108,11 @@ def _app(settings: Settings, port: int, book: Book) -> tuple[Any, Hub]:
 
         async def view(request: Request) -> None:
             show = getattr(import_module(f"opportune.console.pages.{module}"), name)
-            await framed(PAGES, Desk(page, request, hub, sessions, users, audit), show)
+            await framed(PAGES, Desk(page, request, hub, sessions, users, audit, settings.guest), show)
 
         view.__annotations__ = {"request": Request, "return": None}
-        ui.page(page.path, title=f"{page.title} · Opportune", dark=None, language="en-US")(view)
+        title = f"{page.title} · Opportune"
+        ui.page(page.path, title=title, dark=None, language="en-US", response_timeout=PATIENCE)(view)
 
     for page in PAGES:
         open_page(page)
@@ -113,7 +123,8 @@ def _app(settings: Settings, port: int, book: Book) -> tuple[Any, Hub]:
     )  # fmt: skip
     nowhere(pages_app)
     pages_app.config.socket_io_js_transports = ["websocket"]
-    sign_in = SignIn(users, sessions, audit, settings.guest)
+    provider = Federation(*settings.provider, address, book) if settings.provider else None
+    sign_in = SignIn(users, sessions, audit, settings.guest, provider)
     door = Door(inner, sessions, sign_in, Origins(settings.host, port, settings.public_url))
     return GZipMiddleware(door, minimum_size=1000, compresslevel=5), hub
 
@@ -143,6 +154,6 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         made.close()
         raise BadInput(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port, or 0 for any"
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port, or 0 for any, or another --host"
         ) from None
     return made

@@ -66,7 +66,7 @@ class Users:
         if self.find(name).role == roles.ADMINISTRATOR:
             self._keep_one(name)
         with self._book.writing():
-            for table in ("users", "links", "sessions"):
+            for table in ("users", "links", "sessions", "browsers", "subjects", "put_away"):
                 self._book.rows(f"DELETE FROM {table} WHERE name = ?", name)
 
     def link(self, name: str, now: int) -> str:
@@ -98,6 +98,12 @@ class Users:
             self._book.rows("DELETE FROM failures WHERE who = ?", f"user {name}")
         return name
 
+    def change_password(self, name: str, old: str, new: str) -> None:
+        """Give a user another password; raise `BadInput` where the old one is wrong or the new one easily guessed."""
+        if not self.fits(name, old):
+            raise BadInput("the password that you have now is another one; nothing was changed")
+        self._book.rows("UPDATE users SET password = ? WHERE name = ?", passwords.kept(new, name), name)
+
     def fits(self, name: str, password: str) -> bool:
         """Return whether a password is that of a user; takes as long for one whom there is not."""
         row = self._book.row("SELECT password FROM users WHERE name = ?", name)
@@ -107,6 +113,15 @@ class Users:
         """Remember the theme that a user likes."""
         if theme in THEMES:
             self._book.rows("UPDATE users SET theme = ? WHERE name = ?", theme, name)
+
+    def put_away(self, name: str, what: str, away: bool = True) -> None:
+        """Remember that a user put something away, or (`away` false) has it back."""
+        kept, back = "INSERT OR IGNORE INTO put_away VALUES (?, ?)", "DELETE FROM put_away WHERE name = ? AND what = ?"
+        self._book.rows(kept if away else back, name, what)
+
+    def is_away(self, name: str, what: str) -> bool:
+        """Return whether a user put something away."""
+        return self._book.row("SELECT 1 FROM put_away WHERE name = ? AND what = ?", name, what) is not None
 
     def _keep_one(self, name: str) -> None:
         others = [user for user in self.all() if user.role == roles.ADMINISTRATOR and user.name != name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from urllib.parse import quote
 
 from markupsafe import Markup
 from nicegui import ui
@@ -10,10 +11,12 @@ from nicegui import ui
 from opportune.console.frame import Desk
 from opportune.console.pages.levers import levers
 from opportune.console.pages.previews import previews
+from opportune.console.pages.versions import KINDS
 from opportune.console.parts.card import card
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty, figure
 from opportune.console.parts.later import later
+from opportune.console.parts.share import share_figure
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import table
 from opportune.console.words import Words
@@ -33,7 +36,7 @@ def one_action(desk: Desk, name: str) -> None:
     words = desk.words
 
     def draw(told: ActionDetail) -> None:
-        Shown[ActionDetail](lambda told: _head(told, words)).show(told)
+        Shown[ActionDetail](lambda told: _head(told, words, desk.may("see decisions"))).show(told)
         with ui.element("div").classes("two"):
             with ui.element("div").classes("stack"):
                 with card("Whom its policy lets through", lambda: _save_policy(told)):
@@ -43,7 +46,7 @@ def one_action(desk: Desk, name: str) -> None:
             with ui.element("div").classes("stack"):
                 with card("Levers"):
                     levers(desk, told, again)
-                with card("How often it may be said"):
+                with card("How often it may be said", lambda: _save_rules(told)):
                     Shown[ActionDetail](_rules).show(told)
                 with card("History", lambda: _save_history(told)):
                     Shown[ActionDetail](lambda told: _history(told, words)).show(told)
@@ -51,22 +54,22 @@ def one_action(desk: Desk, name: str) -> None:
     again = later(desk, "see actions", lambda hub: hub.action(name, SAMPLE), draw)
 
 
-def _head(told: ActionDetail, words: Words) -> Markup:
+def _head(told: ActionDetail, words: Words, links: bool) -> Markup:
     one = told.info
     tags = [Markup('<span class="tag accent">{} / {}</span>').format(one.issue, one.group),
             Markup('<span class="tag">{}</span>').format(one.kind)]  # fmt: skip
     if one.off:
         tags.append(Markup('<span class="tag warn">off: never said</span>'))
+    if links:
+        link = Markup('<a class="tag" href="/decisions?action={}" title="{}">decisions</a>')
+        tags.append(link.format(quote(one.name, safe=""), "To whom it was said, and what became of it"))
     if one.campaign:
         tags.append(Markup('<a class="tag" href="/operations?view=campaigns">campaign {}</a>').format(one.campaign))
-    low, high = one.interval or (0.0, 0.0)
     value = words.number(one.value, 2) if isinstance(one.value, float) else one.value
     figures = (
-        figure("Said yes", words.percent(one.accept) if one.accept is not None else "no answer yet",
-               "The share of good answers among those that the model learned, with its 95 % interval (Wilson).",
-               f"{words.percent(low, 0)} to {words.percent(high, 0)}, {words.number(one.positives)} of "
-               f"{words.number(one.answers)}" if one.accept is not None else "", none=one.accept is None,
-               link=("model", f"/models?name={one.name}") if one.accept is not None else None),
+        share_figure("Said yes", one.positives, one.answers, one.interval,
+                     "The share of good answers among those that the model learned, with its 95 % interval (Wilson).",
+                     words, ("model", f"/models?name={quote(one.name, safe='')}")),
         figure("Value of a yes", value, "V: a number, or a rule that gives one for each customer.",
                f"costs {words.number(told.cost, 2)} a contact", none=isinstance(one.value, str)),
         figure("Lever", f"{'+' if one.levers > 0 else ''}{words.number(one.levers)} %",
@@ -132,19 +135,38 @@ def _history(told: ActionDetail, words: Words) -> Markup:
     if not told.history:
         return empty("It is as it first went live.", "Changes are listed here with who made them, and why: those made "
                      "in this console and those of published files.")  # fmt: skip
-    who = Markup('<span>{}<br><span class="soft small">{}</span></span>')
-    rows = [
-        (words.day(one.at), Markup('<span class="mono">{}</span>').format(one.text),
-         who.format(one.author or "nobody said", one.reason),
-         Markup('<a href="/actions?view=changes">{}</a>').format(one.version))
-        for one in told.history
-    ]  # fmt: skip
-    return table("History", ["when", "what", "who and why", ("version", "It can be undone there")], rows)
+    lines = []
+    for (version, at), found in groupby(told.history, lambda one: (one.version, one.at)):
+        changes = [*found]
+        first = changes[0]
+        link = Markup('<a href="/actions?view=changes">version {}</a>').format(version) if version else Markup("")
+        fields = joined(
+            Markup('<li class="mono small">{}</li>').format(_field(one.text, told.info.name)) for one in changes
+        )
+        lines.append(
+            Markup('<li><div class="row"><span class="strong">{}</span><span class="tag{}">{}</span>{}</div>'
+                   '<span class="soft small">{}, {}</span><ul>{}</ul></li>').format(
+                first.author or "Nobody said who", " accent" if first.kind == "set" else "", KINDS[first.kind], link,
+                words.whole(at), first.reason or "without a reason", fields,
+            )
+        )  # fmt: skip
+    return Markup('<ol class="lineage" aria-label="History">{}</ol>').format(joined(lines))
+
+
+def _field(text: str, action: str) -> str:
+    """Return a change without the action that it is of: `lever: 0 -> 20`, or `went live`."""
+    mine = f"actions.{action}"
+    return text.removeprefix(f"{mine}.").removeprefix(f"{mine}:").strip()
 
 
 def _save_policy(told: ActionDetail) -> None:
     rows = [(part.stage, part.text, part.customers, part.alone, part.left) for part in told.policy]
     download_csv(f"policy-{told.info.name}", ["stage", "condition", "customers", "true of", "left"], rows)
+
+
+def _save_rules(told: ActionDetail) -> None:
+    rows = [(rule.name, rule.on, rule.text) for rule in told.rules]
+    download_csv(f"limits-{told.info.name}", ["name", "on", "limit"], rows)
 
 
 def _save_history(told: ActionDetail) -> None:

@@ -19,6 +19,7 @@ from opportune.console.parts.csv import download_csv
 from opportune.console.parts.field import Field
 from opportune.console.parts.figure import empty, figure
 from opportune.console.parts.later import later
+from opportune.console.parts.share import share
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import Head, table
 from opportune.console.parts.views import views
@@ -121,7 +122,7 @@ def _listed(known: Known, text: str, words: Words) -> Markup:
                      "a campaign or a channel; empty the field to see them all.")  # fmt: skip
     parts = []
     for issue, rows in groupby(found, lambda one: one.issue):
-        drawn = table(f"Actions of {issue}", HEADS, [_row(one, known, words) for one in rows], {3, 4, 5, 6})
+        drawn = table(f"Actions of {issue}", HEADS, [_row(one, known, words) for one in rows], {3, 4, 5, 6}, dense=True)
         parts.append(Markup('<h3 class="group">{}</h3>{}').format(issue, drawn))
     return Markup('<div class="catalog">{}</div>').format(joined(parts))
 
@@ -131,7 +132,7 @@ HEADS: list[Head] = [
     ("group", "Where it lies in its issue"),
     ("channels", "Where it can be said"),
     ("reach", "The share of a sample of customers for whom it is a candidate somewhere now, whatever else competes"),
-    ("said yes", "Good answers of all that were learned, with the 95 % interval (Wilson)"),
+    ("said yes", "Good answers of all that were learned, with the 95 % interval (Wilson), or their counts"),
     ("value", "V: what a yes is worth, in the currency of the catalog"),
     ("lever", "L: how far it is pushed or held back, its issue and group included"),
     ("maturity", "The share of decisions that it takes part in where a mature one competes: grows with good answers"),
@@ -148,23 +149,14 @@ def _row(one: ActionInfo, known: Known, words: Words) -> tuple[object, ...]:
     reach = known.reach.get(one.name, 0) / known.customers if known.customers else None
     value = words.number(one.value, 2) if isinstance(one.value, float) else _by_rule(one.value)
     return (
-        name, one.group, channels, "–" if reach is None else words.percent(reach, 0), said_yes(one, words), value,
+        name, one.group, channels, "–" if reach is None else words.percent(reach, 0),
+        share(one.positives, one.answers, one.interval, words), value,
         lever(one.levers, words), maturity(one.maturity, words),
     )  # fmt: skip
 
 
 def _by_rule(text: str) -> Markup:
     return Markup('<span class="soft" title="{}">by rule</span>').format(text)
-
-
-def said_yes(one: ActionInfo, words: Words) -> Markup:
-    """Return the share of good answers with its interval and count."""
-    if one.accept is None or one.interval is None:
-        return Markup('<span class="soft">no answer yet</span>')
-    low, high = one.interval
-    return Markup('<span>{} <span class="soft small">{} to {}, of {}</span></span>').format(
-        words.percent(one.accept), words.percent(low, 0), words.percent(high, 0), words.number(one.answers)
-    )
 
 
 def lever(percent: float, words: Words) -> Markup:

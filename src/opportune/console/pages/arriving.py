@@ -100,8 +100,12 @@ def _about(told: dict[str, Any], words: Words) -> str:
     return f"{between}{words.number(told['events'])} events of {told['day']} (UTC)"
 
 
-def arriving(came: tuple[Happened, ...], last: Sequence[Data], words: Words, names: bool) -> Markup:
+def arriving(
+    came: tuple[Happened, ...], last: Sequence[Data], words: Words, names: bool, wrong_only: bool = False
+) -> Markup:
     """Return the events as they arrive, and which of them come not as planned."""
+    if not came and wrong_only:
+        return empty("No event came that is not as planned.", "An event that breaks the plan is here as it comes.")
     if not came:
         return empty("No event has come since this console began to listen.",
                      "Give a source a key, and send an event:", "opportune key new write --name web")  # fmt: skip

@@ -12,7 +12,7 @@ from opportune.console.frame import Desk
 from opportune.console.parts.card import card
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty
-from opportune.console.parts.later import later
+from opportune.console.parts.lively import lively
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.words import Words
 from opportune.wire.trying import HypothesisInfo
@@ -27,6 +27,9 @@ MEANINGS = {
     "open": "no flow has been read",
 }
 EXAMPLE = "opportune lab new early_reminder --owner ana"
+EVERY = 15.0
+"""Seconds between two looks."""
+
 DEEPEST = 6
 """Generations that are set in."""
 
@@ -35,7 +38,8 @@ def show(desk: Desk) -> None:
     """Build the view; what is searched for is in the address."""
     asked = desk.query.get("find", "")[:200]
     _search(asked)
-    later(desk, "see lab", lambda hub: hub.hypotheses(), lambda found: _draw(desk, asked, found))
+    lively(desk, "see lab", "hypotheses", lambda hub: hub.hypotheses(), lambda found: _draw(desk, asked, found),
+           EVERY)  # fmt: skip
 
 
 def _search(asked: str) -> None:

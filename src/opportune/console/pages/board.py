@@ -13,10 +13,10 @@ from opportune.console.frame import Desk
 from opportune.console.parts.button import button
 from opportune.console.parts.card import card
 from opportune.console.parts.csv import download_csv
-from opportune.console.parts.field import Choice
+from opportune.console.parts.field import Choice, Field
 from opportune.console.parts.figure import empty
-from opportune.console.parts.later import later
-from opportune.console.parts.shown import Shown, joined
+from opportune.console.parts.lively import lively
+from opportune.console.parts.shown import Shown, joined, worded
 from opportune.console.parts.table import table
 from opportune.console.words import Words
 from opportune.wire.campaigning import CampaignRow, StageInfo
@@ -36,7 +36,7 @@ def look(hub: Client) -> Board:
 
 def show(desk: Desk) -> None:
     """Build the view."""
-    later(desk, "see operations", look, lambda found: _draw(desk, *found))
+    lively(desk, "see operations", "board", look, lambda found: _draw(desk, *found))
 
 
 def _draw(desk: Desk, rows: list[CampaignRow], stages: dict[str, list[StageInfo]]) -> None:
@@ -46,18 +46,21 @@ def _draw(desk: Desk, rows: list[CampaignRow], stages: dict[str, list[StageInfo]
             "Write one into the catalog, run `opportune publish`, and it stands in the first stage here:"
         )
     else:
-        with ui.element("div").classes("what-if"):
+        with ui.element("div").classes("what-if kept"):
             owners = {"": "everybody", **{name: name for name in sorted({row.owner for row in living})}}
             tags = {"": "any", **{tag: tag for tag in sorted({tag for row in living for tag in row.tags})}}
             owner = Choice("Owner", owners, lambda: filtered(), desk.query.get("owner", ""))
             tag = Choice("Tag", tags, lambda: filtered(), desk.query.get("tag", ""))
+            words = Field("With the words", desk.query.get("find", ""), "of its name or title", lambda: filtered())
             with ui.element("div").classes("row").style("justify-content: flex-end"):
                 button("csv", lambda: _save(rows), quiet=True, help="Save all campaigns as csv")
         place = Shown[list[CampaignRow]](lambda some: _boards(some, stages, desk.words), live=True)
 
         def filtered() -> None:
-            desk.at(owner=owner.value, tag=tag.value)
+            desk.at(owner=owner.value, tag=tag.value, find=words.value.strip())
+            asked = words.value.casefold().split()
             mine = [row for row in living if owner.value in ("", row.owner)]
+            mine = [row for row in mine if all(word in f"{row.name} {row.title}".casefold() for word in asked)]
             place.show([row for row in mine if tag.value in ("", *row.tags)])
 
         filtered()
@@ -69,7 +72,7 @@ def _draw(desk: Desk, rows: list[CampaignRow], stages: dict[str, list[StageInfo]
 
 def _boards(rows: list[CampaignRow], stages: dict[str, list[StageInfo]], words: Words) -> Markup:
     if not rows:
-        return empty("No campaign is like that.", "Choose another owner or tag.")
+        return empty("No campaign is like that.", "Choose another owner or tag, or other words.")
     drawn = []
     for process, each in stages.items():
         mine = [row for row in rows if row.process == process]
@@ -85,7 +88,7 @@ def _column(stage: StageInfo, rows: list[CampaignRow], words: Words) -> Markup:
     checks = ", ".join(check.replace("_", " ") for check in stage.checks) or "none: a campaign begins here"
     return Markup(
         '<section class="lane{}" role="listitem" aria-label="Stage {}"><h3 title="Checks to enter it: {}">{} '
-        '<span class="tag">{}</span></h3>{}</section>'
+        '<span class="tag">{}</span></h3><div class="tickets">{}</div></section>'
     ).format(
         "" if rows else " none", stage.name, checks, stage.name, len(rows), joined(_card(row, words) for row in rows)
     )
@@ -133,8 +136,8 @@ def span(row: CampaignRow, words: Words) -> str:
 
 def _money(row: CampaignRow, words: Words) -> str:
     return (
-        f"spent {words.number(row.spent)} and committed {words.number(row.committed)} of "
-        f"{words.number(row.planned)} planned"
+        f"spent {words.number(row.spent, 2)} and committed {words.number(row.committed, 2)} of "
+        f"{words.number(row.planned, 2)} planned"
     )
 
 
@@ -144,9 +147,9 @@ def _few(alerts: list[str]) -> str:
 
 def _others(rows: list[CampaignRow]) -> Markup:
     told = [
-        (_link(row), "a template" if row.template else "named by actions alone",
-         f"make one of it: opportune campaign clone {row.name} NAME" if row.template else
-         "give it an entry under `campaigns:` to plan and move it")
+        (_link(row), "a template" if row.template else "named by actions alone", worded(
+         f"make one of it: `opportune campaign clone {row.name} NAME`" if row.template else
+         "give it an entry under `campaigns:` to plan and move it"))
         for row in rows
     ]  # fmt: skip
     return table("Campaigns without a place on the board", ["campaign", "what it is", "what to do"], told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from markupsafe import Markup
 from nicegui import ui
@@ -12,26 +13,33 @@ from opportune.client import Client
 from opportune.console.frame import Desk
 from opportune.console.pages.board import span
 from opportune.console.pages.campaign_work import approvals, money, tasks
+from opportune.console.pages.figure_words import between, said
 from opportune.console.parts.button import button
 from opportune.console.parts.card import card
 from opportune.console.parts.confirm import confirmed
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.field import Choice, Field
 from opportune.console.parts.figure import empty, figure
-from opportune.console.parts.later import Again, later
+from opportune.console.parts.later import Again
+from opportune.console.parts.lively import lively, probed
 from opportune.console.parts.shown import Shown, joined, worded
 from opportune.console.words import Words
-from opportune.wire.campaigning import CampaignCheck, CampaignInfo, CampaignLine, CampaignMoved
+from opportune.wire.campaigning import CampaignCheck, CampaignInfo, CampaignLine, CampaignMoved, GoalInfo
+
+GOAL = 60.0
+"""Seconds between two counts of a goal: each asks the exported tables."""
 
 
 def show(desk: Desk) -> None:
     """Build the campaign that the address names."""
     name = desk.query["campaign"][:200]
 
-    def look(hub: Client) -> tuple[CampaignInfo, list[CampaignLine]]:
+    def whole(hub: Client) -> tuple[CampaignInfo, list[CampaignLine]]:
         return hub.campaign(name), hub.campaign_history(name)
 
-    again = later(desk, "see operations", look, lambda found: _draw(desk, *found, lambda: again))
+    look = probed(lambda hub: hub.campaign(name, checks=False), whole)
+    again = lively(desk, "see operations", f"campaign {name}", look, lambda found: _draw(desk, *found, lambda: again),
+                   every=3.0)  # fmt: skip
 
 
 def _draw(desk: Desk, info: CampaignInfo, history: list[CampaignLine], again: Callable[[], Again]) -> None:
@@ -54,7 +62,11 @@ def _draw(desk: Desk, info: CampaignInfo, history: list[CampaignLine], again: Ca
             tasks(desk, info, again())
             approvals(desk, info, again())
             with card("What it is for"):
-                Shown[CampaignInfo](lambda one: _brief(one, words)).show(info)
+                lively(desk, "see operations", f"goal {row.name}", lambda hub: _goal(hub, row.name),
+                       lambda goal: _aim(info, goal, words), GOAL)  # fmt: skip
+                Shown[CampaignInfo](_brief).show(info)
+            with card("See also"):
+                Shown[CampaignInfo](_links).show(info)
 
 
 class Moving:
@@ -109,7 +121,7 @@ def _stages(info: CampaignInfo) -> Markup:
     steps = (
         Markup('<li class="{}"{} title="Checks to enter it: {}">{}</li>').format(
             "done" if i < at else "", Markup(' aria-current="step"') if i == at else Markup(""),
-            ", ".join(stage.checks).replace("_", " ") or "none", stage.name,
+            ", ".join(check_words(check) for check in stage.checks) or "none", stage.name,
         )
         for i, stage in enumerate(info.stages)
     )  # fmt: skip
@@ -126,6 +138,15 @@ def _checks(checks: list[CampaignCheck], following: bool) -> Markup:
     return Markup('<ul class="checks">{}</ul>').format(joined(_check(one) for one in checks))
 
 
+def check_words(check: str) -> str:
+    """Return what a check is called.
+
+    >>> check_words("someone_elses_approval"), check_words("legal_text")
+    ("someone else's approval", 'legal text')
+    """
+    return check.replace("elses", "else's").replace("_", " ")
+
+
 def _check(one: CampaignCheck) -> Markup:
     mark = ("good", "✓", "passed") if one.passed else ("bad", "✗", "not passed")
     where = Markup('<div class="small soft">in <code>{}</code></div>').format(one.where) if one.where else Markup("")
@@ -133,7 +154,7 @@ def _check(one: CampaignCheck) -> Markup:
     return Markup(
         '<li><span class="tag {}" role="img" aria-label="{}">{}</span>'
         '<div><span class="strong">{}</span> {}{}{}</div></li>'
-    ).format(mark[0], mark[2], mark[1], one.check.replace("_", " "), worded(one.what), where, cure)
+    ).format(mark[0], mark[2], mark[1], check_words(one.check), worded(one.what), where, cure)
 
 
 def _moved(moved: CampaignMoved | None) -> Markup:
@@ -158,21 +179,70 @@ def _history(lines: list[CampaignLine], words: Words) -> Markup:
     return Markup('<ol class="feed one">{}</ol>').format(joined(told))
 
 
-def _brief(info: CampaignInfo, words: Words) -> Markup:
-    goal = f"{info.metric} {words.number(info.target)}" if info.target is not None else info.metric
-    about = figure("Goal", goal or "none yet", "The metric that it is to move, and how far.", none=not goal)
+def _brief(info: CampaignInfo) -> Markup:
     brief = Markup("<p>{}</p>").format(info.brief) if info.brief else Markup("")
-    links = [Markup('<a href="/lab?view=hypotheses&amp;hypothesis={0}">{0}</a>').format(name)
+    links = [Markup('<a href="/lab?hypothesis={}">{}</a>').format(quote(name, safe=""), name)
              for name in (info.hypothesis,) if name]  # fmt: skip
-    links += [Markup('<a href="/lab?view=tests&amp;test={0}">{0}</a>').format(name) for name in info.experiments]
-    listed = {"rests on": Markup(", ").join(links), "says": Markup("{}").format(", ".join(info.actions)),
+    links += [Markup('<a href="/lab?test={}">{}</a>').format(quote(name, safe=""), name) for name in info.experiments]
+    listed = {"rests on": Markup(", ").join(links), "says": Markup(", ").join(_action(name) for name in info.actions),
               "learned": Markup("{}").format(info.learned)}  # fmt: skip
     rows = (
         Markup('<tr><td class="soft">{}</td><td>{}</td></tr>').format(name, value)
         for name, value in listed.items()
         if value
     )
-    return brief + about + Markup('<table class="plain">{}</table>').format(joined(rows))
+    return brief + Markup('<table class="plain">{}</table>').format(joined(rows))
+
+
+def _action(name: str) -> Markup:
+    return Markup('<a href="/actions?name={}">{}</a>').format(quote(name, safe=""), name)
+
+
+def _goal(hub: Client, name: str) -> list[GoalInfo]:
+    goal = hub.campaign(name, checks=False, goal=True).goal
+    return [goal] if goal else []
+
+
+def _aim(info: CampaignInfo, found: list[GoalInfo], words: Words) -> None:
+    Shown[list[GoalInfo]](lambda each: _measured(info, each[0] if each else None, words)).show(found)
+
+
+def _measured(info: CampaignInfo, goal: GoalInfo | None, words: Words) -> Markup:
+    """Return the goal, beside it what was measured, and what its tests say that it added."""
+    unit = goal.unit if goal else ""
+    wanted = f"{info.metric} {said(info.target, unit, words)}" if info.target is not None else info.metric
+    drawn = [figure("Goal", wanted or "none yet", "The metric that it is to move, and how far.", none=not wanted)]
+    if goal is not None:
+        low_to_high = between(goal.interval, unit, words)
+        about = f"{low_to_high} · " if low_to_high else ""
+        link = ("where it will end", f"/operations?view=forecasts&of={quote(info.row.name, safe='')}")
+        reached = said(goal.value, unit, words) if goal.value is not None else goal.reason
+        drawn.append(figure("Measured", reached, goal.meaning or goal.reason, f"{about}until now", link,
+                            none=goal.value is None))  # fmt: skip
+    told = Markup('<div class="grid">{}</div>').format(joined(drawn))
+    if goal is None:
+        return told
+    tone = {"reached": "good", "not reached": "warn", "unclear": "accent"}.get(goal.state)
+    state = Markup('<span class="tag {}">{}</span> ').format(tone, goal.state) if tone else Markup("")
+    meaning = Markup('<p class="small soft">{}{}</p>').format(state, worded(goal.meaning or goal.reason))
+    tests = joined(
+        Markup('<p class="small"><a href="/lab?test={}">{}</a> {}</p>').format(
+            quote(test.experiment, safe=""), test.experiment, test.sentence
+        )
+        for test in goal.tests
+    )
+    return told + meaning + tests
+
+
+def _links(info: CampaignInfo) -> Markup:
+    name = quote(info.row.name, safe="")
+    links = (("its decisions", f"/decisions?campaign={name}"),
+             ("where it will end", f"/operations?view=forecasts&of={name}"),
+             ("use of the budget", "/operations?view=figures&figure=budget&by=campaign"),
+             ("return on it", "/operations?view=figures&figure=roi&by=campaign"))  # fmt: skip
+    return Markup('<ul class="row">{}</ul>').format(
+        joined(Markup('<li><a href="{}">{}</a></li>').format(link, text) for text, link in links)
+    )
 
 
 def _save(name: str, lines: list[CampaignLine]) -> None:

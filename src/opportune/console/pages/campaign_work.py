@@ -74,7 +74,7 @@ def approvals(desk: Desk, info: CampaignInfo, again: Again) -> None:
         asked = ("Take your approval back?", f"{name} cannot enter stages that need it.", "Take it back")
         asked = asked if mine else (f"Approve {name}?", effect, "Approve it as it is")
         if await confirmed(*asked) and await desk.does(
-            "approve campaigns", name, lambda hub: hub.approve_campaign(name, by, undo=mine)
+            "approve campaigns", name, lambda hub: hub.approve_campaign(name, by, undo=mine, content=info.content)
         ):
             await again()
 
@@ -146,8 +146,8 @@ def _lines(lines: list[BudgetLineInfo], hours: float, words: Words) -> Markup:
             + worked
         )
     rows = (
-        (one.line or "no line", words.number(one.planned) if one.planned is not None else _UNPLANNED,
-         words.number(one.committed), words.number(one.spent)) for one in lines
+        (one.line or "no line", words.number(one.planned, 2) if one.planned is not None else _UNPLANNED,
+         words.number(one.committed, 2), words.number(one.spent, 2)) for one in lines
     )  # fmt: skip
     heads = ("line", ("planned", "What the entry of the campaign has for it."),
              ("committed", "Ordered and not paid yet."), ("spent", "Paid."))  # fmt: skip
@@ -159,7 +159,7 @@ _UNPLANNED = Markup('<span class="tag warn">unplanned</span>')
 
 def _entries(info: CampaignInfo, words: Words) -> Markup:
     rows = (
-        (one.entry, one.kind, words.number(one.amount), one.line, words.day(one.at), one.by) for one in info.entries
+        (one.entry, one.kind, words.number(one.amount, 2), one.line, words.day(one.at), one.by) for one in info.entries
     )
     heads = ("entry", "kind", "amount", "line", "at", "by")
     return Markup("<details><summary>{} entries</summary>{}</details>").format(

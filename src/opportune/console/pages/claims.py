@@ -14,6 +14,7 @@ from nicegui import ui
 
 from opportune.client import Client
 from opportune.console.frame import Desk
+from opportune.console.parts.asked import asked_why
 from opportune.console.parts.button import button
 from opportune.console.parts.card import card
 from opportune.console.parts.confirm import confirmed
@@ -154,7 +155,7 @@ class Claims:
             "refused": ("Refuse it?", "The clock stops. Tell them why, and that they may complain to the authority.",
                         "Refuse it"),
         }  # fmt: skip
-        why = await _asked(*titles[step], needed=step != "done")
+        why = await asked_why(*titles[step], needed=step != "done")
         if why is None:
             return
         by = self._desk.session.name
@@ -168,24 +169,6 @@ class Claims:
                  one.due.isoformat(), one.extended, one.late) for one in self._told or ()]  # fmt: skip
         heads = ["id", "kind", "state", "customer", "reference", "received", "due", "extended", "late"]
         download_csv("requests", heads, rows)
-
-
-async def _asked(title: str, effect: str, yes: str, needed: bool) -> str | None:
-    """Ask for a reason; return it, None if nothing is to be done."""
-    with ui.dialog() as dialog, ui.element("div").classes("card").props("role=alertdialog aria-modal=true"):
-        with ui.element("h2"):
-            ui.label(title)
-        ui.label(effect)
-        field = Field("Why" if needed else "How (need not be said)")
-        with ui.element("div").classes("row"):
-            button(yes, lambda: dialog.submit(field.value.strip()) if field.value.strip() or not needed else
-                   ui.notify("Say why.", type="negative"), danger=True)  # fmt: skip
-            button("Leave it as it is", lambda: dialog.submit(None))
-    try:
-        answer = await dialog
-        return None if answer is None else str(answer)
-    finally:
-        dialog.delete()
 
 
 def figures(found: list[SubjectRequest], words: Words) -> Markup:

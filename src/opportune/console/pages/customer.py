@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -12,15 +13,20 @@ from opportune.console.frame import Desk
 from opportune.console.live import Person
 from opportune.console.pages.identities import Identities
 from opportune.console.pages.known import consents, facts, situations
+from opportune.console.pages.lunch_break import MAYA, LunchBreak
 from opportune.console.pages.says import Says, chosen
 from opportune.console.pages.what_if import WhatIf
 from opportune.console.pages.why_not import WhyNot
 from opportune.console.parts.button import button
+from opportune.console.parts.card import card
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.feed import story
 from opportune.console.parts.figure import empty
 from opportune.console.parts.shown import Shown, joined
 from opportune.wire.watching import FoundCustomer
+
+MARKED = 6.0
+"""Seconds for which an answer that has changed says so, at least."""
 
 FIRST = 20
 """Customers that are listed where none is asked for."""
@@ -66,37 +72,43 @@ def _search(asked: str) -> None:
 async def _one(desk: Desk, found: FoundCustomer) -> None:
     words, last = desk.words, list[Person]()
     winners: dict[str, str] = {}
+    since: dict[str, float] = {}
     with ui.element("div").classes("head"):
         with ui.element("h2").style("font-size: var(--t-title)"):
             ui.label(found.customer_id or found.subject)
         tags = Shown[Person](lambda person: situations(person.profile) if person.profile else Markup(""), live=True)
+    plays = desk.guest and desk.may("play the story") and (found.customer_id or "").split("-")[0] == MAYA
+    lunch_break = LunchBreak(desk, str(found.customer_id)) if plays else None
+    Shown[None](lambda _: _links(desk.may("suppose")), tag="nav").show(None)
     with ui.element("div").classes("two"):
-        with ui.element("div").classes("stack"), ui.element("section"):
+        with ui.element("div").classes("stack"), ui.element("section").props("id=says"):
             with ui.element("div").classes("card-head"):
                 with ui.element("h2"):
                     ui.label("What each channel would say now")
                 button("csv", lambda: _save_says(last), quiet=True, help="Save what each channel would say as csv")
             would = Says(words)
         with ui.element("div").classes("stack"):
-            with ui.element("section").classes("card"):
-                with ui.element("div").classes("card-head"):
-                    with ui.element("h2"):
-                        ui.label("What happened")
-                    button("csv", lambda: _save_story(last), quiet=True, help="Save what happened as csv")
+            with _part("happened"), card("What happened", lambda: _save_story(last)):
                 happened = Shown[Person](lambda one: story(one.story.happened, words) if one.story else Markup(""))
-            what_if = WhatIf(desk) if desk.may("suppose") else None
-            why_not = WhyNot(desk)
-            with ui.element("section").classes("card"):
-                with ui.element("div").classes("card-head"):
-                    with ui.element("h2"):
-                        ui.label("What is known")
-                    button("csv", lambda: _save_facts(last), quiet=True, help="Save what is known as csv")
+                if desk.may("see decisions"):
+                    with ui.element("a").props(f'href="/decisions?customer={quote(found.subject, safe="")}"') as link:
+                        link.classes("small")
+                        ui.label("Every decision about them")
+            what_if = None
+            if desk.may("suppose"):
+                with _part("what-if"):
+                    what_if = WhatIf(desk)
+            with _part("why-not"):
+                why_not = WhyNot(desk)
+            with _part("known"), card("What is known", lambda: _save_facts(last)):
                 known = Shown[Person](lambda one: facts(one.profile, words) if one.profile else Markup(""))
-            with ui.element("section").classes("card"):
-                with ui.element("h2"):
-                    ui.label("Consents and preferences")
+            with _part("consents"), card("Consents and preferences", lambda: _save_consents(last)):
                 agreed = Shown[Person](lambda one: consents(one.profile) if one.profile else Markup(""))
-            identities = Identities(desk)
+                if desk.may("see trust"):
+                    with ui.element("a").props(f'href="/trust?id={quote(found.subject, safe="")}"').classes("small"):
+                        ui.label("Word by word, as signed receipts")
+            with _part("identities"):
+                identities = Identities(desk)
 
     def tell(person: Person) -> None:
         if person.profile is None:
@@ -104,17 +116,40 @@ async def _one(desk: Desk, found: FoundCustomer) -> None:
             return
         last[:] = [person]
         now = {name: chosen(answer) for name, answer in person.answers.items()}
-        new = {name for name, action in now.items() if winners and winners.get(name) != action}
+        moment = asyncio.get_running_loop().time()
+        since.update({name: moment for name, action in now.items() if winners and winners.get(name) != action})
         winners.update(now)
-        would.show(person.places, person.answers, new)
+        would.show(person.places, person.answers, {name for name, at in since.items() if moment < at + MARKED})
         for part in (tags, happened, known, agreed):
             part.show(person)
+        if lunch_break is not None:
+            lunch_break.show(person)
         why_not.show(person)
         identities.show(person)
         if what_if is not None:
             background_tasks.create(what_if.show(person))
 
     desk.watch(desk.hub.person(found.subject), tell)
+
+
+PARTS = {
+    "says": "What would be said", "happened": "What happened", "what-if": "What if?", "why-not": "Why not another?",
+    "known": "What is known", "consents": "Consents", "identities": "Identities",
+}  # fmt: skip
+"""The parts of the page by their places in it, for who reads it on a small screen."""
+
+
+def _part(name: str) -> ui.element:
+    return ui.element("div").props(f"id={name}")
+
+
+def _links(suppose: bool) -> Markup:
+    links = (
+        Markup('<li><a href="#{}">{}</a></li>').format(name, title)
+        for name, title in PARTS.items()
+        if suppose or name != "what-if"
+    )
+    return Markup('<ul class="parts-of" aria-label="Parts of this page">{}</ul>').format(joined(links))
 
 
 def _listed(found: list[FoundCustomer]) -> Markup:
@@ -159,3 +194,11 @@ def _save_facts(last: list[Person]) -> None:
     rows = [(name, value, fact.at if (fact := person.profile.facts.get(name)) else None)
             for person in last if person.profile for name, value in sorted(person.profile.values.items())]  # fmt: skip
     download_csv("known", ["name", "value", "at"], rows)
+
+
+def _save_consents(last: list[Person]) -> None:
+    rows = [("consent", what, status) for person in last if person.profile
+            for what, status in sorted(person.profile.consents.items())]  # fmt: skip
+    rows += [("preference", what, choice) for person in last if person.profile
+             for what, choice in sorted(person.profile.choices.items())]  # fmt: skip
+    download_csv("consents", ["kind", "about", "status"], rows)

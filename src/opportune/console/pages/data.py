@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from urllib.parse import urlencode
 
+from markupsafe import Markup
 from nicegui import ui
 
-from opportune.client import Client
 from opportune.console.frame import Desk
 from opportune.console.live import Pulse
-from opportune.console.pages import coverage, letters, quality, sources
+from opportune.console.pages import coverage, quality, sources
 from opportune.console.pages.arriving import Data, arriving, figures, look
+from opportune.console.pages.key_ring import KeyRing
+from opportune.console.pages.letters import Letters
 from opportune.console.parts.button import button
 from opportune.console.parts.chart import Line, LineChart
-from opportune.console.parts.confirm import confirmed
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.shown import Shown
 from opportune.wire.watching import Happened
@@ -31,7 +33,7 @@ LATEST = 12
 def show(desk: Desk) -> None:
     """Build the page."""
     words, names = desk.words, desk.may("see customers")
-    source = desk.query.get("source", "")
+    source, wrong_only = desk.query.get("source", ""), desk.query.get("only") == "wrong"
     last, came = list[Data](), list[Happened]()
     live = desk.hub.regular("data", look, EVERY)
     with ui.element("div").classes("head"):
@@ -45,23 +47,6 @@ def show(desk: Desk) -> None:
                 ui.label("Show every source")
     numbers = Shown[Data](lambda data: figures(data, words))
 
-    async def replay() -> None:
-        count = last[0].letters.count if last else 0
-        effect = (
-            f"All {words.number(count)} events that were set aside are tried again by the catalog that is live. What "
-            "fits now is taken as if it came today: it counts in profiles, and that cannot be undone."
-        )
-        if await confirmed("Try these events again?", effect, "Try them again"):
-            told: list[tuple[int, int]] = []
-
-            def work(hub: Client) -> None:
-                done = hub.retry()
-                told.append((done.taken, done.left))
-
-            if await desk.does("replay events", f"{count} events that were set aside", work):
-                desk.say(f"{words.number(told[0][0])} were taken, {words.number(told[0][1])} still do not fit.")
-                live.afresh()
-
     async def score() -> None:
         if await desk.does("score data", "the day that is running", lambda hub: hub.score_quality()):
             desk.say("The day that is running was scored.")
@@ -73,9 +58,9 @@ def show(desk: Desk) -> None:
             kinds = Shown[Data](lambda data: quality.kinds(data.quality, words))
         with ui.element("div").classes("stack"):
             with ui.element("section").classes("card"):
-                with ui.element("h2"):
-                    ui.label("Events as they arrive")
-                arrived = Shown[tuple[Happened, ...]](lambda told: arriving(told, last, words, names))
+                with _head("Events as they arrive"):
+                    Shown[bool](lambda only: _only(only, source)).show(wrong_only)
+                arrived = Shown[tuple[Happened, ...]](lambda told: arriving(told, last, words, names, wrong_only))
             with ui.element("section").classes("card"):
                 with _head("Sources and keys"):
                     button("csv", lambda: _save(sources.csv, last, source, "sources"), quiet=True,
@@ -93,31 +78,28 @@ def show(desk: Desk) -> None:
             button("csv", lambda: _save(coverage.violations_csv, last, source, "violations"), quiet=True,
                    help="Save the violations as csv")  # fmt: skip
         violations = Shown[Data](lambda data: coverage.violations(data.plan, source, words), live=True)
-    with ui.element("section").classes("card").props("id=letters"):
-        with _head("Set aside"):
-            if desk.may("replay events"):
-                button("Try them again", replay, help="Try every event that was set aside again")
-            if names:
-                button("csv", lambda: _save(letters.csv, last, source, "set aside"), quiet=True,
-                       help="Save what was set aside as csv")  # fmt: skip
-        aside = Shown[Data](lambda data: letters.drawn(data.letters, source, words, names), live=True)
+    aside = Letters(desk, source, live.afresh)
     with ui.element("section").classes("card").props("id=plan"):
         with _head("What of the tracking plan comes"):
             button("csv", lambda: _save(coverage.csv, last, source, "tracking plan"), quiet=True,
                    help="Save the coverage as csv")  # fmt: skip
         planned = Shown[Data](lambda data: coverage.drawn(data.plan, words))
+    ring = KeyRing(desk, live.again)
 
     def tell(data: Data) -> None:
         last[:] = [data]
-        for part in (numbers, kinds, faults, keys, violations, aside, planned):
+        for part in (numbers, kinds, faults, keys, violations, planned):
             part.show(data)
+        aside.show(data)
+        ring.show(data.keys)
         arrived.show(tuple(came))
         days = data.quality["days"]
         scores = tuple(round(100 * day["score"], 2) for day in days if day["score"] is not None)
         chart.show([day["day"] for day in days if day["score"] is not None], [Line("score in percent", scores)])
 
     def heard(pulse: Pulse) -> None:
-        came[:] = [one for one in pulse.happened if one.kind == "event"][-LATEST:]
+        each = (one for one in pulse.happened if one.kind == "event" and source in ("", one.source))
+        came[:] = [one for one in each if one.wrong or not wrong_only][-LATEST:]
         arrived.show(tuple(came))
 
     desk.watch(live, tell)
@@ -129,6 +111,13 @@ def _head(title: str) -> ui.element:
         with ui.element("h2"):
             ui.label(title)
         return ui.element("div").classes("row")
+
+
+def _only(wrong: bool, source: str) -> Markup:
+    """Return the link between all events and those that are not as planned."""
+    query = urlencode({name: text for name, text in (("source", source), ("only", "" if wrong else "wrong")) if text})
+    told = "Show all of them" if wrong else "Only those not as planned"
+    return Markup('<a class="button quiet" href="/data{}">{}</a>').format(f"?{query}" if query else "", told)
 
 
 def _save(rows: Rows, last: list[Data], source: str, name: str) -> None:

@@ -21,6 +21,28 @@ NEXT = {
 """What to look at next, by figure."""
 
 
+MONEY, SHARES = (
+    frozenset({"cost per conversion", "forecast at completion", "planned", "next euro"}),
+    frozenset({"attributed", "gap", "allocated", "used well", "decided by the hub", "handed over", "accepted",
+               "referrals", "without referrals", "same-period ratio", "not accepted yet"}),
+)  # fmt: skip
+"""Numbers beside figures that are money, or a share of something; those of a figure in days are days."""
+
+
+def beside_said(one: dict[str, Any], figure: dict[str, Any], words: Words) -> tuple[str, str]:
+    """Return a number that stands beside a figure, and its interval, in their unit."""
+    name, currency = one["name"].replace("_", " "), figure.get("currency") or ""
+    if one["value"] is None:
+        return "not known", ""
+    if name in MONEY and currency:
+        low, high = one["interval"] or (None, None)
+        ends = "" if low is None or high is None else f"{words.money(low, currency)} to {words.money(high, currency)}"
+        return words.money(one["value"], currency), ends
+    days = figure["unit"] == DAYS or name == "hand-over to sales"
+    unit = "share" if name in SHARES else DAYS if days else ""
+    return said(one["value"], unit, words), between(one["interval"], unit, words)
+
+
 def said(value: float | None, unit: str, words: Words) -> str:
     """Return a value in its unit.
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from markupsafe import Markup
 from nicegui import ui
 
 from opportune.client import Client
 from opportune.console.frame import Desk
-from opportune.console.pages.figure_words import between, said, target, what_to_do
+from opportune.console.pages.figure_words import beside_said, between, said, target, what_to_do
+from opportune.console.parts.button import button
 from opportune.console.parts.card import card
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty
 from opportune.console.parts.intervals import Value, intervals
-from opportune.console.parts.later import later
+from opportune.console.parts.lively import lively
+from opportune.console.parts.query import query
 from opportune.console.parts.shown import Shown, joined, worded
 from opportune.console.parts.table import table
 from opportune.console.words import Words
@@ -24,6 +26,9 @@ from opportune.wire.informing import AlertInfo, TargetInfo
 SPANS = {"": "all the time", "28d": "28 days", "90d": "90 days", "365d": "a year"}
 TONES = {"in range": "good", "out of range": "bad", "unclear": "warn", "no target": ""}
 OWN = ("key", "value", "interval", "n", "reason", "target", "status")
+EVERY = 60.0
+"""Seconds between two counts: each exports what is new and asks all tables."""
+
 MOST = 40
 """Rows that are drawn."""
 
@@ -36,7 +41,8 @@ def show(desk: Desk) -> None:
         def look(hub: Client) -> tuple[dict[str, Any], list[TargetInfo], list[AlertInfo]]:
             return hub.figure(name, since, by=by), hub.targets(), hub.figure_alerts()
 
-        later(desk, "see operations", look, lambda found: _one(desk, *found))
+        lively(desk, "see operations", f"figure {name} {since} {by}", look, lambda found: _one(desk, *found), EVERY,
+               lambda found: (_timeless(found[0]), found[1:]))  # fmt: skip
         return
 
     def all_of(hub: Client) -> tuple[list[dict[str, Any]], list[AlertInfo]]:
@@ -45,11 +51,19 @@ def show(desk: Desk) -> None:
     Shown[str](
         lambda now: _chosen("Time", [(title, {"since": span}, span == now) for span, title in SPANS.items()])
     ).show(since)
-    later(desk, "see operations", all_of, lambda found: _six(desk, *found))
+    lively(desk, "see operations", f"figures {since}", all_of, lambda found: _six(desk, *found), EVERY,
+           lambda found: ([_timeless(one) for one in found[0]], found[1]))  # fmt: skip
+
+
+def _timeless(one: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a figure is news when it is another one."""
+    return {key: value for key, value in one.items() if key not in ("asOf", "data")}
 
 
 def _six(desk: Desk, found: list[dict[str, Any]], alerts: list[AlertInfo]) -> None:
     words = desk.words
+    with ui.element("div").classes("row").style("justify-content: flex-end; margin: -52px 0 -12px"):
+        button("csv", lambda: _save_six(found), quiet=True, help="Save the six figures as csv")
     Shown[list[dict[str, Any]]](lambda each: Markup('<div class="six">{}</div>').format(
         joined(_card(one, words, desk.query.get("since", "")) for one in each))).show(found)  # fmt: skip
     with card("What was told", lambda: _save_alerts(alerts)):
@@ -59,6 +73,7 @@ def _six(desk: Desk, found: list[dict[str, Any]], alerts: list[AlertInfo]) -> No
 def _card(one: dict[str, Any], words: Words, since: str) -> Markup:
     query = urlencode({"view": "figures", "figure": one["figure"], **({"since": since} if since else {})})
     value = said(one["value"], one["unit"], words) if one["value"] is not None else "no number yet"
+    time = SPANS.get(since, since)
     interval = between(one["interval"], one["unit"], words)
     status = Markup('<span class="tag {}">{}</span>').format(TONES[one["status"]], one["status"])
     aim = Markup('<p class="small"><span class="soft">Target:</span> {}</p>').format(target(one, words))
@@ -67,7 +82,7 @@ def _card(one: dict[str, Any], words: Words, since: str) -> Markup:
     beside = Markup('<ul class="identities">{}</ul>').format(
         joined(
             Markup('<li><span title="{}">{}</span><span>{}</span></li>').format(
-                each["meaning"], each["name"].replace("_", " "), words.number(each["value"], 2)
+                each["meaning"], each["name"].replace("_", " "), beside_said(each, one, words)[0]
             )
             for each in known
         )
@@ -78,7 +93,7 @@ def _card(one: dict[str, Any], words: Words, since: str) -> Markup:
         '<p class="small">{}</p></article>'
     ).format(
         query, one["meaning"], one["title"], status, "" if one["value"] is not None else " none", value,
-        f"{interval}, n {words.number(one['n'])}" if interval else f"n {words.number(one['n'])}", reason, aim,
+        " · ".join(part for part in (interval, f"n {words.number(one['n'])}", time) if part), reason, aim,
         beside if known else Markup(""), what_to_do(one),
     )  # fmt: skip
 
@@ -108,6 +123,9 @@ def _one(desk: Desk, one: dict[str, Any], targets: list[TargetInfo], alerts: lis
             Shown[dict[str, Any]](lambda told: _card(told, words, since)).show(one)
             with card("Where it is from"):
                 Shown[dict[str, Any]](_source).show(one)
+                if one["query"].get("sql"):
+                    query(one["query"]["file"].removesuffix(".sql"), one["query"]["sql"], f"as_of = {one['asOf']}, "
+                          f"since = {one['since'] or 'NULL'}, by = {one['by'] or 'NULL'}")  # fmt: skip
             with card("Target, and what was told"):
                 mine = [each for each in targets if each.about.split(" ")[0] == name]
                 Shown[list[TargetInfo]](lambda told: _targets(told, words)).show(mine)
@@ -133,16 +151,35 @@ def _rows(desk: Desk, one: dict[str, Any]) -> None:
             with ui.element("h2"):
                 ui.label(f"{one['title']} by {one['by']}")
         Shown[dict[str, Any]](lambda told: _table(told, rows, words)).show(one)
+        if len(one["rows"]) > MOST:
+            ui.label(f"The first {MOST} of {len(one['rows'])}; over HTTP, /v1/figures/{one['figure']}?by={one['by']} "
+                     "has all.").classes("soft small")  # fmt: skip
 
 
 def _table(one: dict[str, Any], rows: list[dict[str, Any]], words: Words) -> Markup:
     more = [key for key in rows[0] if key not in OWN]
     heads = (one["by"], one["title"], "95 % interval", "n", *(key.replace("_", " ") for key in more))
     told = (
-        (row["key"], _value(row, one["unit"], words), between(row["interval"], one["unit"], words),
+        (_key(one["by"], str(row["key"])), _value(row, one["unit"], words),
+         between(row["interval"], one["unit"], words),
          words.number(row["n"]), *(_cell(row.get(key), words) for key in more)) for row in rows
     )  # fmt: skip
     return table(f"{one['title']} by {one['by']}", heads, told, right={3, *range(4, 4 + len(more))})
+
+
+BEHIND = {
+    "campaign": "/operations?campaign={}", "owner": "/operations?owner={}", "channel": "/decisions?channel={}",
+    "tool": "/operations?view=tools&tool={}",
+}  # fmt: skip
+"""What is behind a row, by the dimension that it is told by."""
+
+NOBODY = ("nobody", "no one channel", "no line")
+
+
+def _key(by: str, key: str) -> Markup:
+    if by not in BEHIND or key in NOBODY:
+        return Markup("{}").format(key)
+    return Markup('<a class="breaks" href="{}">{}</a>').format(BEHIND[by].format(quote(key, safe="")), key)
 
 
 def _value(row: dict[str, Any], unit: str, words: Words) -> Markup:
@@ -168,8 +205,8 @@ def _beside(one: dict[str, Any], words: Words) -> Markup:
     if not one["beside"]:
         return empty("Nothing stands beside it.", "Other figures have a number that a naive count would show.")
     rows = (
-        (each["name"].replace("_", " "), words.number(each["value"], 3) if each["value"] is not None else "not known",
-         between(each["interval"], "", words), worded(each["meaning"])) for each in one["beside"]
+        (each["name"].replace("_", " "), *beside_said(each, one, words), worded(each["meaning"]))
+        for each in one["beside"]
     )  # fmt: skip
     return table(f"Beside {one['title']}", ("what", "value", "95 % interval", "meaning"), rows, right={1, 2})
 
@@ -182,9 +219,8 @@ def _source(one: dict[str, Any]) -> Markup:
         Markup('<tr><td class="soft">{}</td><td><span class="mono">{}</span></td></tr>').format(*row) for row in rows
     )
     return Markup(
-        '<p class="small soft">Equal tables give equal numbers. The query is opportune/figures/sql/{} of the package; '
-        'the tables lie beside the store.</p><table class="plain">{}</table>'
-    ).format(one["query"]["file"], text)
+        '<p class="small soft">Equal tables give equal numbers.</p><table class="plain">{}</table>'
+    ).format(text)
 
 
 def _targets(told: list[TargetInfo], words: Words) -> Markup:
@@ -228,6 +264,15 @@ def _save_beside(one: dict[str, Any]) -> None:
         (each["name"], each["value"], *(each["interval"] or (None, None)), each["meaning"]) for each in one["beside"]
     ]
     download_csv(one["figure"], ["what", "value", "low", "high", "meaning"], rows)
+
+
+def _save_six(found: list[dict[str, Any]]) -> None:
+    rows = [
+        (one["title"], one["value"], *(one["interval"] or (None, None)), one["unit"], one["n"], one["status"],
+         one["reason"], one["since"], one["asOf"]) for one in found
+    ]  # fmt: skip
+    heads = ["figure", "value", "low", "high", "unit", "n", "status", "reason", "since", "as of"]
+    download_csv("figures", heads, rows)
 
 
 def _save_alerts(alerts: list[AlertInfo]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 from nicegui import ui
@@ -18,7 +19,7 @@ from opportune.console.parts.figure import empty, figure
 from opportune.console.parts.shown import Shown, joined, once
 from opportune.console.parts.table import Head, table
 from opportune.console.words import Words
-from opportune.wire.sending import FlowMessages, OutboxState, RunInfo, TriggerInfo
+from opportune.wire.sending import DomainMessages, FlowMessages, OutboxState, RunInfo, TriggerInfo
 
 COUNTS = {
     "made": "Messages that decisions made", "sent": "Taken by the carrier", "delivered": "Said to have arrived",
@@ -27,6 +28,9 @@ COUNTS = {
     "complained": "Called spam", "in_doubt": "Nobody knows whether they left", "dead": "Cannot be sent as they are",
 }  # fmt: skip
 """What is counted of the messages of a flow, in words."""
+
+ARRIVED, OTHERS = ("sent", "bounced", "returned", "complained"), "others"
+"""What is counted of the messages to a domain, and the name of those that got few."""
 
 GONE, SPAM = 0.05, 0.003
 """Shares of addresses that do not exist, and of complaints, at which a flow is paused by itself."""
@@ -94,14 +98,20 @@ class Flows:
     def __init__(self, desk: Desk, again: Callable[[], None]) -> None:
         self._desk, self._again = desk, again
         self._told: list[FlowMessages] = []
+        self._told_domains: list[DomainMessages] = []
         self._steered: list[tuple[str, str, bool]] | None = None
         with card("Deliverability, flow by flow", self._csv) as made:
             made.props("id=flows")
             self._shown = Shown[list[FlowMessages]](self._drawn)
             self._buttons = ui.element("div").classes("chips")
+        with card("Deliverability, domain by domain", self._domains_csv) as made:
+            made.props("id=domains")
+            self._domains = Shown[list[DomainMessages]](lambda told: domains(told, desk.words))
 
     def show(self, sending: Sending) -> None:
-        """Draw the flows, and the buttons where these are others."""
+        """Draw the flows and domains, and the buttons where these are others."""
+        self._told_domains = sending.outbox.domains
+        self._domains.show(self._told_domains)
         self._told = sending.outbox.flows
         self._shown.show(self._told)
         steered = [(flow.flow, flow.channel, flow.paused is not None) for flow in self._told]
@@ -138,8 +148,8 @@ class Flows:
         counted = [name for name in COUNTS if any(flow.counts.get(name) for flow in flows)]
         heads: list[Head] = ["flow", *((name.replace("_", " "), COUNTS[name]) for name in counted), "state"]
         rows = [
-            (Markup('<div class="strong">{}</div><div class="soft small">{}</div>').format(
-                _named(flow.flow), flow.channel),
+            (Markup('<div><a class="strong" href="{}" title="The decisions behind">{}</a></div>'
+                    '<div class="soft small">{}</div>').format(_decisions(flow), _named(flow.flow), flow.channel),
              *(words.number(flow.counts.get(name, 0)) for name in counted), _state(flow))
             for flow in flows
         ]  # fmt: skip
@@ -149,6 +159,48 @@ class Flows:
         rows = [(flow.flow, flow.channel, *(flow.counts.get(name, 0) for name in COUNTS), flow.paused or "")
                 for flow in self._told]  # fmt: skip
         download_csv("flows", ["flow", "channel", *COUNTS, "paused"], rows)
+
+
+    def _domains_csv(self) -> None:
+        rows = [(one.channel, one.domain, *(one.counts.get(name, 0) for name in ARRIVED)) for one in self._told_domains]
+        download_csv("domains", ["channel", "domain", *ARRIVED], rows)
+
+
+def _decisions(flow: FlowMessages) -> str:
+    asked = {"channel": flow.channel, **({"flow": flow.flow} if flow.flow else {})}
+    return f"/decisions?{urlencode(asked)}"
+
+
+def domains(told: list[DomainMessages], words: Words) -> Markup:
+    """Return how messages arrive at each domain, the one that most went to first."""
+    if not told:
+        return empty("Nothing was sent to an address of a domain yet.",
+                     "Mailbox providers judge senders one by one: what each does with your messages is here.")
+    rows = []
+    for one in sorted(told, key=lambda one: (one.domain == OTHERS, -one.counts.get("sent", 0))):
+        counts = [one.counts.get(name, 0) for name in ARRIVED]
+        tried, gone = counts[0] + counts[1], counts[1] + counts[2]
+        rows.append((
+            Markup('<div class="strong">{}</div><div class="soft small">{}</div>').format(
+                one.domain if one.domain != OTHERS else "all others, each with few messages", one.channel),
+            words.number(counts[0]), _judged(gone, tried, GONE, words), _judged(counts[3], tried, SPAM, words),
+        ))  # fmt: skip
+    heads: list[Head] = [
+        "domain", ("sent", COUNTS["sent"]), ("came back", "Addresses that do not exist, at once or later"),
+        ("spam", "Called spam: providers want less than 0.1 %"),
+    ]  # fmt: skip
+    return table("Domains", heads, rows, {1, 2, 3})
+
+
+def _judged(part: int, whole: int, bound: float, words: Words) -> Markup:
+    """Return a share, marked where it is beyond what a provider bears."""
+    if not part:
+        return Markup("–")
+    share = part / max(whole, 1)
+    return Markup('<span class="{}">{}{}</span><div class="soft small">{}</div>').format(
+        "tag bad" if share >= bound else "", "! " if share >= bound else "", words.percent(share, 2),
+        words.number(part),
+    )  # fmt: skip
 
 
 @once

@@ -69,12 +69,12 @@ def _draw(desk: Desk, told: FunnelInfo) -> None:
                 where = Choice("Where", offered, lambda: narrow(), desk.query.get("where", ""))
             fallen = Shown[list[PlaceFunnel]](lambda found: _fallen(found, words), live=True)
         with ui.element("div").classes("stack"):
-            with card("Why there would be silence"):
+            with card("Why there would be silence", lambda: _save_silent(told)):
                 silent = Shown[list[PlaceFunnel]](lambda found: _silent(found, words), live=True)
-            with card("Who gets nothing anywhere"):
+            with card("Who gets nothing anywhere", lambda: _save_unserved(desk, told)):
                 Shown[FunnelInfo](lambda told: _unserved(told, words, desk.may("see customers"))).show(told)
     with card("Placement by placement", lambda: _save_places(told)):
-        Shown[FunnelInfo](lambda told: _places(told, words)).show(told)
+        Shown[FunnelInfo](lambda told: _places(told, words, desk.may("see decisions"))).show(told)
     with card("Action by action", lambda: _save_actions(told)):
         Shown[FunnelInfo](lambda told: _actions(told, words)).show(told)
 
@@ -165,7 +165,7 @@ def _unserved(told: FunnelInfo, words: Words, names: bool) -> Markup:
     return head + table("Some of them", ["some of them", ("mostly", "Where most of their actions fell")], rows)
 
 
-def _places(told: FunnelInfo, words: Words) -> Markup:
+def _places(told: FunnelInfo, words: Words, links: bool) -> Markup:
     heads: list[Head] = [
         "placement", "channel", ("answered", "Decisions with an action, of all asked"),
         ("choices", "Actions left when they are compared, on average"),
@@ -178,9 +178,11 @@ def _places(told: FunnelInfo, words: Words) -> Markup:
         fell = {stage: count for stage, count in one.fell.items() if stage not in ("in", "available", "arbitrate")}
         worst = QUESTIONS[max(fell, key=lambda stage: fell[stage])] if fell else "–"
         mean = sum(i * count for i, count in enumerate(one.choices)) / n
-        rows.append((one.placement, one.channel, words.percent(one.chosen / n, 0), words.number(mean, 2),
+        link = Markup('<a href="/decisions?placement={}" title="What was decided there">{}</a>')
+        name = link.format(quote(one.placement, safe=""), one.placement) if links else one.placement
+        rows.append((name, one.channel, words.percent(one.chosen / n, 0), words.number(mean, 2),
                      words.percent(sum(one.choices[:2]) / n, 0), worst))  # fmt: skip
-    return table("Placements", heads, rows, {2, 3, 4})
+    return table("Placements", heads, rows, {2, 3, 4}, dense=True)
 
 
 def _actions(told: FunnelInfo, words: Words) -> Markup:
@@ -199,13 +201,24 @@ def _actions(told: FunnelInfo, words: Words) -> Markup:
             words.percent(reached / told.customers, 0), words.number(mine["in"]), words.number(mine["arbitrate"]),
             QUESTIONS[max(lost, key=lambda stage: lost[stage])] if lost else "–",
         ))  # fmt: skip
-    return table("Actions", heads, rows, {1, 2, 3})
+    return table("Actions", heads, rows, {1, 2, 3}, dense=True)
 
 
 def _save(told: FunnelInfo) -> None:
     rows = [(p.placement, p.channel, p.decisions, stage, p.fell.get(stage, 0)) for p in told.places
             for stage in ("in", *ORDER)]  # fmt: skip
     download_csv("funnel", ["placement", "channel", "decisions", "stage", "actions"], rows)
+
+
+def _save_silent(told: FunnelInfo) -> None:
+    rows = [(p.placement, p.channel, reason, count) for p in told.places for reason, count in p.silent.items()]
+    download_csv("silence", ["placement", "channel", "reason", "decisions"], rows)
+
+
+def _save_unserved(desk: Desk, told: FunnelInfo) -> None:
+    named = desk.may("see customers")
+    rows = [((one.customer_id or one.subject) if named else "a customer", one.stage) for one in told.examples]
+    download_csv("unserved", ["some of them", "mostly"], rows)
 
 
 def _save_places(told: FunnelInfo) -> None:

@@ -23,7 +23,8 @@ def facts(profile: Profile, words: Words) -> Markup:
         (name, _strong(value, words), Markup('<span class="soft small">contacts made</span>'))
         for name, value in sorted(profile.contacts.items())
     ]
-    return table("What is known", ("trait or feature", "value", "since, and from"), rows)
+    drawn = table("What is known", ("trait or feature", "value", "since, and from"), rows)
+    return Markup('<div class="known">{}</div>').format(drawn)
 
 
 def consents(profile: Profile) -> Markup:

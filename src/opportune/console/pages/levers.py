@@ -181,10 +181,10 @@ def _signed(number: int, words: Words) -> str:
 
 
 def _plain(number: float) -> str:
-    return f"{number:g}"
+    return f"{number:.12g}"
 
 
 def _text(value: object, key: str) -> str:
     if key == "state":
         return "off" if value else "on"
-    return f"{value:g}" if isinstance(value, float) else ""
+    return f"{value:.12g}" if isinstance(value, float) else ""

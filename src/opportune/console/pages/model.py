@@ -8,12 +8,14 @@ from markupsafe import Markup
 from nicegui import ui
 
 from opportune.console.frame import Desk
+from opportune.console.pages.looks_at import looks_at
 from opportune.console.parts.card import card
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty, figure
 from opportune.console.parts.intervals import Value, intervals
 from opportune.console.parts.later import later
 from opportune.console.parts.points import Point, points
+from opportune.console.parts.share import between
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import Head, table
 from opportune.console.words import Words
@@ -32,12 +34,14 @@ def _draw(desk: Desk, told: ModelHistory) -> None:
         Shown[str](lambda text: _nothing(told.action, text)).show(cure)
         return
     Shown[ModelHistory](lambda told: _figures(told, words)).show(told)
+    looks_at(desk, told.action)
     with ui.element("div").classes("two"):
         with ui.element("section").classes("card"):
             meaning = "Each point is a tenth of the answers: what was predicted, and what came; on the line both agree"
             points("Are its chances what they say?", f"calibration-{told.action}", meaning, ("predicted", "came"), [
                 Point(words.percent(one.predicted), one.predicted, one.rate, one.answers,
-                      f"predicted {words.percent(one.predicted)}, came {words.percent(one.rate)}")
+                      f"predicted {words.percent(one.predicted)}, came {words.percent(one.rate)} "
+                      f"({between(one.interval, words)})", between=one.interval)
                 for one in told.calibration
             ], diagonal=True)  # fmt: skip
             Shown[ModelHistory](lambda told: _calibration(told, words)).show(told)
@@ -71,7 +75,8 @@ def _figures(told: ModelHistory, words: Words) -> Markup:
                f"{words.percent(low, 0)} to {words.percent(high, 0)}, {since}" if told.auc is not None else "",
                none=told.auc is None),
         figure("Answers", words.number(told.answers), "Answers of customers, each with the P that it was given before.",
-               f"{words.number(good)} were good, {since}", link=("the action", f"/actions?name={told.action}")),
+               f"{words.number(good)} were good, {since}",
+               link=("the action", f"/actions?name={quote(told.action, safe='')}")),
         figure("Drift", words.points(told.drift),
                "What came minus what was predicted in the last period, with its 95 % interval. Outside of 0, the world "
                "has changed faster than the model learns.",
@@ -86,10 +91,10 @@ def _calibration(told: ModelHistory, words: Words) -> Markup:
     heads: list[Head] = [("predicted", "The mean of the predictions"), ("came", "The share of good answers"),
                          ("between", "Its 95 % interval (Wilson)"), "answers"]  # fmt: skip
     return table("Calibration", heads, [
-        (words.percent(one.predicted), words.percent(one.rate),
-         f"{words.percent(one.interval[0], 0)} to {words.percent(one.interval[1], 0)}", words.number(one.answers))
+        (f"{words.percent(one.predicted)} predicted", words.percent(one.rate),
+         between(one.interval, words), words.number(one.answers))
         for one in told.calibration
-    ], {0, 1, 2, 3})  # fmt: skip
+    ], {0, 1, 2, 3}, dense=True)  # fmt: skip
 
 
 def _periods(told: ModelHistory, words: Words) -> Markup:
@@ -100,7 +105,7 @@ def _periods(told: ModelHistory, words: Words) -> Markup:
         (words.day(one.at), words.number(one.answers), words.percent(one.predicted),
          words.percent(one.positives / one.answers), words.percent(one.auc))
         for one in told.periods
-    ], {1, 2, 3, 4})  # fmt: skip
+    ], {1, 2, 3, 4}, dense=True)  # fmt: skip
 
 
 def _save(told: ModelHistory) -> None:

@@ -9,13 +9,13 @@ from nicegui import ui
 
 from opportune.client import Client
 from opportune.console.frame import Desk
-from opportune.console.pages.beliefs import MEANINGS, TONES, counted, effect_of
+from opportune.console.pages.beliefs import EVERY, MEANINGS, TONES, counted, effect_of
 from opportune.console.parts.button import button
 from opportune.console.parts.card import card
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty, figure
 from opportune.console.parts.intervals import Value, intervals
-from opportune.console.parts.later import later
+from opportune.console.parts.lively import lively
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import table
 from opportune.console.words import Words
@@ -35,7 +35,7 @@ def show(desk: Desk, name: str) -> None:
             raise NotFound(f"there is no hypothesis {name!r}; choose one of the list")
         return found
 
-    later(desk, "see lab", look, lambda found: _draw(desk, found))
+    lively(desk, "see lab", f"hypothesis {name}", look, lambda found: _draw(desk, found), EVERY)
 
 
 def _draw(desk: Desk, one: HypothesisInfo) -> None:

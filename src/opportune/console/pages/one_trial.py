@@ -15,7 +15,8 @@ from opportune.console.parts.card import card
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty, figure
 from opportune.console.parts.intervals import Value, intervals
-from opportune.console.parts.later import Again, later
+from opportune.console.parts.later import Again
+from opportune.console.parts.lively import lively, probed
 from opportune.console.parts.shown import Shown, joined, worded
 from opportune.console.parts.table import table
 from opportune.console.words import Words
@@ -30,14 +31,18 @@ WIDEST = 3.0
 def show(desk: Desk, name: str) -> None:
     """Build the page of a test, started or not."""
 
-    def look(hub: Client) -> Told:
-        outlook = hub.experiment_outlook(name)
-        try:
-            return hub.experiment(name), hub.experiment_looks(name), outlook
-        except NotFound:
-            return None, [], outlook
+    def whole(hub: Client) -> Told:
+        return *_stands(hub, name), hub.experiment_outlook(name)
 
-    again = later(desk, "see lab", look, lambda found: _draw(desk, name, found, lambda: again()))
+    look = probed(lambda hub: _stands(hub, name), whole)
+    again = lively(desk, "see lab", f"test {name}", look, lambda found: _draw(desk, name, found, lambda: again()))
+
+
+def _stands(hub: Client, name: str) -> tuple[ExperimentInfo | None, list[LabLook]]:
+    try:
+        return hub.experiment(name), hub.experiment_looks(name)
+    except NotFound:
+        return None, []
 
 
 def _draw(desk: Desk, name: str, told: Told, again: Again) -> None:

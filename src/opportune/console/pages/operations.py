@@ -5,13 +5,14 @@ from __future__ import annotations
 from nicegui import ui
 
 from opportune.console.frame import Desk
-from opportune.console.pages import board, campaign, checkup, credit, figures, reports, tools, weeks
+from opportune.console.pages import board, campaign, checkup, credit, figures, forecasts, reports, tools, weeks
 from opportune.console.parts.views import views
 
 VIEWS = {
     "board": ("Board", board.show),
     "calendar": ("Calendar", weeks.show),
     "figures": ("Figures", figures.show),
+    "forecasts": ("Forecasts", forecasts.show),
     "health": ("Health check", checkup.show),
     "attribution": ("Attribution", credit.show),
     "tools": ("Tools", tools.show),

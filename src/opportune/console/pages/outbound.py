@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from markupsafe import Markup
@@ -18,6 +21,9 @@ from opportune.console.words import Words
 from opportune.wire.sending import RunInfo
 
 TONES = {"running": "accent", "paused": "warn", "stopping": "warn", "done": "good", "stopped": "bad", "idle": ""}
+
+MINUTE, LEAST = 60.0, 4.0
+"""Seconds of which the pace of a run is told, and after which it is told at the earliest."""
 
 Steer = Callable[[Client], object]
 
@@ -51,9 +57,9 @@ class OutboundRuns:
 class _Run:
     def __init__(self, desk: Desk, again: Callable[[], None], name: str) -> None:
         self._desk, self._again, self._name = desk, again, name
-        self._state = ""
+        self._state, self._pace = "", Pace()
         with ui.element("div").classes("say").props(f'id="run-{len(name)}"') as self._card:
-            self._shown = Shown[RunInfo](lambda run: drawn(run, desk.words), live=True)
+            self._shown = Shown[RunInfo](lambda run: drawn(run, desk.words, self._pace.of(run)), live=True)
             self._buttons = ui.element("div").classes("row")
 
     def show(self, run: RunInfo) -> None:
@@ -100,14 +106,34 @@ class _Run:
             self._again()
 
 
-def drawn(run: RunInfo, words: Words) -> Markup:
-    """Return how far a run is, what it decided, and what its last dry run found."""
+class Pace:
+    """How fast a run goes, by what was seen of it in the last minute."""
+
+    def __init__(self) -> None:
+        self._seen = deque[tuple[float, int, str]]()
+
+    def of(self, run: RunInfo) -> float | None:
+        """Return customers a second; None where that is not known yet, or the run does not run."""
+        now = time.monotonic()
+        if self._seen and (run.state != "running" or self._seen[-1][2] != run.id or self._seen[-1][1] > run.passed):
+            self._seen.clear()
+        if run.state != "running":
+            return None
+        self._seen.append((now, run.passed, run.id))
+        while now - self._seen[0][0] > MINUTE:
+            self._seen.popleft()
+        began, passed, _ = self._seen[0]
+        return (run.passed - passed) / (now - began) if now - began > LEAST else None
+
+
+def drawn(run: RunInfo, words: Words, pace: float | None = None) -> Markup:
+    """Return how far a run is and by when it is done at this `pace`, what it decided, and what its dry run found."""
     head = Markup(
         '<div class="say-head"><span class="action">{}</span><span class="row"><span class="tag {}">{}</span>'
         '<span class="soft small mono">{}</span></span></div><p class="soft small">{}</p>'
     ).format(run.name, TONES.get(run.state, ""), run.state, run.placement, _when(run, words))
     return Markup('<div class="stack" style="gap: var(--s2)">{}{}{}{}</div>').format(
-        head, _progress(run, words), _counts(run, words), _dry(run, words)
+        head, _progress(run, words, pace), _counts(run, words), _dry(run, words)
     )
 
 
@@ -122,15 +148,26 @@ def _when(run: RunInfo, words: Words) -> str:
     return "; ".join(parts)
 
 
-def _progress(run: RunInfo, words: Words) -> Markup:
+def _progress(run: RunInfo, words: Words, pace: float | None) -> Markup:
     if run.state == "idle":
         return Markup("")
     share = min(1.0, run.passed / run.total) if run.total else 1.0
     return Markup(
         '<div class="track-line" role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{}" '
-        'aria-label="How far {} is"><i style="width:{}%"></i></div><p class="small">{} of {} customers passed ({})</p>'
+        'aria-label="How far {} is"><i style="width:{}%"></i></div>'
+        '<p class="small">{} of {} customers passed ({}){}</p>'
     ).format(round(100 * share), run.name, round(100 * share, 1), words.number(run.passed), words.number(run.total),
-             words.percent(share, 0))  # fmt: skip
+             words.percent(share, 0), _ends(run, words, pace))  # fmt: skip
+
+
+def _ends(run: RunInfo, words: Words, pace: float | None) -> str:
+    if pace is None:
+        return ""
+    left = run.total - run.passed
+    if pace <= 0:
+        return "; nobody passed in the last minute: it waits for messages to leave" if left else ""
+    by = datetime.now(UTC) + timedelta(seconds=left / pace)
+    return f"; {words.number(pace)} a second, done by about {words.when(by, datetime.now(UTC))} at this pace"
 
 
 def _counts(run: RunInfo, words: Words) -> Markup:

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from markupsafe import Markup
 from nicegui import background_tasks, ui
 
+from opportune.client import Client
 from opportune.console.frame import Desk
 from opportune.console.pages.flows import Sending
 from opportune.console.parts.button import button
@@ -19,10 +20,13 @@ from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.words import Words
-from opportune.wire.sending import WaitingMessage
+from opportune.wire.sending import SentAgain, WaitingMessage
 
 PAGE = 50
 """Messages of a page."""
+
+MOST = 5_000
+"""Messages of the csv, at most."""
 
 STATES = {
     "in_doubt": ("In doubt", "The line was cut at the wrong moment: nobody knows whether it left. Ask the carrier."),
@@ -68,7 +72,7 @@ class Post:
                 name, meaning = STATES[self._state]
                 Shown[str](lambda text: empty(f"{name}: no message.", text)).show(meaning)
                 return
-            Shown[list[WaitingMessage]](lambda each: _reasons(each, self._desk.words)).show(found)
+            self._all(found)
             for one in found:
                 self._line(one)
             if len(found) == PAGE:
@@ -76,15 +80,47 @@ class Post:
                     f"/messages?{urlencode({'state': self._state, 'after': found[-1].key})}#post"
                 )
 
+    def _all(self, found: list[WaitingMessage]) -> None:
+        """Show why messages of this page are here, and let all of a reason be sent again, on other pages too."""
+        why = Counter(one.told for one in found if one.told).most_common(8)
+        steers = self._state in ("in_doubt", "dead") and self._desk.may("send again")
+        with ui.element("div").classes("chips"):
+            if steers:
+                button("Send all of them again", partial(self._send_all, None), help=f"Send all {self._state} again")
+            for told, count in why if len(why) > 1 or steers else ():
+                if steers:
+                    button(f"Send again: {told[:120]}", partial(self._send_all, told), quiet=True,
+                           help=f"Send all again that are {self._state} because: {told[:200]}")  # fmt: skip
+                else:
+                    Shown[str](lambda text: Markup('<span class="tag warn">{}</span>').format(text), tag="span").show(
+                        f"{self._desk.words.number(count)} {told}"
+                    )
+
+    async def _send_all(self, told: str | None) -> None:
+        state, words, done = self._state, self._desk.words, list[SentAgain]()
+        which = f"All that are {STATES[state][0].lower()}" + (f" because of “{told[:200]}”" if told else "")
+        twice = " Those that did leave before come twice." if state == "in_doubt" else ""
+        effect = f"{which}, on every page, wait to leave once more, as far as consent and limits allow.{twice}"
+        if await confirmed("Send all of these again?", effect, "Send them again") and await self._desk.does(
+            "send again", f"all {state}{' of one reason' if told else ''}",  # the reason may hold an address
+            lambda hub: done.append(hub.send_all_again(state, told=told)),
+        ):  # fmt: skip
+            why = "; ".join(f"{text} ({words.number(count)})" for text, count in done[0].why.items())
+            left = f" {words.number(done[0].left)} stay: {why[:300]}." if done[0].left else ""
+            self._desk.say(f"{words.number(done[0].waiting)} wait to leave again.{left}")
+            self._again()
+            await self._load()
+
     def _line(self, one: WaitingMessage) -> None:
         with ui.element("div").classes("line"):
             Shown[WaitingMessage](lambda message: message_told(message, self._desk.words)).show(one)
             if self._state in ("in_doubt", "dead") and self._desk.may("send again"):
                 with ui.element("div").classes("row"):
-                    button("Send it again", partial(self._send, one), help=f"Send {one.action} again")
-                    if self._state == "in_doubt":
-                        button("It did arrive", partial(self._arrived, one), quiet=True,
-                               help=f"{one.action} did arrive")  # fmt: skip
+                    doubt = self._state == "in_doubt"
+                    button("It did not: send it again" if doubt else "Send it again", partial(self._send, one),
+                           help=f"{one.action} did not arrive: send it again" if doubt else f"Send {one.action} again")
+                    if doubt:
+                        button("It did arrive", partial(self._arrived, one), help=f"{one.action} did arrive")
 
     async def _send(self, one: WaitingMessage) -> None:
         twice = " If it did leave before, they get it twice." if self._state == "in_doubt" else ""
@@ -105,11 +141,23 @@ class Post:
             self._again()
             await self._load()
 
-    def _csv(self) -> None:
+    async def _csv(self) -> None:
+        state = self._state
+
+        def work(hub: Client) -> list[WaitingMessage]:
+            found = list[WaitingMessage]()
+            while len(found) < MOST and (page := hub.messages(state, found[-1].key if found else "", 500)):
+                found += page
+            return found
+
+        each = await self._desk.ask("see messages", work)
+        if each is None:
+            return
         rows = [(m.key, m.state, m.since.isoformat(), m.customer_id, m.action, m.channel, m.flow, m.attempts, m.told)
-                for m in self._found or ()]  # fmt: skip
+                for m in each]  # fmt: skip
         heads = ["key", "state", "since", "customer", "action", "channel", "flow", "attempts", "reason"]
-        download_csv(f"messages_{self._state}", heads, rows)
+        with self._list:
+            download_csv(f"messages_{state}", heads, rows)
 
 
 def message_told(one: WaitingMessage, words: Words) -> Markup:
@@ -117,7 +165,7 @@ def message_told(one: WaitingMessage, words: Words) -> Markup:
     return Markup(
         '<div><a class="strong" href="/customer?id={}">{}</a> {} <span class="tag">{}</span>'
         '<span class="soft small"> {}</span></div><div class="small">{}</div>'
-        '<div class="soft small">since {}, tried {}, <a href="/customer?id={}">decision</a></div>'
+        '<div class="soft small">since {}, tried {}, <a href="/decisions?id={}">decision</a></div>'
     ).format(
         quote(one.customer_id, safe=""), one.customer_id or "somebody forgotten", one.action, one.channel, one.flow,
         one.told or "no reason is known", words.whole(one.since),
@@ -136,13 +184,4 @@ def _tabs(sending: Sending, state: str, words: Words) -> Markup:
     )  # fmt: skip
     return Markup('<nav class="chips" aria-label="States of messages">{}</nav><p class="soft small">{}</p>').format(
         links, STATES[state][1]
-    )
-
-
-def _reasons(found: list[WaitingMessage], words: Words) -> Markup:
-    why = Counter(one.told for one in found if one.told).most_common(8)
-    if len(why) < 2:
-        return Markup("")
-    return Markup('<p class="chips">{}</p>').format(
-        joined(Markup('<span class="tag warn">{} {}</span> ').format(words.number(count), text) for text, count in why)
     )

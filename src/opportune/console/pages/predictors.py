@@ -73,11 +73,11 @@ def _bins(one: ModelInput, words: Words) -> Markup:
     ]  # fmt: skip
     return table(f"Bins of {one.name}", ["bin", ("answers", "The evidence: recent answers count more"),
                  ("said yes", "(good + .5) / (answers + 1)"), ("moves", "What it adds to the log odds of a yes")],
-                 rows, {2, 3})  # fmt: skip
+                 rows, {2, 3}, dense=True)  # fmt: skip
 
 
 def _weight(weight: float | None, words: Words) -> str:
-    return "–" if weight is None else f"{'+' if weight > 0 else ''}{words.number(weight, 2)}"
+    return "–" if weight is None else f"{'+' if weight > 0 else ''}{words.number(round(weight, 2), 2)}"
 
 
 def _save(told: ModelsInfo) -> None:

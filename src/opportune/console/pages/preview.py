@@ -48,6 +48,14 @@ class Previewed:
                 button("Show it", self._draw_again, primary=True)
             self._about = Shown[Preview](_about, live=True)
             self._place = ui.element("div").classes("preview")
+            if desk.may("send tests"):
+                with ui.element("div").classes("what-if"):
+                    self._to = Field("Your own address", "", "such as you@example.com", self._test)
+                    button("Send a test", self._test, help="Send it to your own address")
+                ui.label(
+                    "A test goes through the carrier of its channel at once, with a made-up person in it. It counts "
+                    "nowhere, and its links lead to examples."
+                ).classes("soft small")
         ui.timer(0.05, self._begin, once=True)
 
     async def _begin(self) -> None:
@@ -91,6 +99,16 @@ class Previewed:
         if self._made is not None:
             self._about.show(self._made)
         self._frame()
+
+    async def _test(self) -> None:
+        action, treatment, to = self._action.value, self._treatment.value, self._to.value.strip()
+        language = self._language.value.strip()
+        if not to:
+            self._desk.say("Name the address that the test goes to.", bad=True)
+            return
+        about = f"{action}, {treatment}, to {to[:100]}"
+        if await self._desk.does("send tests", about, lambda hub: hub.send_test(action, to, treatment, language)):
+            self._desk.say(f"The test left for {to}.")
 
     def _frame(self) -> None:
         look, screen, made = self._look.value, self._screen.value, self._made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,11 +34,17 @@ def kinds(quality: dict[str, Any], words: Words) -> Markup:
         return empty("No day was scored yet.", "A day is scored once it is over; score the one that is running now:",
                      "opportune quality --now")  # fmt: skip
     rows = [
-        (Markup('<span title="{}">{}</span>').format(MEANINGS.get(name, ""), name), words.percent(one["score"], 2),
-         words.number(one["checked"]), words.number(one["faults"]))
+        (Markup('<span title="{}">{}</span><div class="soft small">{}</div>').format(
+            MEANINGS.get(name, ""), name, _mostly(quality["faults"], name, words)),
+         words.percent(one["score"], 2), words.number(one["checked"]), words.number(one["faults"]))
         for name, one in quality["kinds"].items()
     ]  # fmt: skip
-    heads: list[Head] = ["kind", ("score", "1 minus weighted faults over weighted checks"), "checks", "faults"]
+    heads: list[Head] = [
+        ("kind", "What is looked at; below it, what is wrong most often"),
+        ("score", "1 minus weighted faults over weighted checks, of this kind alone"),
+        ("checks", "Each value, event and grant is checked once for each rule that is about it"),
+        ("faults", "Checks that were not passed"),
+    ]
     return table("The score by kind", heads, rows, {1, 2, 3})
 
 
@@ -63,6 +70,15 @@ def faults_csv(data: Data, source: str) -> tuple[list[str], list[Sequence[object
     heads = ["kind", "what", "source", "event", "field", "checked", "faults", "weight", "cost", "first", "last",
              "owner", "cure"]  # fmt: skip
     return heads, [[one[name] for name in heads] for one in _of(data.quality["faults"], source)]
+
+
+def _mostly(found: list[dict[str, Any]], kind: str, words: Words) -> str:
+    """Return what is wrong most often of a kind of check: a score of 0 % alone says nothing."""
+    counts = Counter[str]()
+    for one in found:
+        if one["kind"] == kind and one["faults"]:
+            counts[one["what"]] += one["faults"]
+    return "; ".join(f"{what}: {words.number(count)}" for what, count in counts.most_common(2))
 
 
 def _of(found: list[dict[str, Any]], source: str) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from opportune.console.parts.confirm import confirmed
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty
 from opportune.console.parts.later import Again, later
+from opportune.console.parts.lively import lively
 from opportune.console.parts.shown import Shown
 from opportune.console.parts.table import table
 from opportune.console.words import Words
@@ -34,7 +35,7 @@ def show(desk: Desk) -> None:
     def look(hub: Client) -> tuple[list[ReportInfo], list[SendingInfo]]:
         return hub.reports(), hub.report_sendings()
 
-    again = later(desk, "see operations", look, lambda found: _all(desk, *found, lambda: again()))
+    again = lively(desk, "see operations", "reports", look, lambda found: _all(desk, *found, lambda: again()))
 
 
 def _all(desk: Desk, reports: list[ReportInfo], sendings: list[SendingInfo], again: Again) -> None:

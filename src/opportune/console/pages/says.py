@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
 
 from markupsafe import Markup
 from msgspec import UNSET
@@ -13,8 +15,6 @@ from opportune.console.words import Words
 from opportune.wire import Answered, Explanation, Lost, Mover, Won
 from opportune.wire.watching import PlacementInfo
 
-Card = tuple[PlacementInfo, Answered, bool]
-
 STAGES = {
     "available": "cannot be said here", "consent": "no consent", "situation": "silenced by a situation",
     "eligible": "may not have it", "applicable": "does not fit now", "suitable": "not right for them",
@@ -24,8 +24,24 @@ STAGES = {
 """The stages of a decision, in words."""
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one placement would say, and whether that has just become another."""
+
+    place: PlacementInfo
+    answer: Answered
+    new: bool
+
+
+Card = tuple[tuple[Said, ...], bool]
+"""Placements that would say the same, what is worth most first, and whether it is the card that lies open."""
+
+
 class Says:
-    """A card for each placement, what is worth most first. Each is drawn anew only when its own answer changed."""
+    """A card for each action with the placements that would say it, what is worth most first, silence last.
+
+    Each is drawn anew only when it changed.
+    """
 
     def __init__(self, words: Words) -> None:
         self._words = words
@@ -33,18 +49,20 @@ class Says:
         self._cards: dict[str, tuple[ui.element, Shown[Card]]] = {}
 
     def show(self, places: Iterable[PlacementInfo], answers: Mapping[str, Answered], new: Container[str]) -> None:
-        """Draw the answers; those of the placements in `new` say so for a moment."""
-        asked = {place.name: place for place in places if place.name in answers}
-        for name in [name for name in self._cards if name not in asked]:
-            self._cards.pop(name)[0].delete()
-        ranked = sorted(asked.values(), key=lambda place: -_worth(answers[place.name]))
-        for rank, place in enumerate(ranked):
-            if place.name not in self._cards:
+        """Draw the answers; those of the placements in `new` say so."""
+        said = [Said(place, answers[place.name], place.name in new) for place in places if place.name in answers]
+        groups: dict[str, list[Said]] = {}
+        for one in sorted(said, key=lambda one: -_worth(one.answer)):
+            groups.setdefault(chosen(one.answer), []).append(one)
+        for action in [action for action in self._cards if action not in groups]:
+            self._cards.pop(action)[0].delete()
+        for rank, (action, those) in enumerate(groups.items()):
+            if action not in self._cards:
                 with self._list, ui.element("div") as holder:
-                    self._cards[place.name] = holder, Shown(lambda told: _card(*told, self._words), live=True)
-            holder, shown = self._cards[place.name]
+                    self._cards[action] = holder, Shown(lambda told: _card(*told, self._words), live=True)
+            holder, shown = self._cards[action]
             holder.style(f"order: {rank}")
-            shown.show((place, answers[place.name], place.name in new))
+            shown.show((tuple(those), rank == 0))
 
 
 def chosen(answer: Answered) -> str:
@@ -56,24 +74,50 @@ def _worth(answer: Answered) -> float:
     return answer.actions[0].priority if answer.actions else float("-inf")
 
 
-def _card(place: PlacementInfo, answer: Answered, new: bool, words: Words) -> Markup:
+def _card(those: tuple[Said, ...], opened: bool, words: Words) -> Markup:
+    action = chosen(those[0].answer)
+    name = Markup('<a href="/actions?name={}">{}</a>').format(quote(action, safe=""), action) if action else "silence"
+    places = joined(_at(one, opened and i == 0, words) for i, one in enumerate(those))
+    return Markup(
+        '<section class="say{}" aria-label="{}"><div class="say-head"><span class="action">{}</span>'
+        '<span class="soft small">{}</span></div>{}{}</section>'
+    ).format(
+        " new" if any(one.new for one in those) else "", action or "silence", name,
+        f"in {len(those)} placements" if len(those) > 1 else "", _content(those[0].answer), places,
+    )  # fmt: skip
+
+
+def _at(one: Said, opened: bool, words: Words) -> Markup:
+    answer = one.answer
     explanation = answer.explanation
     told = explanation if explanation is not UNSET else Explanation([], [], answer.silence, [], False)
     won = told.won[0] if told.won else None
-    name = won.action if won else "silence"
+    new = Markup('<span class="tag good">changed just now</span>') if one.new else Markup("")
     head = Markup(
-        '<div class="say-head"><span class="action">{}</span><span class="row"><span class="tag accent">{}</span>'
-        '<span class="soft small mono">{}</span></span></div>'
-    ).format(name, place.channel, place.name)
+        '<div class="row"><span class="tag accent">{}</span><span class="mono small">{}</span>{}{}</div>'
+    ).format(one.place.channel, one.place.name, new, _pushed(told.pushed))
     if won is None:
-        body = Markup('<p class="soft">{}</p>').format(told.silence or answer.silence or "")
+        sentence = Markup('<p class="soft">{}</p>').format(told.silence or answer.silence or "")
+        inside, summary = lost(told.lost), ""
     else:
-        body = _content(answer) + waterfall(won, words) + _pushed(told.pushed) + moved(won.moved_by, words)
-    notes = joined(Markup('<p class="small soft">{}</p>').format(note) for note in told.notes)
-    return Markup('<section class="say{}" aria-label="{}" data-place="{}" data-action="{}">{}{}{}{}</section>').format(
-        " new" if new else "", f"{place.name}: {name}", place.name, won.action if won else "", head, body, notes,
-        lost(told.lost),
-    )  # fmt: skip
+        sentence = Markup('<p class="small soft">{}</p>').format(_sum(won, words))
+        notes = joined(Markup('<p class="small soft">{}</p>').format(note) for note in told.notes)
+        whole = waterfall(won, words) + moved(won.moved_by, words) + notes
+        inside, summary = whole + lost(told.lost), "Why this, and not another?"
+    if summary:
+        inside = Markup('<details{}><summary>{}</summary><div class="comes">{}</div></details>').format(
+            Markup(" open") if opened else "", summary, inside
+        )
+    return Markup('<div class="at" data-place="{}" data-action="{}">{}{}{}</div>').format(
+        one.place.name, won.action if won else "", head, sentence, inside
+    )
+
+
+def _sum(won: Won, words: Words) -> str:
+    told = f"priority {words.number(won.priority, 2)} = V {words.number(won.value, 2)}"
+    told += f" × P {words.percent(won.propensity)}"
+    told += f" × C {words.number(won.context_weight, 2)}" if won.context_weight != 1 else ""
+    return told + (f" × L {words.number(won.lever, 2)}" if won.lever != 1 else "")
 
 
 def waterfall(won: Won, words: Words) -> Markup:
@@ -155,4 +199,4 @@ def _content(answer: Answered) -> Markup:
 
 def _pushed(pushed: bool) -> Markup:
     told = "Value or lever won against this customer's most likely choice."
-    return Markup('<p class="small"><span class="tag warn">pushed</span> {}</p>').format(told) if pushed else Markup("")
+    return Markup('<span class="tag warn" title="{}">pushed</span>').format(told) if pushed else Markup("")

@@ -13,7 +13,7 @@ from opportune.console.parts.card import card
 from opportune.console.parts.chart import Line, LineChart
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty, figure
-from opportune.console.parts.later import later
+from opportune.console.parts.lively import lively
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import table
 from opportune.console.words import Words
@@ -22,6 +22,9 @@ from opportune.wire.equipping import AdoptionInfo, OverlapInfo, ToolDate, ToolIn
 SOON = 60
 """Days ahead in which dates are shown."""
 
+EVERY = 30.0
+"""Seconds between two looks."""
+
 Stack = tuple[list[ToolInfo], list[ToolDate], list[TrialInfo], list[OverlapInfo]]
 
 
@@ -29,13 +32,14 @@ def show(desk: Desk) -> None:
     """Build the view: all tools, or the one that the address names."""
     name = desk.query.get("tool", "")
     if name:
-        later(desk, "see operations", lambda hub: hub.tool(name), lambda found: _one(desk, found))
+        lively(desk, "see operations", f"tool {name}", lambda hub: hub.tool(name), lambda found: _one(desk, found),
+               EVERY)  # fmt: skip
     else:
 
         def look(hub: Client) -> Stack:
             return hub.tools(), hub.tool_dates(SOON), hub.tool_trials(), hub.tool_overlaps()
 
-        later(desk, "see operations", look, lambda found: _all(desk, *found))
+        lively(desk, "see operations", "tools", look, lambda found: _all(desk, *found), EVERY)
 
 
 def _all(desk: Desk, tools: list[ToolInfo], dates: list[ToolDate], trials: list[TrialInfo],

@@ -1,9 +1,9 @@
-"""The audit trail: who did what, verified from its first line to its last."""
+"""The audit trail: who did what and when, found by name, words and days, and verified wholly."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from urllib.parse import urlencode
 
 from markupsafe import Markup
@@ -13,6 +13,7 @@ from opportune.console.audit import Line
 from opportune.console.frame import Desk
 from opportune.console.parts.button import button
 from opportune.console.parts.csv import download_csv
+from opportune.console.parts.field import Choice, Field
 from opportune.console.parts.figure import empty
 from opportune.console.parts.shown import Shown
 from opportune.console.parts.table import Head, table
@@ -27,30 +28,60 @@ EVERY = 3.0
 ALL = 1_000_000
 """Lines of the csv, at most."""
 
+FOREVER = 1 << 62
+
 
 class Trail:
-    """The card. The page of the trail is part of the address."""
+    """The card. What is looked for, and the page of the trail, are part of the address."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        before = desk.query.get("before", "")
-        self._before = int(before) if before.isdecimal() and len(before) < 12 else None
         with ui.element("section").classes("card").props("id=trail"):
             with ui.element("div").classes("card-head"):
                 with ui.element("h2"):
                     ui.label("Audit trail")
                 with ui.element("div").classes("row"):
                     button("Verify it now", self._verify, help="Compute every hash of the trail anew")
-                    button("csv", self._csv, quiet=True, help="Save the audit trail as csv")
+                    button("csv", self._csv, quiet=True, help="Save these lines of the audit trail as csv")
             self._verified = Shown[tuple[int | None, Line | None]](lambda told: verdict(*told), live=True)
-            self._shown = Shown[list[Line]](lambda lines: drawn(lines, desk.words))
+            self._form()
+            self._shown = Shown[list[Line]](lambda lines: drawn(lines, desk.query, desk.words))
         self._look()
         ui.timer(0.1, self._verify, once=True)
         ui.timer(EVERY, self._look)
 
+    def _form(self) -> None:
+        asked, names = self._desk.query, self._desk.audit.names()
+        with ui.element("div").classes("what-if"):
+            everybody = {"": "Everybody", **{name: name for name in names}}
+            self._who = Choice("Who", everybody, self._find, asked.get("who", ""))
+            self._what = Field("What", asked.get("what", ""), "such as: remove, signed in", self._find)
+            self._since = Field("From", asked.get("since", ""), "2026-01-31", self._find)
+            self._until = Field("To", asked.get("until", ""), "2026-01-31, that day too", self._find)
+            button("Find", self._find, primary=True, help="Show the lines that fit")
+
+    def _find(self) -> None:
+        if any(text and _day(text) is None for text in (self._since.value.strip(), self._until.value.strip())):
+            self._desk.say("Write days as 2026-01-31.", bad=True)
+            return
+        self._desk.at(view="trail", before="", who=self._who.value, what=self._what.value.strip(),
+                      since=self._since.value.strip(), until=self._until.value.strip())  # fmt: skip
+        self._look()
+
+    def _lines(self, limit: int, before: int) -> list[Line]:
+        asked = self._desk.query
+        since, until = (_day(asked.get(name, "")) for name in ("since", "until"))
+        zone = self._desk.words.zone
+        return self._desk.audit.found(
+            asked.get("who", ""), asked.get("what", ""),
+            0 if since is None else int(datetime.combine(since, time(), zone).timestamp()),
+            FOREVER if until is None else int(datetime.combine(until + timedelta(1), time(), zone).timestamp()),
+            before, limit,
+        )  # fmt: skip
+
     def _look(self) -> None:
-        audit = self._desk.audit
-        self._shown.show(audit.lines(limit=PAGE) if self._before is None else audit.lines(self._before, PAGE))
+        before = self._desk.query.get("before", "")
+        self._shown.show(self._lines(PAGE, int(before) if before.isdecimal() and len(before) < 12 else FOREVER))
 
     async def _verify(self) -> None:
         head = next(iter(self._desk.audit.lines(limit=1)), None)
@@ -58,7 +89,7 @@ class Trail:
 
     def _csv(self) -> None:
         rows = [(one.number, datetime.fromtimestamp(one.at, UTC).isoformat(), one.who, one.what, one.about, one.chain)
-                for one in self._desk.audit.lines(limit=ALL)]  # fmt: skip
+                for one in self._lines(ALL, FOREVER)]  # fmt: skip
         download_csv("audit", ["number", "at", "who", "what", "about", "chain"], rows)
 
 
@@ -77,10 +108,10 @@ def verdict(broken: int | None, head: Line | None) -> Markup:
     ).format(head.number, head.number, head.chain)
 
 
-def drawn(lines: list[Line], words: Words) -> Markup:
-    """Return lines of the trail, the latest first."""
+def drawn(lines: list[Line], asked: dict[str, str], words: Words) -> Markup:
+    """Return lines of the trail, the latest first, and a link to older ones that fit what was `asked`."""
     if not lines:
-        return empty("Nothing was done before that.", "Every sign-in, and what people do, is written here.")
+        return empty("No line fits.", "Every sign-in, and all that people do, is here: ask for less, or other days.")
     rows = [
         (words.whole(datetime.fromtimestamp(one.at, UTC)), Markup('<span class="strong">{}</span>').format(one.who),
          one.what, one.about,
@@ -90,5 +121,14 @@ def drawn(lines: list[Line], words: Words) -> Markup:
     heads: list[Head] = [
         "at", "who", "what", "about", ("hash", "Of the line and of the hash before it: a change anywhere shows")
     ]  # fmt: skip
-    older = Markup('<p><a href="/trust?{}#trail">Older lines</a></p>').format(urlencode({"before": lines[-1].number}))
-    return table("Audit trail", heads, rows) + (older if lines[-1].number > 1 else Markup(""))
+    older = Markup('<p><a href="/trust?{}#trail">Older lines</a></p>').format(
+        urlencode({**asked, "view": "trail", "before": lines[-1].number})
+    )
+    return table("Audit trail", heads, rows, dense=True) + (older if len(lines) == PAGE else Markup(""))
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -7,11 +7,11 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from opportune.console.frame import Desk
-from opportune.console.pages.beliefs import effect_of
+from opportune.console.pages.beliefs import EVERY, effect_of
 from opportune.console.parts.card import card
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty
-from opportune.console.parts.later import later
+from opportune.console.parts.lively import lively
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import table
 from opportune.console.words import Words
@@ -23,7 +23,7 @@ TONES = {"running": "accent", "paused": "warn", "rolled out": "good", "stopped":
 
 def show(desk: Desk) -> None:
     """Build the view."""
-    later(desk, "see lab", lambda hub: hub.lab_status(), lambda found: _draw(desk, found))
+    lively(desk, "see lab", "tests", lambda hub: hub.lab_status(), lambda found: _draw(desk, found), EVERY)
 
 
 def _draw(desk: Desk, found: LabStatus) -> None:
@@ -31,9 +31,21 @@ def _draw(desk: Desk, found: LabStatus) -> None:
     over = [one for one in found.experiments if one.status not in RUNS]
     with card("Under way", lambda: _save(found.experiments)):
         Shown[list[ExperimentInfo]](lambda each: _table("Tests under way", each, desk.words)).show(runs)
+    if found.planned:
+        with card("Not started yet"):
+            Shown[list[str]](_planned).show(found.planned)
     if over:
         with card("Over"):
             Shown[list[ExperimentInfo]](lambda each: _table("Tests that are over", each, desk.words)).show(over)
+
+
+def _planned(names: list[str]) -> Markup:
+    lines = (
+        Markup('<li><a class="strong" href="/lab?test={}">{}</a>'
+               '<span class="soft small">what it takes, and to start it</span></li>').format(quote(one, safe=""), one)
+        for one in names
+    )  # fmt: skip
+    return Markup('<ul class="identities">{}</ul>').format(joined(lines))
 
 
 def _table(name: str, found: list[ExperimentInfo], words: Words) -> Markup:
@@ -44,7 +56,7 @@ def _table(name: str, found: list[ExperimentInfo], words: Words) -> Markup:
     rows = (
         (_link(one) + _alerts(one),
          Markup('<span class="tag {}">{}</span>').format(TONES.get(one.status, ""), one.status),
-         words.day(one.started), customers(one, words), ratio(one, words), effect(one, words), _misses(one))
+         words.day(one.started), customers(one, words), ratio(one, words), effect(one, words), _misses(one, words))
         for one in found
     )  # fmt: skip
     heads = (
@@ -57,7 +69,7 @@ def _table(name: str, found: list[ExperimentInfo], words: Words) -> Markup:
 
 
 def _link(one: ExperimentInfo) -> Markup:
-    return Markup('<a class="strong" href="/lab?test={}">{}</a>').format(quote(one.name, safe=""), one.name)
+    return Markup('<a class="strong breaks" href="/lab?test={}">{}</a>').format(quote(one.name, safe=""), one.name)
 
 
 def metric(one: ExperimentInfo) -> list[LabFinding]:
@@ -99,14 +111,14 @@ def waits(one: ExperimentInfo) -> list[str]:
     return [arm for arm, missing in one.missing.items() if not missing] if one.status in RUNS else []
 
 
-def _misses(one: ExperimentInfo) -> Markup:
+def _misses(one: ExperimentInfo, words: Words) -> Markup:
     if one.status not in RUNS:
         return Markup('<span class="soft small">{}</span>').format(one.reason)
     if arms := waits(one):
         return Markup('<span class="tag good">a person decides {}</span>').format(", ".join(arms))
     more = [lack.more for missing in one.missing.values() for lack in missing if lack.more]
     count = sum(len(missing) for missing in one.missing.values())
-    told = f"{count} missing" + (f", {max(more)} more customers" if more else "")
+    told = f"{count} missing" + (f", {words.number(max(more))} more customers" if more else "")
     return Markup('<span class="soft small">{}</span>').format(told if one.missing else "")
 
 

@@ -9,17 +9,25 @@ from nicegui import ui
 
 from opportune.client import Client
 from opportune.console.frame import Desk
+from opportune.console.parts.button import button
 from opportune.console.parts.card import card
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty
 from opportune.console.parts.later import later
+from opportune.console.parts.lively import lively
 from opportune.console.parts.shown import Shown, joined
 from opportune.console.parts.table import table
 from opportune.console.words import Words
-from opportune.wire.campaigning import CampaignRow, CampaignWeek, ClashInfo
+from opportune.wire.campaigning import CampaignRow, CampaignWeek, ClashInfo, DueTask
 
 WEEKS = 10
 """Weeks that are shown at once."""
+
+DUE, CLASHES = 4, 25
+"""Tasks of a week, and clashes, that are shown at once."""
+
+EVERY = 15.0
+"""Seconds between two looks at what is on."""
 
 
 def show(desk: Desk) -> None:
@@ -29,7 +37,7 @@ def show(desk: Desk) -> None:
     def look(hub: Client) -> tuple[list[CampaignWeek], list[CampaignRow]]:
         return hub.campaign_calendar(first, WEEKS), hub.campaigns()
 
-    later(desk, "see operations", look, lambda found: _draw(desk, *found))
+    lively(desk, "see operations", f"weeks {first}", look, lambda found: _draw(desk, *found), EVERY)
     with ui.element("section").classes("card"):
         with ui.element("h2"):
             ui.label("Clashes")
@@ -87,12 +95,19 @@ def _line(name: str, title: str, weeks: list[CampaignWeek]) -> Markup:
 
 
 def _due(week: CampaignWeek, words: Words) -> Markup:
+    first, more = _tasks(week.tasks[:DUE], words), week.tasks[DUE:]
+    if not more:
+        return first
+    return first + Markup("<details><summary>{} more</summary>{}</details>").format(len(more), _tasks(more, words))
+
+
+def _tasks(tasks: list[DueTask], words: Words) -> Markup:
     return joined(
         Markup('<div class="due{}" title="{}, {}, due {}">{}{}</div>').format(
             " done" if task.done else "", task.campaign, task.owner or "nobody's", words.date(task.due),
             "✓ " if task.done else "", task.task,
         )
-        for task in week.tasks
+        for task in tasks
     )  # fmt: skip
 
 
@@ -103,10 +118,17 @@ def _clashing(desk: Desk, found: list[ClashInfo]) -> None:
         )
         return
     words = desk.words
+    worst = sorted((one for one in found if one.weeks), reverse=True,
+                   key=lambda one: (bool(one.caps), bool(one.placements), one.share or 0.0))  # fmt: skip
     rows = [
         (_both(one), _share(one, words), f"{len(one.weeks)}: {one.weeks[0]} to {one.weeks[-1]}", _why(one))
-        for one in found if one.weeks
+        for one in worst[:CLASHES]
     ]  # fmt: skip
+    with ui.element("div").classes("row").style("justify-content: space-between"):
+        ui.label(
+            f"{len(worst)} pairs of campaigns" + (f", the {CLASHES} closest are shown" if worst[CLASHES:] else "")
+        ).classes("soft small")
+        button("csv", lambda: _save_clashes(worst), quiet=True, help="Save all clashes as csv")
     heads = ("campaigns", ("customers of both", "Of a sample of customers, to whom both may speak; 95 % interval."),
              "weeks", ("what both want", "Contact limits without room for both, and placements."))  # fmt: skip
     Shown[list[ClashInfo]](lambda _: table("Campaigns that clash", heads, rows)).show(found)
@@ -114,7 +136,8 @@ def _clashing(desk: Desk, found: list[ClashInfo]) -> None:
 
 def _both(one: ClashInfo) -> Markup:
     return Markup(" and ").join(
-        Markup('<a href="/operations?campaign={}">{}</a>').format(quote(name, safe=""), name) for name in one.campaigns
+        Markup('<a class="breaks" href="/operations?campaign={}">{}</a>').format(quote(name, safe=""), name)
+        for name in one.campaigns
     )
 
 
@@ -139,6 +162,13 @@ def _week(week: CampaignWeek, by: int) -> str:
 
     year, number, _ = (week.starts + timedelta(weeks=by)).isocalendar()
     return f"{year}-W{number:02d}"
+
+
+def _save_clashes(found: list[ClashInfo]) -> None:
+    rows = [(*one.campaigns, one.share, *one.interval, one.asked, ", ".join(one.weeks), _why(one), one.sentence)
+            for one in found]  # fmt: skip
+    heads = ["campaign", "and", "share", "low", "high", "asked", "weeks", "what both want", "in words"]
+    download_csv("clashes", heads, rows)
 
 
 def _save(weeks: list[CampaignWeek]) -> None:

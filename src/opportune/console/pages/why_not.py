@@ -31,7 +31,7 @@ class WhyNot:
                 self._place = Choice("Placement", {}, self._offer)
                 self._action = Choice("Action", {})
                 button("Find out", self._find)
-            self._told = Shown[Why | None](lambda why: _told(why, desk.words), live=True)
+            self._told = Shown[Why | None](lambda why: told(why, desk.words), live=True)
         self._told.show(None)
 
     def show(self, person: Person) -> None:
@@ -59,7 +59,8 @@ class WhyNot:
             self._told.show(why)
 
 
-def _told(why: Why | None, words: Words) -> Markup:
+def told(why: Why | None, words: Words) -> Markup:
+    """Return what an action fell to, and the change that would make it win."""
     if why is None:
         cure = "The hub then looks for the smallest change of this customer, or of the action, that lets it win."
         return empty("Choose an action that does not win.", cure)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from markupsafe import Markup
 
 from opportune.client import Client
@@ -10,14 +12,17 @@ from opportune.console.pages.beliefs import effect_of
 from opportune.console.parts.card import card
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty, figure
-from opportune.console.parts.later import later
-from opportune.console.parts.shown import Shown, joined
+from opportune.console.parts.lively import lively
+from opportune.console.parts.shown import Shown, joined, worded
 from opportune.console.parts.table import table
 from opportune.console.words import Words
 from opportune.wire.trying import HeldEffect, HoldoutInfo, Holdouts, PartInfo, SumOfWins
 
 DAYS = 28
 """Days over which parts of the brain are compared."""
+
+EVERY = 60.0
+"""Seconds between two looks: each walks through what was heard of customers."""
 
 
 def show(desk: Desk) -> None:
@@ -26,7 +31,7 @@ def show(desk: Desk) -> None:
     def look(hub: Client) -> tuple[Holdouts, list[PartInfo]]:
         return hub.holdouts(), hub.standing_arms(DAYS)
 
-    later(desk, "see lab", look, lambda found: _draw(desk, *found))
+    lively(desk, "see lab", "holdouts", look, lambda found: _draw(desk, *found), EVERY)
 
 
 def _draw(desk: Desk, found: Holdouts, parts: list[PartInfo]) -> None:
@@ -39,14 +44,14 @@ def _draw(desk: Desk, found: Holdouts, parts: list[PartInfo]) -> None:
         with card(f"Holdout {one.name}", lambda one=one: _save(one)):  # type: ignore[misc]
             Shown[HoldoutInfo](lambda told: _holdout(told, words)).show(one)
     if found.wins:
-        with card("Do wins add up to the whole?"):
+        with card("Do wins add up to the whole?", lambda: _save_wins(found.wins)):
             Shown[list[SumOfWins]](lambda wins: table(
                 "Sum of wins", ("metric", ("wins claim", "What was rolled out, without its luck."),
                                 ("holdouts show", "Everybody else against those held out."), "in words"),
                 ((win.metric, words.number(win.claimed, 3), words.number(win.measured, 3), win.sentence)
                  for win in wins),
                 right={1, 2})).show(found.wins)  # fmt: skip
-    with card("What each part of the brain adds"):
+    with card("What each part of the brain adds", lambda: _save_parts(parts)):
         Shown[list[PartInfo]](lambda each: _parts(each)).show(parts)
 
 
@@ -88,9 +93,28 @@ def _parts(parts: list[PartInfo]) -> Markup:
     if not parts:
         cure = "A few customers always go without a part of the brain: model.arms in the catalog; they need decisions."
         return empty("That is not known yet.", cure)
-    rows = ((one.part, one.sentence, one.customers, one.decisions) for one in parts)
+    rows = ((_arm(one), one.sentence, one.customers, one.decisions) for one in parts)
     heads = (("part", "What the arm goes without."), f"over {DAYS} days", "customers", "decisions")
     return table("What parts add", heads, rows, right={2, 3})
+
+
+def _arm(one: PartInfo) -> Markup:
+    return Markup('{} <a class="small" href="/decisions?arm={}">its decisions</a>').format(
+        worded(one.part), quote(one.arm, safe="")
+    )
+
+
+def _save_wins(wins: list[SumOfWins]) -> None:
+    rows = [(one.metric, one.claimed, one.measured, one.gap, *(one.gap_interval or (None, None)), one.sentence)
+            for one in wins]  # fmt: skip
+    download_csv("wins", ["metric", "wins claim", "holdouts show", "gap", "low", "high", "in words"], rows)
+
+
+def _save_parts(parts: list[PartInfo]) -> None:
+    rows = [(one.arm, one.part, one.customers, one.decisions, *one.acceptance, *one.value, one.sentence)
+            for one in parts]  # fmt: skip
+    heads = ["arm", "part", "customers", "decisions", "acceptance", "of the hub", "value", "of the hub", "in words"]
+    download_csv("parts", heads, rows)
 
 
 def _save(one: HoldoutInfo) -> None:

@@ -11,7 +11,7 @@ from opportune.console.parts.button import button
 
 
 @contextmanager
-def card(title: str, csv: Callable[[], None] | None = None) -> Iterator[ui.element]:
+def card(title: str, csv: Callable[[], object] | None = None) -> Iterator[ui.element]:
     """Add a card; `csv` saves what is in it."""
     with ui.element("section").classes("card") as made:
         with ui.element("div").classes("card-head"):

@@ -10,6 +10,7 @@ from nicegui import ui
 
 from opportune.console.parts.button import button
 from opportune.console.parts.csv import download_csv
+from opportune.console.parts.png import save_png
 
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7")
 DASHES = ("solid", "dashed", "dotted", "solid")
@@ -59,21 +60,17 @@ class LineChart:
         download_csv(self._name, ["time", *(line.name for line in self._lines)], list(rows))
 
     def _png(self) -> None:
-        save = (
-            f"const a = document.createElement('a'); a.download = {json.dumps(self._name + '.png')};"
-            f"a.href = getElement({self._chart.id}).chart.getDataURL({{pixelRatio: 2,"
-            "backgroundColor: getComputedStyle(document.body).backgroundColor}); a.click();"
-        )
-        ui.run_javascript(save)
+        save_png(self._chart.id, self._name)
 
 
 def _options() -> dict[str, object]:
     axis = {"axisLabel": {"color": GREY}, "axisLine": {"lineStyle": {"color": GREY}}}
+    ends = {"color": GREY, "hideOverlap": True, "alignMinLabel": "left", "alignMaxLabel": "right"}
     return {
         "grid": {"left": 34, "right": 34, "top": 34, "bottom": 4, "containLabel": True},
         "legend": {"top": 0, "left": 0, "textStyle": {"color": GREY}, "icon": "roundRect", "itemHeight": 3},
         "tooltip": {"trigger": "axis", "renderMode": "richText"},
-        "xAxis": {"type": "category", "boundaryGap": False, "data": [], **axis},
+        "xAxis": {"type": "category", "boundaryGap": False, "data": [], **axis, "axisLabel": ends},
         "yAxis": {
             "type": "value",
             "minInterval": 1,

@@ -9,7 +9,12 @@ from opportune.console.parts.button import button
 
 async def confirmed(title: str, effect: str, yes: str) -> bool:
     """Ask whether to go on; return the answer. `yes` names what the button does."""
-    with ui.dialog() as dialog, ui.element("div").classes("card").props("role=alertdialog aria-modal=true"):
+    # it hangs on the page: the list that holds its button may be drawn anew while it is open
+    with (
+        ui.context.client,
+        ui.dialog() as dialog,
+        ui.element("div").classes("card").props("role=alertdialog aria-modal=true"),
+    ):
         with ui.element("h2"):
             ui.label(title)
         ui.label(effect)

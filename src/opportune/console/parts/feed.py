@@ -72,7 +72,7 @@ def _line(one: Happened, words: Words, names: bool) -> Markup:
 
 def veiled(one: Happened) -> Happened:
     """Return a happening without what it says of a person: who it was, and what came with an event."""
-    return replace(one, customer_id="", detail="" if one.kind == "event" else one.detail)
+    return replace(one, customer_id="", decision_id="", detail="" if one.kind == "event" else one.detail)
 
 
 def _mark(one: Happened) -> Markup:
@@ -85,4 +85,9 @@ def _what(one: Happened, words: Words) -> Markup:
     told = [one.detail] if one.detail else []
     told += [f"received {words.whole(one.received)}"] if one.received else []
     detail = Markup(" <small>{}</small>").format("; ".join(told)) if told else Markup("")
-    return Markup("{}{}").format(one.what, detail)
+    if one.wrong:
+        detail += Markup(' <span class="tag warn" title="Not as planned">! {}</span>').format("; ".join(one.wrong))
+    if not one.decision_id:
+        return Markup("{}{}").format(one.what, detail)
+    link = f"/decisions?id={quote(one.decision_id, safe='')}"
+    return Markup('<a href="{}" title="The decision, wholly">{}</a>{}').format(link, one.what, detail)

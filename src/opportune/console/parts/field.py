@@ -21,12 +21,17 @@ LONGEST = 2_000
 class Field:
     """A labeled text field. `enter` is called when it is sent off with the Enter key."""
 
-    def __init__(self, label: str, value: str = "", hint: str = "", enter: Callable[[], Any] | None = None) -> None:
+    def __init__(
+        self, label: str, value: str = "", hint: str = "", enter: Callable[[], Any] | None = None, secret: str = ""
+    ) -> None:
+        """`secret` hides what is typed, and says to the browser what it is: new-password or current-password."""
         self.value = value
         with Element("label") as self.place:
             ui.label(label)
             self._input = Element("input").classes("field")
         self._input._props.update({"type": "text", "defaultValue": value, "placeholder": hint, "autocomplete": "off"})
+        if secret:
+            self._input._props.update({"type": "password", "autocomplete": secret})
         self._input.on("input", self._typed, js_handler=VALUE)
         if enter:
             self._input.on("keydown.enter", lambda _: enter(), [])

@@ -12,6 +12,7 @@ from nicegui import ui
 from opportune.console.parts.button import button
 from opportune.console.parts.chart import COLORS, GREY
 from opportune.console.parts.csv import download_csv
+from opportune.console.parts.png import save_png
 from opportune.console.words import Words
 
 ROW, FRAME = 30, 64
@@ -19,6 +20,9 @@ ROW, FRAME = 30, 64
 
 LONGEST = 24
 """Characters of a label that are shown."""
+
+APART = "\u200b"
+"""What takes no room, so that rows of the same name stay apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def intervals(
             rows = [(one.label, one.value, one.low, one.high) for one in values]
             button("csv", lambda: download_csv(name, ["what", "value", "low", "high"], rows), quiet=True,
                    help=f"Save {title} as csv")  # fmt: skip
-            button("png", lambda: _png(chart.id, name), quiet=True, help=f"Save {title} as png")
+            button("png", lambda: save_png(chart.id, name), quiet=True, help=f"Save {title} as png")
     height = 220 if along else ROW * len(values) + FRAME
     told = f"{meaning}. " + "; ".join(_told(one, words, share) for one in values)
     chart = ui.echart(_options(values, along, ends, share), renderer="canvas").style(f"height: {height}px")
@@ -59,12 +63,16 @@ def _told(one: Value, words: Words, share: bool) -> str:
     return f"{one.label} {say(one.value)}, {say(one.low)} to {say(one.high)}"
 
 
+def _short(label: str) -> str:
+    return label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"
+
+
 def _options(values: Sequence[Value], along: bool, ends: tuple[float, float] | None, share: bool) -> dict[str, Any]:
     axis = {"axisLabel": {"color": GREY}, "axisLine": {"lineStyle": {"color": GREY}}}
     scale = 100 if share else 1
     least, most = (None, None) if ends is None else (scale * ends[0], scale * ends[1])
-    shown = [one if along else Value(one.label[:LONGEST], one.value, one.low, one.high, one.sum) for one in values]
-    names = [f"{one.label}{'' if along else ' ' * i}" for i, one in enumerate(shown)]
+    shown = [one if along else Value(_short(one.label), one.value, one.low, one.high, one.sum) for one in values]
+    names = [one.label if along else one.label + APART * i for i, one in enumerate(shown)]
     known = [scale * end for one in shown for end in (one.value, one.low, one.high) if end is not None] or [0.0]
     edge = (min(known) if least is None else least, max(known) if most is None else most)
     unit = " %" if share else ""
@@ -103,11 +111,3 @@ def _options(values: Sequence[Value], along: bool, ends: tuple[float, float] | N
         "grid": {"left": 12, "right": 28, "top": 12, "bottom": 8, "containLabel": True},
         "xAxis": labels if along else numbers, "yAxis": numbers if along else labels, "series": series,
     }  # fmt: skip
-
-
-def _png(chart: int, name: str) -> None:
-    ui.run_javascript(
-        f"const a = document.createElement('a'); a.download = {json.dumps(name + '.png')};"
-        f"a.href = getElement({chart}).chart.getDataURL({{pixelRatio: 2,"
-        "backgroundColor: getComputedStyle(document.body).backgroundColor}); a.click();"
-    )

@@ -12,8 +12,12 @@ Head = str | tuple[str, str]
 """The name of a column, or its name and what it means."""
 
 
-def table(name: str, heads: Sequence[Head], rows: Iterable[Sequence[object]], right: Container[int] = ()) -> Markup:
+def table(
+    name: str, heads: Sequence[Head], rows: Iterable[Sequence[object]], right: Container[int] = (), dense: bool = False
+) -> Markup:
     """Return a table. `name` is what a screen reader says of it; `right` are the columns of numbers, counted from 0.
+
+    `dense`: where rows are many, the first cell names each; on a phone the others stand behind each other below it.
 
     >>> table("Sums", ["what", ("sum", "in EUR")], [("<b>", 3)], right={1})[-44:]
     Markup('<div>3</div></td></tr></tbody></table></div>')
@@ -31,9 +35,9 @@ def table(name: str, heads: Sequence[Head], rows: Iterable[Sequence[object]], ri
         for row in rows
     )
     return Markup(
-        '<div class="scroll" tabindex="0" role="group" aria-label="Table"><table class="plain stacks" aria-label="{}">'
-        "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
-    ).format(name, drawn, body)
+        '<div class="scroll" tabindex="0" role="group" aria-label="Table"><table class="plain stacks{}" '
+        'aria-label="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
+    ).format(" dense" if dense else "", name, drawn, body)
 
 
 def _head(head: Head, kind: str) -> Markup:
