@@ -252,19 +252,20 @@ def test_a_rate_is_kept(tmp_path: Path) -> None:
         shop.close()
 
 
-def test_a_server_that_was_killed_sends_the_rest_and_nothing_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("customers", "kills"), [(60, 1), pytest.param(120, 3, marks=pytest.mark.long)])
+def test_a_server_that_was_killed_sends_the_rest_and_nothing_twice(tmp_path: Path, customers: int, kills: int) -> None:
     shop = Shop(tmp_path / "shop")
     try:
         made = []
         shop.mailbox.says = lambda mail: time.sleep(0.02)
-        for n in range(120):
+        for n in range(customers):
             shop.welcome(f"c{n}")
-        for n in range(120):
+        for n in range(customers):
             made.append(shop.say(f"c{n}"))
             if n % 40 == 25:
                 shop.server.kill()
                 shop.server.start()
-        for _ in range(3):
+        for _ in range(kills):
             time.sleep(0.25)
             shop.server.kill()
             shop.server.start()
@@ -272,11 +273,11 @@ def test_a_server_that_was_killed_sends_the_rest_and_nothing_twice(tmp_path: Pat
         got = [str(mail["To"]) for mail in shop.mailbox.mails]
         assert len(got) == len(set(got)), "somebody got a message twice"
         doubtful = {m.customer_id for m in shop.client.messages("in_doubt", limit=500)}
-        missing = {f"c{n}" for n in range(120)} - {address.split("@")[0] for address in got}
+        missing = {f"c{n}" for n in range(customers)} - {address.split("@")[0] for address in got}
         assert missing <= doubtful, f"neither sent nor in doubt: {sorted(missing - doubtful)}"
         counts = shop.counts()
-        assert counts["made"] == 120
-        assert counts["sent"] + counts.get("in_doubt", 0) == 120
+        assert counts["made"] == customers
+        assert counts["sent"] + counts.get("in_doubt", 0) == customers
     finally:
         shop.close()
 

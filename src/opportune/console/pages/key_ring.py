@@ -63,7 +63,7 @@ class KeyRing:
         self._list.clear()
         with self._list:
             if not found:
-                Shown[str](lambda cure: empty("There is no key.", cure)).show(
+                Shown[str](lambda cure: empty("There is no key.", cure), tag="li").show(
                     "Make one for each source; its name is the name of the source."
                 )
             for key in found[:SHOWN]:
