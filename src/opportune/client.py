@@ -299,6 +299,8 @@ class _Http:
 
         try:
             answer = self._client.request(method, self._url + path, content=body)
+        except httpx.InvalidURL as error:
+            raise BadRequest(f"this cannot be asked: {error}; name what is looked for in fewer words") from None
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
         return answer.status_code, answer.content

@@ -81,6 +81,15 @@ def ulid(at: int, entropy: bytes) -> str:
     return "".join([_PAIRS[n >> shift & 1023] for shift in range(120, -1, -10)])
 
 
+def ulid_share(text: str) -> float:
+    """Return the share of all ULIDs that sort before one, to four digits of it.
+
+    >>> ulid_share(ulid(0, bytes(10))), ulid_share("4" + 25 * "0"), round(ulid_share("7" + 25 * "Z"), 4)
+    (0.0, 0.5, 1.0)
+    """
+    return sum(_BASE32.index(digit) / float(8 << 5 * place) for place, digit in enumerate(text[:4]))
+
+
 def parse_span(text: str) -> int:
     """Return the microseconds in a span such as `15m`, `1h`, `7d` or `2w`.
 

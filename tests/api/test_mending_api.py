@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from opportune.api.beside import beside
 from opportune.api.serving import listen
 from opportune.client import Client
 from opportune.clock import DAY
-from opportune.errors import BadRequest, NotFound
+from opportune.errors import BadRequest, BrokenStore, NotFound
 from opportune.hub import Hub
 from opportune.services import agreement, set_aside
 from opportune.services.agreement import Agreement
@@ -163,3 +164,32 @@ def test_days_are_read_once_and_go_on_where_they_were(door: Door, monkeypatch: p
     whole.count()
     whole.count()
     assert sum((Counter(day.said) for day in whole.told(9).days), Counter()) == {"granted": 8, "refused": 5}
+
+
+def test_words_that_could_not_be_kept_are_read_again(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    door.hub.ingest(word(f"c{n}", "granted") for n in range(8))
+    whole = Agreement(door.hub)
+
+    def full(*_: object) -> None:
+        raise BrokenStore("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(agreement.Agreement, "_keep", full)
+        with pytest.raises(BrokenStore):
+            whole.count()
+    whole.count()
+    assert sum((Counter(day.said) for day in whole.told(9).days), Counter()) == {"granted": 8}
+
+
+def test_a_count_of_customers_counts_no_rows_first(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To count a million rows keeps everybody from the store for seconds: how far it is, their order says."""
+    monkeypatch.setattr(agreement, "PAGE", 4)
+    monkeypatch.setattr(door.hub.store.table("profiles"), "count", lambda: pytest.fail("rows were counted"))
+    door.hub.ingest(word(f"c{n}", "granted") for n in range(40))
+    whole, seen = Agreement(door.hub), list[float]()
+    monkeypatch.setattr(time, "sleep", lambda seconds: seen.append(whole.told(1).counted))
+    whole.count()
+    during = seen[:10]
+    assert during == sorted(during)
+    assert 0 < during[0] < during[-1] <= 1
+    assert whole.told(1).counted == 1

@@ -26,13 +26,13 @@ from opportune.testing import FakeClock, tiny_action, tiny_catalog
 ADDRESSES = ["a@big.example", "b@big.example", "c@BIG.example", "d@big.example", "e@big.example", "f@own.example"]
 
 
-def catalog() -> Any:
-    mail = {"name": "mail", "channel": "email", "placements": ["email.*"],
+def catalog(channel: str = "email") -> Any:
+    mail = {"name": "mail", "channel": channel, "placements": ["email.*"],
             "content": {"subject": "Hi {{ customer.first_name }}", "html": "<p>Hello</p>"}}  # fmt: skip
     return tiny_catalog(
         traits=[{"name": "email", "type": "text"}, {"name": "first_name", "type": "text"}],
-        channels=[{"name": "email", "push": True, "via": "file", "options": {"folder": "out"}}],
-        placements=[{"name": "email.any", "channel": "email", "price": 0}],
+        channels=[{"name": channel, "push": True, "via": "file", "to": "email", "options": {"folder": "out"}}],
+        placements=[{"name": "email.any", "channel": channel, "price": 0}],
         actions=[tiny_action("news", kind="service", treatments=[mail])], model={"random_share": 0},
     )  # fmt: skip
 
@@ -43,7 +43,7 @@ def dead(hub: Hub, why: list[str]) -> None:
         hub.ingest({"type": "identify", "userId": f"c{number}", "traits": {"email": address}})
         assert hub.decide(f"c{number}", "email.any").actions
     outgoing = Outgoing(hub)
-    leaving, _ = outgoing.release({"email": 50}, 50)
+    leaving, _ = outgoing.release({"email": 50, "courier": 50}, 50)
     reasons = dict(zip(ADDRESSES, why, strict=True))
     outgoing.settle([Told(one.row, Refused(reasons[one.to], hard=reasons[one.to] == "nobody") if reasons[one.to]
                           else Receipt(), one.to) for one in leaving])  # fmt: skip
@@ -72,6 +72,19 @@ def test_all_that_is_dead_for_one_reason_is_sent_again_and_the_rest_stays(tmp_pa
                 time.sleep(0.05)
             assert len([*(tmp_path / "out").glob("*.json")]) == 3
             assert [one.told for one in client.messages("dead")] == ["closed"]
+
+
+def test_what_has_no_channel_any_more_stays_and_holds_up_no_other(tmp_path: Path) -> None:
+    with Hub.of(catalog("courier"), "memory:", FakeClock()) as hub:
+        dead(hub, ["full"] * 6)
+        hub.publish(catalog("email"))
+        with beside(hub, listen("127.0.0.1", 0), tmp_path, links=True) as (address, secret):
+            client = Client(address, secret)
+            done = client.send_all_again()
+            assert (done.waiting, done.left) == (0, 6)
+            assert done.why == {"there is no channel 'courier' any more": 6}
+            with pytest.raises(BadRequest, match="fewer words"):
+                client.set_aside(message="x" * 100_000)
 
 
 def test_a_test_goes_to_the_address_that_was_named_and_counts_nowhere(tmp_path: Path) -> None:

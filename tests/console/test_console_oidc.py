@@ -24,6 +24,7 @@ from opportune.console import oidc as settings
 from opportune.console.audit import Audit
 from opportune.console.book import Book
 from opportune.console.oidc import NotLetIn, Oidc, Person, read, who
+from opportune.console.serving import first_link
 from opportune.console.users import Users
 from opportune.errors import BadInput
 
@@ -285,6 +286,18 @@ def test_a_file_that_cannot_be_meant_so_says_what_and_where(tmp_path: Path, text
     with pytest.raises(BadInput, match=told) as why:
         read(path)
     assert str(path) in str(why.value)
+
+
+def test_who_is_called_as_the_user_of_the_first_start_does_not_become_its_administrator(tmp_path: Path) -> None:
+    from opportune.console.federation import Federation
+
+    book, now = Book(tmp_path / "console.db"), 1_800_000_000
+    first_link(book, now)
+    Users(book).add("ana", "analyst", now)
+    provider = Federation(Oidc(issuer="https://id.example", client_id="c"), "", "https://console.example", book)
+    with pytest.raises(NotLetIn, match="user of the first start"):
+        provider._let_in(Person("evil", "admin", None), now)
+    assert provider._let_in(Person("a-1", "ana", None), now) == "ana", "whom an administrator added may come in"
 
 
 def test_a_provider_that_is_away_or_another_is_told_in_words(tmp_path: Path) -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opportune.console import audit as audit_module
 from opportune.console import passwords, roles, sessions
 from opportune.console.audit import Audit
 from opportune.console.book import Book
 from opportune.console.headers import Origins, policy
-from opportune.console.serving import FIRST, first_link
+from opportune.console.serving import first_link
 from opportune.console.sessions import FREE, IDLE, LONGEST, Sessions
 from opportune.console.table import PAGES
-from opportune.console.users import LINK_LASTS, Users
+from opportune.console.users import FIRST, LINK_LASTS, Users
 from opportune.errors import BadInput, NotFound
 
 NOW = 1_800_000_000
@@ -80,6 +83,20 @@ def test_a_link_works_once_and_for_an_hour_and_signs_out_elsewhere(book: Book) -
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_new_password_ends_the_links_that_would_change_it_again(book: Book) -> None:
+    users = Users(book)
+    users.add("ana", "analyst", NOW)
+    users.choose(users.link("ana", NOW), PASSWORD, NOW)
+    link = users.link("ana", NOW)
+    with pytest.raises(BadInput):
+        users.change_password("ana", "another one", "four words in a row")
+    assert users.invited(link, NOW) == "ana"
+    users.change_password("ana", PASSWORD, "four words in a row")
+    assert users.fits("ana", "four words in a row")
+    assert users.invited(link, NOW) is None
+
+
+@pytest.mark.usefixtures("quick")
 def test_the_first_start_makes_a_link_until_somebody_used_one(book: Book) -> None:
     first = first_link(book, NOW)
     again = first_link(book, NOW)
@@ -97,6 +114,38 @@ def test_the_first_start_makes_a_link_until_somebody_used_one(book: Book) -> Non
     for name, role in (("Not A Name", "analyst"), ("<b>", "analyst"), ("ben", "king"), (FIRST, "analyst")):
         with pytest.raises(BadInput):
             users.add(name, role, NOW)
+
+
+def test_two_administrators_who_remove_each_other_at_once_leave_one(book: Book, tmp_path: Path) -> None:
+    both = Users(book), Users(Book(tmp_path / "hub" / "console.db"))
+    for number in range(8):
+        for name in ("ana", "ben"):
+            with contextlib.suppress(BadInput):
+                both[0].add(name, roles.ADMINISTRATOR, NOW)
+        begin = threading.Barrier(2)
+
+        def gone(users: Users, name: str, act: str, begin: threading.Barrier = begin) -> None:
+            begin.wait()
+            with contextlib.suppress(BadInput):
+                users.remove(name) if act == "remove" else users.change_role(name, "analyst")
+
+        act = ("remove", "change")[number % 2]
+        at_once = [threading.Thread(target=gone, args=(*one, act)) for one in zip(both, ("ana", "ben"), strict=True)]
+        for thread in at_once:
+            thread.start()
+        for thread in at_once:
+            thread.join()
+        assert [user for user in both[0].all() if user.role == roles.ADMINISTRATOR]
+        for user in both[0].all():
+            both[0].change_role(user.name, roles.ADMINISTRATOR)
+
+
+def test_when_somebody_was_seen_is_found_without_reading_the_trail(book: Book) -> None:
+    Audit(book).note(NOW, "ana", "moved a lever")
+    Audit(book).note(NOW + 1, "ana", "failed to sign in")
+    assert Audit(book).seen("ana") == NOW
+    plan = book.rows("EXPLAIN QUERY PLAN SELECT max(at) FROM audit WHERE who = 'ana' AND what NOT LIKE 'failed to%'")
+    assert "audit_who" in plan[0][3]
 
 
 def test_a_session_ends_when_idle_and_after_a_day_of_work(book: Book) -> None:
@@ -171,6 +220,18 @@ def test_who_moves_a_line_and_mends_its_own_hash_is_seen(book: Book) -> None:
         audit.note(NOW, "ana", what)
     book.rows("UPDATE audit SET what = 'other', chain = (SELECT chain FROM audit WHERE number = 3) WHERE number = 2")
     assert audit.broken() == 2
+
+
+def test_a_long_trail_is_verified_part_by_part(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_module, "AT_ONCE", 3)
+    audit = Audit(book)
+    for number in range(7):
+        audit.note(NOW, "ana", str(number))
+    assert audit.broken() is None
+    book.rows("INSERT INTO audit SELECT -1, at, who, what, about, chain FROM audit WHERE number = 1")
+    assert audit.broken() == -1, "a line before the first"
+    book.rows("DELETE FROM audit WHERE number IN (-1, 4)")
+    assert audit.broken() == 5, "a gap where one part ends and the next begins"
 
 
 def test_every_page_and_act_names_roles_that_there_are() -> None:

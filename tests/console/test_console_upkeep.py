@@ -182,6 +182,7 @@ def test_events_that_break_the_plan_are_seen_and_tried_again_once_it_is_mended(k
     assert [(one.by, one.why, one.count) for one in kept.hub.discarded()] == [("admin", "a test of ours", 1)]
     kept.hub.publish()
     aside.locator("#events .line").get_by_role("button", name="Try event").click()
+    page.get_by_role("alertdialog").get_by_text("Try it again").click()
     expect(aside).to_contain_text("Nothing was set aside")
     assert kept.hub.rejected().count == 0
     page.goto(f"{kept.address}/data?source=nobody")
@@ -205,6 +206,7 @@ def test_a_run_begins_pauses_and_goes_on_and_a_dead_message_is_sent_again(kept: 
     expect(run.locator(".tag", has_text="paused")).to_be_visible()
     assert kept.hub.outbound("slow").state == "paused"
     run.get_by_text("Resume").click()
+    page.get_by_role("alertdialog").get_by_text("Let it go on").click()
     expect(run.locator(".tag", has_text="running")).to_be_visible()
     run.get_by_text("Stop").click()
     page.get_by_role("alertdialog").get_by_text("Stop it").click()

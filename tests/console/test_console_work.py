@@ -142,6 +142,8 @@ def test_a_campaign_is_moved_where_its_checks_are_passed_and_nowhere_else(work: 
     dialog.get_by_text("Move it to approvals").click()
     expect(checks.locator(".problem")).to_contain_text("spring stays in build: 1 check is not passed")
     assert stage(work, "spring") == "build"
+    page.goto(f"{work.address}/trust?view=trail&what=spring")
+    expect(page.locator("#trail")).to_contain_text("failed to move campaigns")
 
     page.goto(f"{work.address}/operations?campaign=autumn")
     checks = card(page, "To enter hypothesis")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from opportune import Hub
 from opportune.clock import DAY, HOUR
 from opportune.services.drifting import drift
+from opportune.services.judged import cuts
 from opportune.testing import FakeClock, tiny_catalog
 from opportune.wire.judging import DriftInfo
 
@@ -15,8 +20,7 @@ TRAITS = [{"name": "age", "type": "number"}, {"name": "plan", "type": "text"}]
 
 
 def found(hub: Hub) -> DriftInfo:
-    steps: Iterator[DriftInfo | None] = drift(hub)
-    return next(told for told in steps if told is not None)
+    return drift(hub)
 
 
 def lived(age: Callable[[int, Random], float], customers: int, days: int = 28) -> tuple[Hub, FakeClock]:
@@ -52,6 +56,7 @@ def test_what_has_moved_is_found_and_what_has_not_is_not() -> None:
     assert told.split is not None
     assert (told.until - told.split).total_seconds() <= 7 * 24 * 3600
     assert sum(one.answers for one in told.periods) == hub.brain.answers
+    assert len(told.periods) == hub.brain.answers // 120, "three days of forty answers are a period"
 
 
 def test_nothing_moves_where_nothing_has() -> None:
@@ -66,6 +71,18 @@ def test_few_customers_are_no_evidence_and_a_new_hub_has_none() -> None:
     assert all("it takes 20 of each" in one.reason for one in told.inputs)
     fresh = found(Hub.of(tiny_catalog(traits=TRAITS), clock=clock))
     assert (fresh.since, fresh.before, fresh.inputs, fresh.periods, fresh.drift) == (None, 0, [], [], None)
+
+
+@given(st.lists(st.integers(0, 30 * DAY), max_size=80).map(sorted), st.integers(1, 20))
+def test_periods_are_whole_days_as_short_as_they_may_be(times: list[int], least: int) -> None:
+    found = cuts(times, least)
+    assert [one for begin, end in found for one in times[begin:end]] == times
+    for (begin, end), after in zip(found, [*found[1:], None]):
+        days = Counter(at // DAY for at in times[begin:end])
+        assert len(found) == 1 or end - begin >= least
+        if after:
+            assert times[end] // DAY > max(days)
+            assert end - begin - days[max(days)] < least, "it could have ended a day before"
 
 
 def test_a_forgotten_customer_is_left_out() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 from opportune import Hub
 from opportune.clock import DAY
+from opportune.ledger.ledger import WENT_LIVE
 from opportune.services.overlaid import Overlay, lay
-from opportune.services.past import past
+from opportune.services.past import IN_BETWEEN, past
 from opportune.testing import FakeClock, tiny_action, tiny_catalog
 from opportune.wire.steering import ChangeTold
 
@@ -60,3 +61,23 @@ def test_it_is_the_same_after_a_restart(tmp_path: Any) -> None:
     with Hub.of(catalog(2), store, clock) as again:
         assert found(again) == before
         assert len(before) == 2
+
+
+def test_a_hub_of_an_old_version_tells_what_it_knows_and_blames_nobody() -> None:
+    """Which catalogs went live was not kept once: only the first and the live one were known."""
+    hub = Hub.of(catalog(5), clock=FakeClock())
+    hub.publish(catalog(2), "bea")
+    hub.publish(catalog(3), "cem")
+    live = hub.store.table("live")
+    live.delete([key for key, _ in live.scan(WENT_LIVE)])
+    told = found(hub)
+    assert [(one.author, one.text) for one in told] == [
+        ("", "actions.hello.value: 5 -> 3"), ("", "actions.hello: went live"),
+    ]  # fmt: skip
+    assert told[0].reason == IN_BETWEEN
+
+    hub.publish(catalog(4), "dan")
+    assert [(one.author, one.text) for one in found(hub)] == [
+        ("dan", "actions.hello.value: 3 -> 4"),
+        ("", "actions.hello.value: 5 -> 3"), ("", "actions.hello: went live"),
+    ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,10 @@ import pytest
 from opportune.clock import DAY, HOUR, format_instant
 from opportune.errors import BadRequest, NotFound
 from opportune.hub import Hub
+from opportune.measure.effect import NotEnoughData
+from opportune.measure.forecast_sum import SumAhead
 from opportune.services import aims, prospects
+from opportune.services.endings import Aim, counted_at_end
 from opportune.services.office import Money, Office
 from opportune.testing import FakeClock, tiny_action, tiny_catalog
 from opportune.wire.foreseeing import ForecastInfo, Forecasts
@@ -119,7 +123,8 @@ def test_where_a_campaign_ends_is_told_beside_its_target_and_its_budget(lived: t
     found = prospects.forecasts(hub, "spring")
     end = one(found, "goal").end
     assert end is not None
-    assert end.ending == "reaches it", "some customers are more than a quarter of one"
+    assert (end.wanted, end.value, end.ending) == (0.25, None, "unclear"), "no count says whether a share is reached"
+    assert "share of the customers contacted" in end.reason
     spend = one(found, "spend").end
     assert spend is not None
     assert spend.value is not None
@@ -147,6 +152,40 @@ def test_the_goal_counts_who_ordered_after_a_contact(lived: tuple[Hub, Told]) ->
     assert found.interval[0] < found.value < found.interval[1]  # type: ignore[operator]
     assert found.state == ("reached" if found.interval[0] >= 0.25 else "unclear")  # type: ignore[operator]
     assert len(after) < len({who for _, who in told.orders}), "an order before the contact is none of it"
+
+
+def test_an_answer_counts_once_for_each_customer_whether_as_a_number_or_as_a_share() -> None:
+    clock = FakeClock(START)
+    asked = tiny_catalog(
+        placements=[{"name": "app.home", "channel": "app", "price": 0}],
+        actions=[tiny_action("hello", campaign="spring")], model={"arms": ARMS, "ramp": 0},
+        metrics=[{"name": "yes", "outcome": "accept"}], campaigns=[campaign("spring", "yes", 0.5)],
+    )  # fmt: skip
+    with Hub.of(asked, "memory:", clock) as hub:
+        for who in ("a", "a", "b", "c", "d"):
+            decision = str(hub.decide(who, "app.home").decision_id)
+            hub.respond(decision, "hello", "impression")
+            if who in "ab":
+                hub.respond(decision, "hello", "accept")
+            clock.advance(HOUR)
+        entry = hub.plan.catalog.campaigns[0]
+        share, number = aims.goal(hub, entry), aims.goal(hub, replace(entry, target=2.0))
+    assert share is not None
+    assert (share.value, share.unit, share.state) == (0.5, "share", "unclear"), "two of four, which is not sure"
+    assert number is not None
+    assert (number.value, number.state) == (2.0, "reached")
+
+
+def test_what_a_goal_wants_less_of_is_reached_by_less() -> None:
+    rest = SumAhead(20.0, 10.0, 30.0, 0.8, 8)
+    less = [counted_at_end(START, Aim(target, "down"), 5.0, 6.0, rest).ending for target in (40.0, 20.0, 14.0)]
+    assert less == ["within it", "unclear", "beyond it"]
+    more = [counted_at_end(START, Aim(target), 5.0, 6.0, rest).ending for target in (40.0, 20.0, 14.0)]
+    assert more == ["misses it", "unclear", "reaches it"]
+    unknown = NotEnoughData("too short")
+    aims_ = (Aim(5.0), Aim(9.0), Aim(5.0, "down"), None)
+    known = [counted_at_end(START, aim, 5.0, 6.0, unknown).ending for aim in aims_]
+    assert known == ["reaches it", "unclear", "beyond it", "nothing planned"]
 
 
 def test_what_a_goal_cannot_be_told_by_is_said(lived: tuple[Hub, Told]) -> None:

@@ -242,6 +242,16 @@ def test_the_outlook_knows_the_metric_as_it_was(hub: Hub, clock: FakeClock) -> N
     assert seen.finds == pytest.approx(0.55, abs=0.2)
 
 
+def test_what_a_test_does_does_not_move_its_plan(hub: Hub, clock: FakeClock) -> None:
+    lab = Laboratory(hub)
+    live(hub, clock, {"hello": 0.25, "Bold": 0.25}, customers=300)
+    clock.advance(10 * DAY)
+    lab.start("bold", "ana")
+    planned = lab.outlook("bold")
+    live(hub, clock, {"hello": 0.9, "Bold": 0.9}, customers=300)
+    assert lab.outlook("bold") == planned
+
+
 def test_the_sample_ratio_stops_everything(hub: Hub, clock: FakeClock) -> None:
     lab = Laboratory(hub)
     lab.start("bold", "ana")

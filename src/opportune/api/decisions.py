@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -18,7 +18,7 @@ from opportune.errors import BadInput, BadRequest, Forgotten, NotFound
 from opportune.events.segment import instant_of
 from opportune.personal import Contents
 from opportune.questions import Shown
-from opportune.services.restored import restore
+from opportune.services.restored import restored
 from opportune.services.supposing import supposed_answer
 from opportune.wire import (
     Answered,
@@ -31,6 +31,8 @@ from opportune.wire import (
     Supposed,
     Why,
 )
+
+T = TypeVar("T")
 
 MOST_OUTCOMES = 500
 """Outcomes of one request."""
@@ -142,8 +144,7 @@ async def respond(door: Door, call: Call) -> OutcomeAnswer | list[OutcomeAnswer]
 async def decision(door: Door, call: Call) -> Recorded:
     """Return a decision with its full explanation, made anew from the ledger."""
     decision_id = call.parameters["id"]
-    await _ready(door, decision_id)
-    return await door.writer.do(lambda: door.hub.recorded(decision_id))
+    return await _replayed(door, decision_id, lambda: door.hub.recorded(decision_id))
 
 
 async def why(door: Door, call: Call) -> Why:
@@ -152,14 +153,18 @@ async def why(door: Door, call: Call) -> Why:
     if not action:
         raise Refused(400, "bad-request", "name the action: ?action=NAME", "action")
     decision_id = call.parameters["id"]
-    await _ready(door, decision_id)
-    return await door.writer.do(lambda: door.hub.why(decision_id, action))
+    return await _replayed(door, decision_id, lambda: door.hub.why(decision_id, action))
 
 
-async def _ready(door: Door, decision_id: str) -> None:
-    """Have the model of a decision at hand: it takes seconds where it is folded anew, and others work meanwhile."""
+async def _replayed(door: Door, decision_id: str, work: Callable[[], T]) -> T:
+    """Return what comes of deciding again: it takes seconds where a model is folded anew, and others work meanwhile."""
     made, _ = await door.writer.do(lambda: door.hub.ledger.decision(decision_id))
-    await asyncio.to_thread(restore, door.hub, made.model)
+
+    def whole() -> T:
+        with restored(door.hub, made.model):
+            return work()
+
+    return await door.walk(whole)
 
 
 def for_browser(answer: Answered) -> BrowserAnswer:

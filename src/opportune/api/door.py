@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from opportune.api.acts import Acts
 from opportune.api.feed import Feed
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from opportune.api.dispatch import Dispatch
     from opportune.api.runs import RunsAtWork
     from opportune.services.agreement import Agreement
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+WALKS = 2
+"""Long looks at the hub that are taken at a time: threads are left for the rest, and time for decisions."""
 
 
 @dataclass(slots=True)
@@ -49,6 +56,12 @@ class Door:
     lab_every: int = HOUR
     agreement: Agreement | None = None
     counting: asyncio.Future[None] | None = None
+    walks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WALKS))
+
+    async def walk(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Return what work gives that takes seconds and leaves the hub to others most of the time."""
+        async with self.walks:
+            return await asyncio.to_thread(work, *arguments, **named)
 
     def sending(self) -> Dispatch:
         """Return what sends the messages of the outbox, started when it was not; call it in the event loop."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint, Parameter
@@ -13,7 +14,11 @@ from opportune.wire.foreseeing import Forecasts
 async def forecasts(door: Door, call: Call) -> Forecasts:
     """Return what comes next of the whole hub, or of a campaign."""
     campaign, every = (call.query.get(name, "") for name in ("campaign", "every"))
-    return await asyncio.to_thread(prospects.forecasts, door.hub, campaign, every)
+    return await asyncio.get_running_loop().run_in_executor(_one, prospects.forecasts, door.hub, campaign, every)
+
+
+_one = ThreadPoolExecutor(1, "forecasts")
+"""A thread of its own: forecasts that wait for each other take none from what others do beside decisions."""
 
 
 ENDPOINTS = (

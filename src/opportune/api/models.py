@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeVar
-
 from opportune.api.door import Door
 from opportune.api.endpoint import Call, Endpoint
 from opportune.catalog.fields import nearest
@@ -15,8 +12,6 @@ from opportune.services.judged import models as models_of
 from opportune.services.seen import inputs as inputs_of
 from opportune.wire.judging import ActionInputs, DriftInfo, ModelHistory, ModelsInfo
 
-T = TypeVar("T")
-
 
 async def models(door: Door, call: Call) -> ModelsInfo:
     """Return the live model."""
@@ -25,25 +20,17 @@ async def models(door: Door, call: Call) -> ModelsInfo:
 
 async def history(door: Door, call: Call) -> ModelHistory:
     """Return how the predictions for an action turned out over time."""
-    return await _walked(door, history_of(door.hub, _action(door, call)))
+    return await door.walk(history_of, door.hub, _action(door, call))
 
 
 async def inputs(door: Door, call: Call) -> ActionInputs:
     """Return what each predictor says of an action."""
-    name = _action(door, call)
-    return await _walked(door, inputs_of(door.hub, name))
+    return await door.walk(inputs_of, door.hub, _action(door, call))
 
 
 async def drift(door: Door, call: Call) -> DriftInfo:
     """Return how far what the model looks at has moved lately."""
-    return await _walked(door, drift_of(door.hub))
-
-
-async def _walked(door: Door, steps: Iterator[T | None]) -> T:
-    """Return what a walk finds; others have their turn between its steps."""
-    while (found := await door.writer.do(lambda: next(steps))) is None:
-        pass
-    return found
+    return await door.walk(drift_of, door.hub)
 
 
 def _action(door: Door, call: Call) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from opportune.api.door import Door
@@ -41,7 +40,7 @@ async def decisions(door: Door, call: Call) -> DecisionList:
         since=_instant(query, "since", hub.clock.now()),
         until=_instant(query, "until", hub.clock.now()),
     )
-    return await asyncio.to_thread(recalled, hub, wanted, before, limit)
+    return await door.walk(recalled, hub, wanted, before, limit)
 
 
 async def record(door: Door, call: Call) -> DecisionRecord:
@@ -52,7 +51,7 @@ async def record(door: Door, call: Call) -> DecisionRecord:
 
 async def replay(door: Door, call: Call) -> Redecided:
     """Decide again as it was, and compare."""
-    return await asyncio.to_thread(redecided, door.hub, call.parameters["id"])
+    return await door.walk(redecided, door.hub, call.parameters["id"])
 
 
 async def _nodes(door: Door, customer: str) -> frozenset[str] | None:

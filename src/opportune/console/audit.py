@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import pairwise
 
 import msgspec
 
 from opportune.console.book import Book
 
 BEGIN = "0" * 64
+
+AT_ONCE = 2_000
+"""Lines that are verified together: while they are read, everybody else at this file waits."""
 
 STRANGERS = 60
 """Lines a minute of people who are not signed in: nobody fills the disk from outside."""
@@ -94,14 +96,14 @@ class Audit:
 
         Lines that were cut off at the end leave no trace here: compare the last number with one noted elsewhere.
         """
-        rows = [
-            Line(0, 0, "", "", "", BEGIN),
-            *(Line(*r) for r in self._book.rows("SELECT * FROM audit ORDER BY number")),
-        ]
-        for before, line in pairwise(rows):
-            right = chained(before.chain, line.number, line.at, line.who, line.what, line.about)
-            if line.number != before.number + 1 or line.chain != right:
-                return line.number
+        number, chain, after = 0, BEGIN, -(1 << 62)
+        while rows := self._book.rows("SELECT * FROM audit WHERE number > ? ORDER BY number LIMIT ?", after, AT_ONCE):
+            for line in (Line(*row) for row in rows):
+                right = chained(chain, line.number, line.at, line.who, line.what, line.about)
+                if line.number != number + 1 or line.chain != right:
+                    return line.number
+                number, chain = line.number, line.chain
+            after = number
         return None
 
 

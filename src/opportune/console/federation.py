@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from opportune.console.book import Book
 from opportune.console.oidc import NotLetIn, Oidc, Person, who
 from opportune.console.provider import Provider
-from opportune.console.users import NAME, hashed
+from opportune.console.users import FIRST, NAME, hashed
 
 BACK = "/sign-in/back"
 """Where the provider sends people back to; it must be told of it."""
@@ -105,6 +105,8 @@ class Federation:
             raise NotLetIn(f"{name} is somebody else at {self.oidc.called}; {cure}")
         if has_password:
             raise NotLetIn(f"{name} has a password here; sign in with it, or {cure}")
+        if name == FIRST:  # anybody there may be called so, and it is an administrator here
+            raise NotLetIn(f"{name} is the user of the first start; come in by its link, or {cure}")
 
     def _refusal(self, name: str) -> str:
         if self.oidc.roles:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 from nicegui import ui
 
-from opportune.client import Client
+from opportune.client import Client, Unreachable
 from opportune.console import roles
 from opportune.console.audit import Audit
 from opportune.console.live import Hub, Live
@@ -37,6 +37,10 @@ LEAVE = 3.0
 
 THEME = {"auto": None, "light": False, "dark": True}
 THEME_ICONS = {"auto": "brightness_auto", "light": "light_mode", "dark": "dark_mode"}
+
+
+class NotDone(OpportuneError):
+    """The hub answered that it did not do what it was asked to."""
 
 
 class Desk:
@@ -103,13 +107,22 @@ class Desk:
             return None
 
     async def does(self, what: str, about: str, work: Callable[[Client], T]) -> bool:
-        """Do something that changes the hub, on behalf of who looks at this page, and write it into the audit trail."""
+        """Do something that changes the hub, on behalf of who looks at this page, and write it into the audit trail.
+
+        `work` raises `NotDone` where an answer says that nothing was done.
+        """
         try:
             self._check(what)
             await self.hub.ask(work)
-        except OpportuneError as error:
-            self.say(str(error), bad=True)
+        except Unreachable as error:  # it may have been done before the line was cut
+            self.say(f"{error}. Look whether it was done before you do it again.", bad=True)
+            self._note(f"had no answer to: {what}", about)
+            return False
+        except Exception as error:
             self._note(f"failed to {what}", about)
+            if not isinstance(error, OpportuneError):
+                raise
+            self.say(str(error), bad=True)
             return False
         self._note(what, about)
         self.hub.stir()
@@ -118,7 +131,10 @@ class Desk:
     def say(self, text: str, bad: bool = False) -> None:
         """Tell the reader something in passing."""
         with self._client:
-            ui.notify(text, type="negative" if bad else "positive", multi_line=True, close_button="Close")
+            ui.notify(
+                text.replace("`", ""), multi_line=True, close_button="Close", classes="bad" if bad else "good",
+                icon="warning" if bad else "check_circle", timeout=10_000 if bad else 5_000,
+            )  # fmt: skip
 
     def like(self, theme: str) -> None:
         """Remember the theme."""

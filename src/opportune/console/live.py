@@ -62,12 +62,13 @@ class Live(Generic[T]):
     """A value that the hub changes, for many watchers.
 
     `look` reads it; `follow` yields items of the feed, and `hear` says what an item makes of the value, None where it
-    has to be looked up again. Both run in threads of their own.
+    has to be looked up again. Both run in threads of their own; without `follow` time alone changes it.
     """
 
     def __init__(
-        self, look: Callable[[T | None], T], follow: Callable[[], Iterator[FeedItem]],
-        hear: Callable[[T | None, FeedItem], T | None], away: Callable[[str], None], every: float,
+        self, look: Callable[[T | None], T], away: Callable[[str], None], every: float,
+        follow: Callable[[], Iterator[FeedItem]] | None = None,
+        hear: Callable[[T | None, FeedItem], T | None] = lambda old, item: None,
     ) -> None:  # fmt: skip
         self.every = every
         self._look, self._follow, self._hear, self._away = look, follow, hear, away
@@ -86,8 +87,9 @@ class Live(Generic[T]):
             self._loop = asyncio.get_running_loop()
             self._end = threading.Event()
             self._due.set()
-            for work in (self._looking, self._following):
-                threading.Thread(target=work, args=(self._end,), daemon=True).start()
+            threading.Thread(target=self._looking, args=(self._end,), daemon=True).start()
+            if self._follow is not None:
+                threading.Thread(target=self._following, args=(self._end, self._follow), daemon=True).start()
 
         def stop() -> None:
             if tell in self._watchers:
@@ -121,6 +123,7 @@ class Live(Generic[T]):
             end.wait(looked + PAUSE - time.monotonic())
             self._due.clear()
             if end.is_set():
+                self._due.set()  # it may have been meant for who watches by now
                 return
             looked = time.monotonic()
             self._stale, self._under_way = False, True
@@ -139,10 +142,10 @@ class Live(Generic[T]):
             finally:
                 self._under_way = False
 
-    def _following(self, end: threading.Event) -> None:
+    def _following(self, end: threading.Event, follow: Callable[[], Iterator[FeedItem]]) -> None:
         while not end.is_set():
             try:
-                for item in self._follow():
+                for item in follow():
                     if end.is_set():
                         return
                     with self._lock:
@@ -198,7 +201,7 @@ class Hub:
         self._regular: dict[str, Live[Any]] = {}
         self._happened: deque[Happened] = deque(maxlen=KEPT)
         self._position = ""
-        self.pulse = Live(self._look_now, self._follow_now, self._hear_now, self._away, EVERY)
+        self.pulse = Live(self._look_now, self._away, EVERY, self._follow_now, self._hear_now)
 
     def person(self, customer: str) -> Live[Person]:
         """Return a customer, live."""
@@ -206,10 +209,10 @@ class Hub:
         if customer not in self._people:
             self._people[customer] = Live(
                 lambda old: _look_at(self.client, customer),
-                lambda: _follow(self.client, customer),
-                lambda old, item: old if old is not None and not item.changed else None,
                 self._away,
                 PERSON_EVERY,
+                lambda: _follow(self.client, customer),
+                lambda old, item: old if old is not None and not item.changed else None,
             )
         return self._people[customer]
 
@@ -220,9 +223,7 @@ class Hub:
         """
         self._regular = {one: live for one, live in self._regular.items() if live.watched or one == name}
         if name not in self._regular:
-            self._regular[name] = Live(
-                lambda old: look(self.client, old), lambda: _ticks(every), lambda old, item: old, self._away, every
-            )
+            self._regular[name] = Live(lambda old: look(self.client, old), self._away, every)
         return cast("Live[T]", self._regular[name])
 
     def stir(self) -> None:
@@ -272,12 +273,6 @@ class Hub:
         if old is None:
             return None
         return Pulse(old.now, item.today or old.today, item.beat or old.beat, tuple(self._happened))
-
-
-def _ticks(every: float) -> Iterator[FeedItem]:
-    while True:
-        time.sleep(every)
-        yield FeedItem()
 
 
 def _look_at(client: Client, customer: str) -> Person:

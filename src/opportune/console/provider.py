@@ -121,7 +121,7 @@ class Provider:
         if not isinstance(found.get("id_token"), str):
             problem = found.get("error_description") or found.get("error") or "no identity token"
             cure = f"check `client_id` and {SECRET}" if found.get("error") == "invalid_client" else "sign in again"
-            raise NotLetIn(f"{self._oidc.called} says {problem!r} to the code that it gave; {cure}")
+            raise NotLetIn(f"{self._oidc.called} says {str(problem)[:LONGEST]!r} to the code that it gave; {cure}")
         return found["id_token"], str(found.get("access_token") or "")
 
     def _verified(self, token: str, nonce: str, now: int) -> dict[str, Any]:

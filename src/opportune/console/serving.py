@@ -17,11 +17,8 @@ from opportune.console.live import Hub
 from opportune.console.oidc import Oidc
 from opportune.console.roles import ADMINISTRATOR
 from opportune.console.sessions import Sessions
-from opportune.console.users import Users
+from opportune.console.users import FIRST, Users
 from opportune.errors import BadInput
-
-FIRST = "admin"
-"""The name of the user that the first start makes."""
 
 FILE = "console.db"
 

@@ -78,15 +78,14 @@ class SignIn:
             return Page(self._form(asked))
         if not self._passwords:
             return Page(self._form(asked, "Passwords are not used here."), 403)
-        if wait := self._sessions.wait(name, asked.address, now, asked.browser):
-            self._audit.stranger(now, name, "was turned away: too many tries", asked.address)
-            return Page(self._form(asked, f"Too many tries. Try again in {_span(wait)}.", name), 429)
-        async with self._few:
-            fits = await asyncio.to_thread(self._users.fits, name, password)
-        if not fits:
-            self._sessions.failed(name, asked.address, now, asked.browser)
-            self._audit.stranger(now, name, "failed to sign in", asked.address)
-            return Page(self._form(asked, WRONG, name), 403)
+        async with self._few:  # a try counts before the next one is looked at, or many at once would all be the first
+            if wait := self._sessions.wait(name, asked.address, now, asked.browser):
+                self._audit.stranger(now, name, "was turned away: too many tries", asked.address)
+                return Page(self._form(asked, f"Too many tries. Try again in {_span(wait)}.", name), 429)
+            if not await asyncio.to_thread(self._users.fits, name, password):
+                self._sessions.failed(name, asked.address, now, asked.browser)
+                self._audit.stranger(now, name, "failed to sign in", asked.address)
+                return Page(self._form(asked, WRONG, name), 403)
         return self._begin(name, asked, now, "signed in", inside(asked.query.get("next", "/")))
 
     async def welcome(self, link: str, asked: Asked) -> Page:

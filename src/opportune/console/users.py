@@ -11,6 +11,9 @@ from opportune.console import passwords, roles
 from opportune.console.book import Book
 from opportune.errors import BadInput, NotFound
 
+FIRST = "admin"
+"""The name of the user that the first start makes."""
+
 LINK_LASTS = 3600
 """Seconds that a link is good for."""
 
@@ -57,15 +60,16 @@ class Users:
 
     def change_role(self, name: str, role: str) -> None:
         """Give a user another role, from their next click on."""
-        if self.find(name).role == roles.ADMINISTRATOR and role != roles.ADMINISTRATOR:
-            self._keep_one(name)
-        self._book.rows("UPDATE users SET role = ? WHERE name = ?", roles.known(role), name)
+        with self._book.writing():
+            if self.find(name).role == roles.ADMINISTRATOR and role != roles.ADMINISTRATOR:
+                self._keep_one(name)
+            self._book.rows("UPDATE users SET role = ? WHERE name = ?", roles.known(role), name)
 
     def remove(self, name: str) -> None:
         """Remove a user and sign them out."""
-        if self.find(name).role == roles.ADMINISTRATOR:
-            self._keep_one(name)
-        with self._book.writing():
+        with self._book.writing():  # else two administrators could remove each other at the same time
+            if self.find(name).role == roles.ADMINISTRATOR:
+                self._keep_one(name)
             for table in ("users", "links", "sessions", "browsers", "subjects", "put_away"):
                 self._book.rows(f"DELETE FROM {table} WHERE name = ?", name)
 
@@ -99,10 +103,16 @@ class Users:
         return name
 
     def change_password(self, name: str, old: str, new: str) -> None:
-        """Give a user another password; raise `BadInput` where the old one is wrong or the new one easily guessed."""
+        """Give a user another password, and end links to choose one.
+
+        Raises `BadInput` where the old one is wrong or the new one easily guessed.
+        """
         if not self.fits(name, old):
             raise BadInput("the password that you have now is another one; nothing was changed")
-        self._book.rows("UPDATE users SET password = ? WHERE name = ?", passwords.kept(new, name), name)
+        kept = passwords.kept(new, name)
+        with self._book.writing():
+            self._book.rows("UPDATE users SET password = ? WHERE name = ?", kept, name)
+            self._book.rows("DELETE FROM links WHERE name = ?", name)
 
     def fits(self, name: str, password: str) -> bool:
         """Return whether a password is that of a user; takes as long for one whom there is not."""

@@ -66,6 +66,14 @@ class Words:
         """Return a date that people chose: a day of its own zone stays that day for everybody."""
         return str(format_date(at, "medium", self.locale))
 
+    def iso(self, text: str) -> str:
+        """Return a date that is given as 2026-11-22.
+
+        >>> Words.of("en-US", "").iso("2026-11-22")
+        'Nov 22, 2026'
+        """
+        return self.date(date.fromisoformat(text))
+
     def time(self, at: datetime) -> str:
         """Return a time of day, with seconds."""
         return str(format_time(at.astimezone(self.zone), "medium", locale=self.locale))

@@ -12,7 +12,7 @@ from opportune.decide.change import smallest_change
 from opportune.decide.pipeline import FITTING, played
 from opportune.decide.scores import Scores
 from opportune.decide.stages.arbitrate import RANKS, way
-from opportune.decide.stages.assign import RANDOM
+from opportune.decide.stages.assign import HOLDOUT, RANDOM
 from opportune.decide.stages.score import inputs
 from opportune.decide.types import Chosen, Decision, Request, Snapshot, Stage
 from opportune.errors import BadRequest
@@ -131,6 +131,8 @@ def _lost(board: Board, s: Scores, j: int) -> str:
     drew = way(board).drew
     if board.arm == RANDOM:
         return f"{worth} does not count: this customer gets any allowed action with equal chance"
+    if best is None and board.ghost is not None and board.ghost.reason == HOLDOUT:
+        return f"{worth} lost to {board.ghost.action}, which was held out then"
     if drew is None or s.family == "certain":
         than = f"{best.action} with {best.priority:.4g}" if best else f"silence at {s.price:.4g}"
         return f"{worth} lost to {than}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from opportune.events.types import Checkpoint, LedgerFact, Rebuilt
+from opportune.events.types import Checkpoint, ForgottenCustomer, LedgerFact, Rebuilt
 from opportune.learn import fold
 from opportune.learn.brain import Brain
 from opportune.ledger.ledger import Ledger
@@ -21,6 +21,7 @@ class Learner:
         self._ledger, self._now = ledger, now
         self._frozen: tuple[int, Brain] | None = None
         self._restored: tuple[int, Brain] | None = None
+        self.forgotten = 0
         self.read_anew()
 
     def read_anew(self) -> None:
@@ -42,10 +43,16 @@ class Learner:
 
     def fold(self, facts: Iterable[tuple[int, LedgerFact]]) -> None:
         """Fold in facts that were appended by somebody else."""
+        predictor = self.brain.predictor
         for sequence, fact in facts:
             if isinstance(fact, fold.TEACHING):
                 self.brain = fold.fold(self.brain, self._ledger, sequence, fact)
                 self._taught = sequence
+            elif isinstance(fact, ForgottenCustomer):
+                self.forgotten += 1
+                self._restored = None  # it may know them
+        if self.brain.predictor != predictor:
+            self.checkpoint()  # it learned from all answers that there were, which nobody should have to do again
 
     def keep_up(self) -> None:
         """Save the model if there was much to learn since the last time."""
@@ -54,7 +61,6 @@ class Learner:
 
     def checkpoint(self) -> None:
         """Save the model, so that a restart begins with it."""
-        self._restored = None  # it may know somebody who is about to be forgotten
         blob = self._ledger.blobs.put(self.brain.snapshot())
         self.append([Checkpoint(self._now(), blob, self._ledger.last())])
 
@@ -86,11 +92,14 @@ class Learner:
         """Keep a model of the past at hand for `as_of`; the last one that was given."""
         self._restored = sequence, brain
 
-    def nearest(self, sequence: int) -> tuple[Brain, int]:
-        """Return a model of the past to be folded further up to a fact, and the fact that it is at; let go of it."""
-        held, (brain, after) = self._restored, fold.start(self._ledger, sequence)
-        if held is None or not after <= held[0] <= sequence:
-            return brain, after
+    def nearest(self, sequence: int) -> tuple[Brain, int] | None:
+        """Let go of the model of the past that is held, and return it with its fact, to be folded up to a later one.
+
+        None where it is of a later one already, or a saved one is nearer.
+        """
+        held, saved = self._restored, self._ledger.saved(sequence)
+        if held is None or not (saved[0] if saved else 0) <= held[0] <= sequence:
+            return None
         self._restored = None
         return held[1], held[0]
 

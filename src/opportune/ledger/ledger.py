@@ -126,8 +126,10 @@ class Ledger:
         blob = self.blobs.put(to_bytes(catalog))
         living = {c.name: c for c in catalog.campaigns if not c.template}
         owners = {a.campaign: a.owner for a in catalog.actions if a.campaign}
+        live = self.went_live()[-1:]  # that of a hub of an old version was not kept yet
         sequence = self.append([Published(at, blob, author, owners | {c.name: c.owner for c in living.values()})])
-        self._live.put([("published", str(sequence).encode()), (f"{WENT_LIVE}{sequence:016x}", b"")])
+        kept = [(f"{WENT_LIVE}{one:016x}", b"") for one in (*live, sequence)]
+        self._live.put([("published", str(sequence).encode()), *kept])
         if sequence == 1:
             self.remember_campaigns()
         for campaign in sorted({*owners} - {*living}):
@@ -176,8 +178,9 @@ class Ledger:
 
     def went_live(self) -> list[int]:
         """Return the sequence numbers of the catalogs that went live, in order; of hubs made before these were kept,
-        those since."""
-        return [int(key.removeprefix(WENT_LIVE), 16) for key, _ in self._live.scan(WENT_LIVE)]
+        those since, from the one on that was live then."""
+        kept = {int(key.removeprefix(WENT_LIVE), 16) for key, _ in self._live.scan(WENT_LIVE)}
+        return sorted(kept | {self.published()} - {0})
 
     def publication(self, sequence: int) -> Published:
         """Return the fact by which a catalog went live. Raises `NotFound`."""

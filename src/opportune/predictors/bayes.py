@@ -168,7 +168,8 @@ class Bayes:
 
     def describe(self) -> dict[str, Any]:
         """`bins` of each input with `answers`, `positives`, `propensity` = (positives + .5) / (answers + 1) and the
-        `weight` that all actions share; `experts` with their weights."""
+        `weight` that all actions share; `experts` with their weights. A yes that was learned in one bin after its no in
+        another, as texts get bins of their own, is left out of `positives` where they would be more than `answers`."""
         bins, inputs = self._bins, []
         weights = self._curve(None)
         kinds = dict.fromkeys(bins.inputs.numbers, "number") | dict.fromkeys(bins.inputs.texts, "text")
@@ -176,7 +177,7 @@ class Bayes:
             drawn = [
                 {"bin": bins.words(row)[1], "answers": n, "positives": k, "propensity": (k + 0.5) / (n + 1),
                  "weight": float(weights[row])}
-                for row, (n, k) in ((row, self._seen[row].tolist()) for row in rows)
+                for row, n, k in ((row, n, min(k, n)) for row in rows for n, k in [self._seen[row].tolist()])
             ]  # fmt: skip
             inputs.append({"input": name, "kind": kinds[name], "bins": drawn})
         experts = [{"name": e.name, "weight": float(w)} for e, w in zip(EXPERTS, self._mix)]

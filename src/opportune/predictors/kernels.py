@@ -48,8 +48,6 @@ def score(numbers, texts, edges, slots, codes, leaf, base, group, root, prior, m
     The experts' logits, each moderated by its variance (MacKay 1992: m / sqrt(1 + pi v / 8)), are averaged by weight.
     """
     columns = column_of[actions]
-    columns = column_of[actions]
-    columns = column_of[actions]
     n = len(columns)
     rows, kinds, x = active(numbers, texts, edges, slots, codes)
     groups = len(starts) - 1

@@ -18,7 +18,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from opportune.batch.source import Source
-from opportune.clock import DAY, to_datetime
+from opportune.clock import DAY, to_datetime, ulid_share
 from opportune.errors import Forgotten
 from opportune.events import codec
 from opportune.hub import Hub
@@ -85,9 +85,8 @@ class Agreement:
         return found.told(self._done, said, history)
 
     def _count_customers(self) -> None:
-        hub, source, read = self._hub, Source(self._hub.store, self._hub.vault), 0
+        hub, source = self._hub, Source(self._hub.store, self._hub.vault)
         write_rows(hub)
-        of = hub.store.table("profiles").count()
         found, pages = _Count(hub), source.pages(PAGE)
         self._done = 0.0
         while not self._stopped():
@@ -102,18 +101,20 @@ class Agreement:
                 state = load(opened.states[place])
                 others = [load(part[0]) for part in opened.members.get(place, ()) if part[0] is not None]
                 found.add(subject, merge([state, *others], hub.people.spec) if others else state)
-            read += len(page.states)
-            self._done = min(read / of, 1.0) if of else 1.0
+            # pseudonyms are drawn evenly; to count them first keeps everybody from the store, seconds for a million
+            self._done = ulid_share(page.states[-1][0])
             time.sleep(time.monotonic() - began)
 
     def _read_events(self) -> None:
         """Count the words of events that are new."""
         hub = self._hub
         zone, said, since = ZoneInfo(hub.plan.catalog.time_zone), Counter[str](), 0
-        while self._last < hub.events.last() and not self._stopped():
+        self._last = int(self._table.get(LAST) or b"0")  # a count that failed may have read more than it kept
+        events = hub.events.read(self._last)  # one reader: to find the place in files of old events takes its time
+        while not self._stopped():
             began = time.monotonic()
             with hub.reading():
-                rows = [*islice(hub.events.read(self._last), STEP)]
+                rows = [*islice(events, STEP)]
                 opened = [(number, _opened(hub, node, payload)) for number, node, payload in rows]
             for number, payload in opened:
                 event = codec.decode_event(payload) if payload else None

@@ -18,10 +18,15 @@ from opportune.lab.look import shown
 from opportune.measure.summary import rate
 from opportune.operations.campaign_content import experiments_of
 from opportune.services import instruments
+from opportune.services.endings import is_share
 from opportune.wire.campaigning import GoalInfo, GoalState, GoalTest
 
 if TYPE_CHECKING:
     from opportune.hub import Hub
+
+ANSWERED = """campaign = $campaign AND outcome = $event
+    AND subject IN (SELECT subject FROM contacts WHERE campaign = $campaign)"""
+"""What answers of contacted customers are."""
 
 Bounds = tuple[float | None, float | None]
 
@@ -59,18 +64,20 @@ def _figure(hub: Hub, entry: Campaign, at: int | None) -> GoalInfo:
 
 def _counted(hub: Hub, entry: Campaign, metric: Metric, none: GoalInfo, at: int | None) -> GoalInfo:
     within = f" within {format_span(metric.within)}" if metric.within else ""
+    each_once = metric.kind == "proportion"
     if metric.outcome:
-        what = f"answers `{metric.outcome}` to its actions"
-        rows = "SELECT count(*) FROM outcomes WHERE campaign = $campaign AND outcome = $event"
+        what = f"customers with the answer `{metric.outcome}`" if each_once else f"answers `{metric.outcome}`"
+        what += " to its actions"
+        rows = f"SELECT count({'DISTINCT subject' if each_once else '*'}) FROM outcomes WHERE {ANSWERED}"
     elif metric.where is not None or metric.of or metric.kind not in ("proportion", "count"):
         return replace(none, reason="it is told by its tests alone: the tables do not hold what it is made of")
     elif not Hearing(hub.plan.catalog).hears(metric.event):
         why = f"the tables have no `{metric.event}`: they hold goals of actions, sales and stages of the funnel"
         return replace(none, reason=f"{why}; make it one of these")
     else:
-        who = "customers with" if metric.kind == "proportion" else "events"
+        who = "customers with" if each_once else "events"
         what = f"{who} `{metric.event}`{within} after a contact of the campaign"
-        rows = f"SELECT count(*) FROM ({reached(metric.kind == 'proportion')})"
+        rows = f"SELECT count(*) FROM ({reached(each_once)})"
     given: dict[str, str | int | None] = {"campaign": entry.name, "event": metric.outcome or metric.event}
     given |= {"within": metric.within} if "$within" in rows else {}
     now = hub.clock.now() if at is None else at
@@ -80,7 +87,7 @@ def _counted(hub: Hub, entry: Campaign, metric: Metric, none: GoalInfo, at: int 
         contacted = int(connection.execute(whom, {"campaign": entry.name}).fetchall()[0][0])
     if not contacted:
         return replace(none, reason="nobody was contacted by it yet")
-    if metric.kind == "proportion" and not metric.outcome and entry.target is not None and entry.target <= 1:
+    if is_share(metric, entry.target):
         share = rate(count, contacted)
         ends = (share.low, share.high)
         state = _state(share.rate, ends, entry.target, metric.good)

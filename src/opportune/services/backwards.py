@@ -1,4 +1,4 @@
-"""The ledger from its end: the latest facts first, without keeping anybody from the hub."""
+"""The ledger, from its end or onwards, without keeping anybody from the hub."""
 
 from __future__ import annotations
 
@@ -29,14 +29,22 @@ def backwards(hub: Hub, before: int, most: int) -> Iterator[tuple[int, LedgerFac
         end, width = begin, min(2 * width, WIDEST)
 
 
+def onwards(hub: Hub, after: int) -> Iterator[LedgerFact]:
+    """Yield the facts after a sequence number in order. Others are held up no longer than by `backwards`."""
+    for part in _parts(hub, hub.ledger.read(after)):
+        yield from (fact for _, fact in part)
+
+
 def _between(hub: Hub, after: int, until: int) -> list[tuple[int, LedgerFact]]:
-    found: list[tuple[int, LedgerFact]] = []
-    facts = hub.ledger.read(after, until)
+    return [row for part in _parts(hub, hub.ledger.read(after, until)) for row in part]
+
+
+def _parts(hub: Hub, facts: Iterator[tuple[int, LedgerFact]]) -> Iterator[list[tuple[int, LedgerFact]]]:
     while True:
         began = time.monotonic()
         with hub.reading():
             part = list(islice(facts, AT_ONCE))
-        found += part
+        yield part
         if len(part) < AT_ONCE:
-            return found
+            return
         time.sleep(time.monotonic() - began)

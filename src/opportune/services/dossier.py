@@ -20,7 +20,7 @@ from opportune.profiles.consent_records import ConsentRecord, records
 from opportune.profiles.people import View
 from opportune.recommend.feedback import KINDS
 from opportune.rental.journal import Journal
-from opportune.services.restored import restore
+from opportune.services.restored import restored
 from opportune.wire import Export, Profile
 
 MOST_ENTRIES = 100_000
@@ -48,9 +48,10 @@ def export(hub: Hub, profile: Profile) -> Export:
     numbered = sorted(_numbered(hub, profile.nodes), key=lambda one: one[1].received_at)
     for decision_id, rows in hub.ledger.joined():
         if rows.subject in mine:
-            restore(hub, hub.ledger.decision(decision_id)[0].model)
-            answer = msgspec.to_builtins(hub.again(decision_id))
-            arms = hub.ledger.decision(decision_id)[1].arms
+            made, kept = hub.ledger.decision(decision_id)
+            with restored(hub, made.model):
+                answer = msgspec.to_builtins(hub.again(decision_id))
+            arms = kept.arms
             taken = {"experiments": dict(arms)} if arms else {}
             decisions.append({**answer, **taken, "became": [_became(episode) for episode in rows.each]})
     return Export(

@@ -1,14 +1,10 @@
-"""Whether the world is still the one that the model learned from: what it looks at, and what came of its predictions.
-
-The function yields None again and again while it is at work, and in the end what it found: call its steps where nobody
-else works on the hub; others may between them.
-"""
+"""Whether the world is still the one that the model learned from: what it looks at, and what it foretold."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from contextlib import suppress
-from itertools import islice
 from math import sqrt
 from typing import NamedTuple
 from zlib import crc32
@@ -23,7 +19,8 @@ from opportune.ledger.record import values_of
 from opportune.measure.discrimination import area
 from opportune.measure.effect import NotEnoughData
 from opportune.measure.stability import stability
-from opportune.services.judged import AT_ONCE, MOST_FACTS, cuts, strayed
+from opportune.services.backwards import onwards
+from opportune.services.judged import MOST_FACTS, cuts, strayed
 from opportune.services.seen import OPENED, Looked
 from opportune.wire.judging import DriftInfo, InputDrift, ModelPeriod, MovedBin
 
@@ -52,27 +49,26 @@ class _Strayed(NamedTuple):
     interval: tuple[float, float] | None
 
 
-def drift(hub: Hub) -> Iterator[DriftInfo | None]:
-    """Find how far inputs have moved, and how the answers of all actions turned out over time."""
-    looked = Looked(hub)
+def drift(hub: Hub) -> DriftInfo:
+    """Return how far inputs have moved, and how the answers of all actions turned out over time.
+
+    Reads only, may be asked from any thread, and holds up others for some milliseconds at a time. Raises `Stale` where
+    the model began to look at something else meanwhile.
+    """
+    with hub.reading():
+        looked = Looked(hub)
     decided: list[tuple[int, str, str]] = []
     answers: dict[tuple[str, str], _Answer] = {}
-    at = max(0, hub.ledger.last() - MOST_FACTS)
-    while found := [*islice(hub.ledger.read(at), AT_ONCE)]:
-        at = found[-1][0]
-        for _, fact in found:
-            if isinstance(fact, DecisionMade):
-                decided.append((fact.at, fact.subject, fact.decision_id))
-            elif isinstance(fact, Labeled) and not fact.ghost:
-                answers.pop((fact.decision_id, fact.action), None)
-                if fact.label is not None:
-                    answer = _Answer(fact.at, fact.action, fact.propensity, fact.label)
-                    answers[fact.decision_id, fact.action] = answer
-        yield None
+    for fact in onwards(hub, max(0, hub.ledger.last() - MOST_FACTS)):
+        if isinstance(fact, DecisionMade):
+            decided.append((fact.at, fact.subject, fact.decision_id))
+        elif isinstance(fact, Labeled) and not fact.ghost:
+            answers.pop((fact.decision_id, fact.action), None)
+            if fact.label is not None:
+                answers[fact.decision_id, fact.action] = _Answer(fact.at, fact.action, fact.propensity, fact.label)
     periods, strays = _over_time(sorted(answers.values()))
     if not decided:
-        yield DriftInfo(None, None, None, 0, 0, [], periods, *strays)
-        return
+        return DriftInfo(None, None, None, 0, 0, [], periods, *strays)
     since, until = min(decided)[0], max(decided)[0]
     split = max(until - (until - since) // LAST_PART, until - LATELY)
     sides = []
@@ -80,12 +76,14 @@ def drift(hub: Hub) -> Iterator[DriftInfo | None]:
         chosen = _drawn(side)
         counts, customers = np.zeros(looked.bins.rows, np.int64), 0
         for begin in range(0, len(chosen), OPENED):
-            looked.check()
-            for decision in chosen[begin : begin + OPENED]:
-                with suppress(Forgotten, NotFound):
-                    counts[_rows(hub, looked, decision)] += 1
-                    customers += 1
-            yield None
+            began = time.monotonic()
+            with hub.reading():
+                looked.check()
+                for decision in chosen[begin : begin + OPENED]:
+                    with suppress(Forgotten, NotFound):
+                        counts[_rows(hub, looked, decision)] += 1
+                        customers += 1
+            time.sleep(time.monotonic() - began)
         sides.append((counts, customers))
     (before, n), (lately, m) = sides
     inputs = [
@@ -95,7 +93,7 @@ def drift(hub: Hub) -> Iterator[DriftInfo | None]:
     ]
     ranked = sorted(inputs, key=lambda one: (-(one.index or 0.0), one.name))
     times = to_datetime(since), to_datetime(split), to_datetime(until)
-    yield DriftInfo(*times, n, m, ranked, periods, *strays)
+    return DriftInfo(*times, n, m, ranked, periods, *strays)
 
 
 def _drawn(decided: Sequence[tuple[int, str, str]]) -> list[str]:

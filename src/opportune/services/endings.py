@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from opportune.catalog.campaign_types import Campaign
+from opportune.catalog.lab_types import Change, Metric
 from opportune.clock import to_datetime
 from opportune.figures.compute import one_of
 from opportune.measure.effect import NotEnoughData
@@ -15,30 +16,49 @@ if TYPE_CHECKING:
 
     from opportune.measure.forecast_sum import SumAhead
 
+class Aim(NamedTuple):
+    """What a count is to come to; `good` is the direction that is wanted. `share`: it is one of whom are contacted."""
+
+    target: float
+    good: Change = "up"
+    share: bool = False
+
+
 COMPLETION = "forecast at completion"
+
+SHARE = "its target is a share of the customers contacted: the page of the campaign tells it"
+
+
+def is_share(metric: Metric, target: float | None) -> bool:
+    """Return whether a target is a share of the customers contacted: 1 or less, of what a customer has or has not."""
+    return metric.kind == "proportion" and target is not None and target <= 1
 
 
 def counted_at_end(
-    ends: int, wanted: float | None, before: float, total: float, rest: SumAhead | NotEnoughData,
-    share: float = 1.0,
+    ends: int, aim: Aim | None, before: float, total: float, rest: SumAhead | NotEnoughData, share: float = 1.0
 ) -> EndInfo:
     """Return where a count will stand at the instant `ends`.
 
     `before` is what there was before the running period, and `rest` what comes from its beginning on; what it has so
     far (`total`) is sure. `share` is the part of that time which lies before the end, and counts as such a part of it.
+    A count says nothing of an aim that is a share.
     """
+    at, wanted = to_datetime(ends), aim.target if aim else None
+    if aim and aim.share:
+        return EndInfo(at, None, None, None, wanted, "unclear", SHARE)
     if isinstance(rest, NotEnoughData):
-        surely: Ending = "nothing planned" if wanted is None else "reaches it" if total >= wanted else "unclear"
-        return EndInfo(to_datetime(ends), None, None, None, wanted, surely, rest.reason)
+        return EndInfo(at, None, None, None, wanted, _ending(aim, total, float("inf")), rest.reason)
     value, low, high = (max(before + share * part, total) for part in (rest.value, rest.low, rest.high))
-    ending: Ending = "unclear"
-    if wanted is None:
-        ending = "nothing planned"
-    elif low >= wanted:
-        ending = "reaches it"
-    elif high < wanted:
-        ending = "misses it"
-    return EndInfo(to_datetime(ends), value, low, high, wanted, ending, "")
+    return EndInfo(at, value, low, high, wanted, _ending(aim, low, high), "")
+
+
+def _ending(aim: Aim | None, low: float, high: float) -> Ending:
+    """Return what is said of a count that ends between `low` and `high`."""
+    if aim is None:
+        return "nothing planned"
+    if aim.good == "up":
+        return "reaches it" if low >= aim.target else "misses it" if high < aim.target else "unclear"
+    return "within it" if high <= aim.target else "beyond it" if low > aim.target else "unclear"
 
 
 def spent_at_end(connection: DuckDBPyConnection, now: int, entry: Campaign) -> EndInfo | None:

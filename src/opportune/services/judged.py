@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from math import sqrt
 from typing import Any
 
@@ -15,6 +14,7 @@ from opportune.events.types import Labeled
 from opportune.hub import Hub
 from opportune.measure.discrimination import area, parts
 from opportune.measure.summary import rate
+from opportune.services.backwards import onwards
 from opportune.wire.judging import (
     CalibrationBin,
     ModelAction,
@@ -27,9 +27,6 @@ from opportune.wire.judging import (
 
 MOST_FACTS = 200_000
 """Facts of the ledger that are looked through, the latest."""
-
-AT_ONCE = 300
-"""Facts of one step: some milliseconds."""
 
 LEAST = 50
 """Answers of a period, at least: days with fewer are told together."""
@@ -58,23 +55,19 @@ def models(hub: Hub) -> ModelsInfo:
     )  # fmt: skip
 
 
-def history(hub: Hub, action: str) -> Iterator[ModelHistory | None]:
-    """Find how the predictions for an action turned out; yields None while at work, and in the end what it found.
+def history(hub: Hub, action: str) -> ModelHistory:
+    """Return how the predictions for an action turned out.
 
-    Call the steps where nobody else works on the hub; others may between them.
+    Reads only, may be asked from any thread, and holds up others for some milliseconds at a time.
     """
     answers: dict[str, Judged] = {}
-    at = max(0, hub.ledger.last() - MOST_FACTS)
-    while found := [*islice(hub.ledger.read(at), AT_ONCE)]:
-        at = found[-1][0]
-        for _, fact in found:
-            if isinstance(fact, Labeled) and fact.action == action and not fact.ghost:
-                if fact.label is None:
-                    answers.pop(fact.decision_id, None)
-                else:
-                    answers[fact.decision_id] = fact.at, fact.propensity, fact.label
-        yield None
-    yield _history(action, sorted(answers.values()))
+    for fact in onwards(hub, max(0, hub.ledger.last() - MOST_FACTS)):
+        if isinstance(fact, Labeled) and fact.action == action and not fact.ghost:
+            if fact.label is None:
+                answers.pop(fact.decision_id, None)
+            else:
+                answers[fact.decision_id] = fact.at, fact.propensity, fact.label
+    return _history(action, sorted(answers.values()))
 
 
 def _history(action: str, rows: Sequence[Judged]) -> ModelHistory:
@@ -104,15 +97,18 @@ def cuts(times: Sequence[int], least: int = LEAST) -> list[tuple[int, int]]:
     """Return where periods begin and end: whole days together until they have so many answers.
 
     What is left at the end joins the last. `times` ascend.
+
+    >>> cuts([0, 1, DAY, 2 * DAY, 3 * DAY, 4 * DAY], least=2), cuts([0, DAY], least=3)
+    ([(0, 2), (2, 4), (4, 6)], [(0, 2)])
     """
+    days = [end for end in range(1, len(times)) if times[end] // DAY != times[end - 1] // DAY]
     found, begin = list[tuple[int, int]](), 0
-    for end in range(1, len(times) + 1):
-        if end == len(times) or times[end] // DAY != times[end - 1] // DAY:
-            if end - begin >= least or not found:
-                found.append((begin, end))
-            else:
-                found[-1] = found[-1][0], end
-            begin = found[-1][1]
+    for end in [*days, len(times)] if times else ():
+        if end - begin >= least or (not found and end == len(times)):
+            found.append((begin, end))
+            begin = end
+    if found:
+        found[-1] = found[-1][0], len(times)
     return found
 
 

@@ -297,12 +297,16 @@ class Laboratory:
     # --- telling
 
     def outlook(self, name: str) -> Outlook:
-        """Return what a test takes, by what its metric was among customers before. Raises `NotFound`."""
+        """Return what a test takes, by what its metric was among customers before. Raises `NotFound`.
+
+        Before is before its start: what a test does to its metric must not move its own plan.
+        """
         experiment = self.experiment(name)
         metric, hypothesis = self.metrics(experiment)[experiment.metric], self.hypothesis(experiment)
         if metric.kind == "quantile":
             return Outlook(reason="a quantile has no power calculation here")
-        counted = self._as_it_was(metric)
+        trial = self._hub.trials.get(name)
+        counted = self._as_it_was(metric, trial.started if trial else self._hub.clock.now())
         sums = counted.sums(metric.name, "all")
         assert isinstance(sums, Sums)
         n, value = sums.n, sums.mean[0]
@@ -389,11 +393,11 @@ class Laboratory:
 
     # --- parts
 
-    def _as_it_was(self, metric: Metric) -> Counted:
-        """Return what a metric was among customers over a span until now."""
+    def _as_it_was(self, metric: Metric, until: int) -> Counted:
+        """Return what a metric was among customers over a span until an instant; until now if it has no span."""
         hub, span = self._hub, metric.within or BEFORE
         with hub.reading():
-            since = hub.clock.now() - span
+            since = (until if metric.within else hub.clock.now()) - span
             subjects = [view.subject for view in islice(hub.people.everyone(), ASKED)]
         return self.count([metric], [Exposure(subject, "all", since) for subject in subjects], since)
 

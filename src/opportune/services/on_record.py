@@ -11,7 +11,6 @@ from opportune.clock import format_instant, to_datetime
 from opportune.decide.record import COMMON
 from opportune.decide.types import Stage
 from opportune.errors import Forgotten, NotFound
-from opportune.events.types import Published
 from opportune.hub import Hub
 from opportune.ledger.compact import unpack_stages
 from opportune.ledger.episodes import Episode
@@ -61,9 +60,7 @@ def on_record(hub: Hub, decision_id: str) -> DecisionRecord:
 
 
 def _catalog(hub: Hub, number: int) -> CatalogUsed:
-    published = next((fact for _, fact in hub.ledger.read(number - 1, number)), None)
-    if not isinstance(published, Published):
-        raise NotFound(f"fact {number} of the ledger is not a published catalog")
+    published = hub.ledger.publication(number)
     return CatalogUsed(number, published.catalog, to_datetime(published.at), published.author)
 
 
@@ -126,7 +123,6 @@ def _event(hub: Hub, goal: str) -> str:
 
 def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
 
 
 def _values(kept: Record, layout: Layout) -> dict[str, Value]:

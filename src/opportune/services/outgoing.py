@@ -350,7 +350,9 @@ class Outgoing:
         view, action = hub.people.view(send.subject), hub.plan.action(send.action)
         if view is None:
             raise NotFound("its customer was forgotten")
-        channel = hub.plan.channels[send.channel]
+        channel = hub.plan.channels.get(send.channel)
+        if channel is None:
+            raise BadRequest(f"message {send.key} cannot be sent now: there is no channel {send.channel!r} any more")
         terms = hub.snapshots.terms(view, now)
         full = reserve(
             hub.ledger, hub.plan.contact, view.nodes, send.decision_id, [(action, channel)], [], now, terms

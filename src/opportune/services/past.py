@@ -28,13 +28,15 @@ FIRST = 1
 """The fact by which the first catalog of most hubs went live: hubs of old versions know of it no other way."""
 
 FIRST_REASON, PAST_OVERLAY = "the first catalog", "went live as a whole"
+IN_BETWEEN = "went live with this catalog, or with one between the first and it"
 
 
 def past(hub: Hub, action: Action) -> Iterator[list[ChangeTold] | None]:
     """Find the changes of an action, the latest first."""
     overlay, found = Overlay(hub), list[ChangeTold]()
     versions = {version.published: version for version in overlay.versions()[::-1] if version.changes}
-    live = sorted({*hub.ledger.went_live(), *versions, *_first(hub)})
+    kept = hub.ledger.went_live()
+    live = sorted({*kept, *versions, *_first(hub)})
     compared = 0
     for before, sequence in reversed([*zip([0, *live], live)]):
         if len(found) >= MOST:
@@ -45,7 +47,8 @@ def past(hub: Hub, action: Action) -> Iterator[list[ChangeTold] | None]:
             found += [ChangeTold(*told, words) for path, words in version.changes if _concerns(action, path)]
             continue
         fact = hub.ledger.publication(sequence)
-        whole = 0, to_datetime(fact.at), fact.author
+        known = before != FIRST or FIRST in kept
+        whole = 0, to_datetime(fact.at), fact.author if known else ""
         if not before:
             if hub.ledger.position(sequence, action.name) >= 0:
                 words = f"actions.{action.name}: went live"
@@ -54,7 +57,7 @@ def past(hub: Hub, action: Action) -> Iterator[list[ChangeTold] | None]:
             compared += 1
             changes = diff(hub.ledger.catalog(before), hub.ledger.catalog(sequence))
             found += [
-                ChangeTold(*whole, PAST_OVERLAY, "files", str(change))
+                ChangeTold(*whole, PAST_OVERLAY if known else IN_BETWEEN, "files", str(change))
                 for change in changes
                 if _concerns(action, change.path)
             ]

@@ -26,7 +26,7 @@ from opportune.lab.forecast import sentence
 from opportune.measure.effect import NotEnoughData
 from opportune.measure.forecast import RARE
 from opportune.services import instruments
-from opportune.services.endings import counted_at_end, spent_at_end
+from opportune.services.endings import Aim, counted_at_end, is_share, spent_at_end
 from opportune.wire.foreseeing import ComingInfo, EndInfo, ForecastInfo, Forecasts, Happening
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class _Asked(NamedTuple):
     money: bool
     rows: str
     given: Mapping[str, Any]
+    aim: Aim | None = None
 
 
 class _Read(NamedTuple):
@@ -129,7 +130,8 @@ def _goal(hub: Hub, entry: Campaign) -> _Asked | None:
         ", of each customer the first." if metric.kind == "proportion" else "."
     )
     given = {"campaign": entry.name, "event": metric.event, "within": metric.within}
-    return _Asked("goal", f"Goal: {entry.metric}", meaning, False, reached(metric.kind == "proportion"), given)
+    aim = Aim(entry.target, metric.good, is_share(metric, entry.target)) if entry.target is not None else None
+    return _Asked("goal", f"Goal: {entry.metric}", meaning, False, reached(metric.kind == "proportion"), given, aim)
 
 
 def _offered(connection: DuckDBPyConnection, now: int) -> tuple[str, ...]:
@@ -172,8 +174,8 @@ def _told(read: _Read, now: int, entry: Campaign | None, spent: EndInfo | None) 
     end = spent if asked.name == "spend" else None
     if entry and entry.ends and left and values and asked.name in ("goal", "reach"):
         rest = come if isinstance(come, NotEnoughData) else _sum(values, ahead, season, come.method)
-        wanted = entry.target if asked.name == "goal" else None
-        end = counted_at_end(entry.ends, wanted, sum(values), sum(read.sums.values()), rest, left / (ahead * span))
+        aim = asked.aim if asked.name == "goal" else None
+        end = counted_at_end(entry.ends, aim, sum(values), sum(read.sums.values()), rest, left / (ahead * span))
     began = running - len(values) * span
     told = ForecastInfo(
         name=asked.name, title=asked.title, meaning=asked.meaning, money=asked.money, every=read.every, season=season,

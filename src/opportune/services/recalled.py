@@ -83,7 +83,7 @@ def recalled(hub: Hub, wanted: Wanted, before: int | None, limit: int, most: int
     for some milliseconds at most.
     """
     found: list[DecisionRow] = []
-    at = hub.ledger.last() + 1 if before is None else before
+    at = min(hub.ledger.last() + 1, before or 1 << 62)
     if wanted.until is not None:
         at = min(at, hub.ledger.before(wanted.until) + 1)
     looked, back, end = 0, None, max(1, at - most)

@@ -7,7 +7,7 @@ from opportune.decide.explain import explain
 from opportune.errors import Stale
 from opportune.hub import Hub
 from opportune.ledger.record import Record, encode
-from opportune.services.restored import restore
+from opportune.services.restored import restored
 from opportune.wire.recalling import Redecided
 
 MOST_FACTS = 200_000
@@ -30,8 +30,7 @@ def redecided(hub: Hub, decision_id: str) -> Redecided:
             f"the model of that decision lies {far:,} facts after the nearest checkpoint, too far for an answer while "
             "you wait; `opportune explain ID` takes the time"
         )
-    restore(hub, made.model)
-    with hub.reading():
+    with restored(hub, made.model):
         decision, snapshot, kept = hub.deciding.replayed(decision_id)
         differs = differences(records.to_record(decision, snapshot, kept.flow, kept.carried), kept)
         return Redecided(not differs, differs, explain(decision, snapshot))

@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 from opportune.hub import Hub
 from opportune.learn import fold
+from opportune.learn.brain import Brain
 
 AT_ONCE = 20
 """Facts that are folded while nothing else may change: one to two milliseconds."""
 
 
-def restore(hub: Hub, sequence: int) -> None:
-    """Have the model of a fact of the ledger at hand, so that a decision made with it is replayed at once.
+@contextmanager
+def restored(hub: Hub, sequence: int) -> Iterator[None]:
+    """Have the model of a fact of the ledger at hand while the block replays what was decided with it.
 
-    Takes as long as there are facts since the nearest checkpoint, or since the model that was restored last if that is
-    nearer: ask in order of time. May be called from any thread. Raises `Forgotten` if the model had learned from
-    somebody who was forgotten since.
+    Bringing it back takes as long as there are facts since the nearest checkpoint, or since the model that was restored
+    last if that is nearer: ask in order of time. Others work meanwhile, and wait for the block alone. May be called
+    from any thread, but not by who keeps others from the hub. Raises `Forgotten` if the model had learned from somebody
+    who was forgotten since.
     """
-    with hub.reading():
-        if hub.learner.ready(sequence):
-            return
-        brain, number = hub.learner.nearest(sequence)
+    while True:
+        with hub.reading():
+            if hub.learner.ready(sequence):
+                yield
+                return
+            forgotten, held = hub.learner.forgotten, hub.learner.nearest(sequence)
+        brain, number = held or fold.start(hub.ledger, sequence)
+        brain = _folded(hub, brain, number, sequence)
+        with hub.reading():
+            if hub.learner.forgotten == forgotten:  # else it may know somebody whom nobody knows any more
+                hub.learner.hold(sequence, brain)
+                yield
+                return
+
+
+def _folded(hub: Hub, brain: Brain, number: int, sequence: int) -> Brain:
     facts = hub.ledger.read(number, sequence)
     while number < sequence:
         began = time.monotonic()
@@ -33,5 +50,4 @@ def restore(hub: Hub, sequence: int) -> None:
         if not part:
             break
         time.sleep(time.monotonic() - began)
-    with hub.reading():
-        hub.learner.hold(sequence, brain)
+    return brain

@@ -9,12 +9,13 @@ from math import sqrt
 from msgspec.structs import replace
 
 from opportune.catalog.diff import diff
-from opportune.catalog.types import Cap
+from opportune.catalog.types import Cap, Catalog
 from opportune.clock import format_span
 from opportune.decide.pipeline import decide
 from opportune.decide.plan import Plan
 from opportune.decide.trials import underway
 from opportune.decide.types import Answer, Chosen, Snapshot, hash64
+from opportune.errors import Stale
 from opportune.hub import Hub
 from opportune.learn.brain import Brain
 from opportune.ledger.record import inputs_of, keys_of
@@ -44,8 +45,7 @@ class _Shift:
     def __init__(self, hub: Hub, then: Plan) -> None:
         new = then.catalog
         self._hub, self._new, self._plan = hub, new, hub.plan
-        self._brain = Brain.restore(hub.brain.snapshot())
-        self._brain.align(inputs_of(new), keys_of(new))
+        self._other = _other(hub.brain, new)
         self._then = Snapshots(then, hub.ledger, underway(new, hub.trials.all()))
         self._names = sorted(set(self._plan.places) & set(self._then.plan.places))
         self._actions = Counter[str](), Counter[str]()
@@ -56,10 +56,13 @@ class _Shift:
 
     def add(self, view: View) -> None:
         """Ask every placement about a customer, as it is and as it would be."""
+        if self._hub.plan is not self._plan:
+            raise Stale("another catalog went live in this moment; ask again")
         now, seed = self._hub.clock.now(), hash64("sample", view.customer)
+        brain = self._hub.brain
         moved, gain = 0, 0.0
         for name in self._names:
-            sides = (self._hub.snapshots, self._hub.brain), (self._then, self._brain)
+            sides = (self._hub.snapshots, brain), (self._then, self._other or brain)
             asked = [snapshots.of(view, brain, [name], now, seed) for snapshots, brain in sides]
             chose = list[tuple[str, ...]]()
             for side, (snapshot, request) in enumerate(asked):
@@ -111,6 +114,15 @@ class _Shift:
             own = scopes(action.issue, action.group, action.name, one.channel)
             for cap, level, scope in plan.contact.caps:
                 self._caps[side][cap.name] += scope is None or own[level] == scope
+
+
+def _other(brain: Brain, new: Catalog) -> Brain | None:
+    """Return the model as it would begin with a catalog; None where that is the live one, which nobody need copy."""
+    if (brain.inputs, brain.actions) == (inputs_of(new), keys_of(new)):
+        return None
+    other = Brain.restore(brain.snapshot())
+    other.align(inputs_of(new), keys_of(new))
+    return other
 
 
 def _interval(gains: list[float]) -> tuple[float, tuple[float, float] | None]:

@@ -68,13 +68,13 @@ def _head(told: ActionDetail, words: Words, links: bool) -> Markup:
     value = words.number(one.value, 2) if isinstance(one.value, float) else one.value
     figures = (
         share_figure("Said yes", one.positives, one.answers, one.interval,
-                     "The share of good answers among those that the model learned, with its 95 % interval (Wilson).",
+                     "The share of good answers among those that the model learned, with its 95% interval (Wilson).",
                      words, ("model", f"/models?name={quote(one.name, safe='')}")),
         figure("Value of a yes", value, "V: a number, or a rule that gives one for each customer.",
                f"costs {words.number(told.cost, 2)} a contact", none=isinstance(one.value, str)),
-        figure("Lever", f"{'+' if one.levers > 0 else ''}{words.number(one.levers)} %",
-               "L: how far the business pushes it, its issue and group included; from -50 to 100 %.",
-               f"{words.number(one.lever)} % of its own"),
+        figure("Lever", f"{'+' if one.levers > 0 else ''}{words.percent(one.levers / 100)}",
+               "L: how far the business pushes it, its issue and group included; from -50 to 100%.",
+               f"{words.percent(one.lever / 100)} of its own"),
         figure("Maturity", words.percent(one.maturity, 0),
                "The share of decisions that it takes part in where a mature action competes.",
                f"{words.number(one.positives)} good answers"),

@@ -132,7 +132,7 @@ HEADS: list[Head] = [
     ("group", "Where it lies in its issue"),
     ("channels", "Where it can be said"),
     ("reach", "The share of a sample of customers for whom it is a candidate somewhere now, whatever else competes"),
-    ("said yes", "Good answers of all that were learned, with the 95 % interval (Wilson), or their counts"),
+    ("said yes", "Good answers of all that were learned, with the 95% interval (Wilson), or their counts"),
     ("value", "V: what a yes is worth, in the currency of the catalog"),
     ("lever", "L: how far it is pushed or held back, its issue and group included"),
     ("maturity", "The share of decisions that it takes part in where a mature one competes: grows with good answers"),
@@ -162,9 +162,9 @@ def _by_rule(text: str) -> Markup:
 def lever(percent: float, words: Words) -> Markup:
     """Return a lever with its sign; nothing where it is 0."""
     if not percent:
-        return Markup('<span class="soft">0 %</span>')
-    return Markup('<span class="tag {}">{}{} %</span>').format(
-        "accent" if percent > 0 else "warn", "+" if percent > 0 else "", words.number(percent)
+        return Markup('<span class="soft">0%</span>')
+    return Markup('<span class="tag {}">{}{}</span>').format(
+        "accent" if percent > 0 else "warn", "+" if percent > 0 else "", words.percent(percent / 100)
     )
 
 

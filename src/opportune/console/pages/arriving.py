@@ -97,7 +97,7 @@ def _about(told: dict[str, Any], words: Words) -> str:
     if told["interval"]:
         low, high = told["interval"]
         between = f"{words.percent(low, 2)} to {words.percent(high, 2)}, " if low != high else "all looked at, "
-    return f"{between}{words.number(told['events'])} events of {told['day']} (UTC)"
+    return f"{between}{words.number(told['events'])} events of {words.iso(told['day'])} (UTC)"
 
 
 def arriving(
@@ -128,4 +128,4 @@ def instant(text: str | None, words: Words) -> str:
     """Return an instant of ISO 8601, or a day, as the reader writes it; "" of none."""
     if not text:
         return ""
-    return text if len(text) == 10 else words.whole(datetime.fromisoformat(text))
+    return words.iso(text) if len(text) == 10 else words.whole(datetime.fromisoformat(text))

@@ -23,7 +23,7 @@ MEANINGS = {
     "refuted": "it is surely smaller than what would matter",
     "none": "it is surely smaller than what would matter, in both directions",
     "depends": "flows truly differ, and in some the effect goes the other way",
-    "inconclusive": "none of these yet",
+    "inconclusive": "none of these yet; one flow alone, however clear, says nothing of others",
     "open": "no flow has been read",
 }
 EXAMPLE = "opportune lab new early_reminder --owner ana"
@@ -85,7 +85,8 @@ def _lineage(found: list[HypothesisInfo], asked: str, words: Words) -> Markup:
 
 def _line(one: HypothesisInfo, depth: int, words: Words) -> Markup:
     low, high = (effect_of(end, words) for end in one.interval or (None, None))
-    mean = f"{effect_of(one.effect, words)} [{low} to {high}] over {len(counted(one))} flows"
+    flows = "1 flow" if len(counted(one)) == 1 else f"{len(counted(one))} flows"
+    mean = f"{effect_of(one.effect, words)} [{low} to {high}] over {flows}"
     effect = mean if one.effect is not None else ""
     origin = Markup(' <span class="soft small">from {}</span>').format(one.parent) if one.parent else Markup("")
     learned = joined(Markup('<div class="small soft">{}</div>').format(text) for text in one.learned[1:4])

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from nicegui import ui
 
 from opportune.client import Client
-from opportune.console.frame import Desk
+from opportune.console.frame import Desk, NotDone
 from opportune.console.pages.board import span
 from opportune.console.pages.campaign_work import approvals, money, tasks
 from opportune.console.pages.figure_words import between, said
@@ -98,21 +98,17 @@ class Moving:
         )
         if not await confirmed(f"Move {name} to {to}?", effect, f"Move it to {to}"):
             return
-        work = _into(found, lambda hub: hub.move_campaign(name, by, to, why))
-        if not await self._desk.does("move campaigns", f"{name} to {to}", work):
-            return
-        if found[0].moved:
+
+        def work(hub: Client) -> None:
+            found.append(hub.move_campaign(name, by, to, why))
+            if not found[0].moved:
+                raise NotDone(f"{name} stays in {found[0].before}: what is missing stands above the button")
+
+        if await self._desk.does("move campaigns", f"{name} to {to}", work):
             self._desk.say(f"{name} is in {found[0].stage}.")
             await self._again()
-        else:
+        elif found:
             self._told.show(found[0])
-
-
-def _into(found: list[CampaignMoved], work: Callable[[Client], CampaignMoved]) -> Callable[[Client], None]:
-    def done(hub: Client) -> None:
-        found.append(work(hub))
-
-    return done
 
 
 def _stages(info: CampaignInfo) -> Markup:

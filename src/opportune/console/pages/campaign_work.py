@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from markupsafe import Markup
 from nicegui import ui
 
@@ -116,10 +118,9 @@ def money(desk: Desk, info: CampaignInfo, again: Again) -> None:
             line = Field("for", hint="a line of the plan, or what for")
 
             async def enter() -> None:
-                try:
-                    much = float(amount.value.strip().replace(",", "."))
-                except ValueError:
-                    desk.say("Say how much as a number, such as 1200.50.", bad=True)
+                much = how_much(amount.value)
+                if much is None:
+                    desk.say("Say how much as a number, such as 1200.50, without a mark at the thousands.", bad=True)
                     return
                 if kind.value != "hours" and not entry.value.strip():
                     desk.say("Name the entry, such as the number of its invoice, so that it counts once.", bad=True)
@@ -132,10 +133,20 @@ def money(desk: Desk, info: CampaignInfo, again: Again) -> None:
                     else:
                         hub.enter_money([MoneyEntry(name, told, much, kind.value, what)], by)
 
-                if await desk.does("enter money", f"{name}: {much:g} {kind.value} {told}", work):
+                if await desk.does("enter money", f"{name}: {much:.15g} {kind.value} {told}", work):
                     await again()
 
             button("Enter it", enter)
+
+
+def how_much(text: str) -> float | None:
+    """Return an amount with two digits after its point or comma at most; None where it may be meant otherwise.
+
+    >>> how_much("1200.50"), how_much(" 99,5"), how_much("-3"), how_much("1,200"), how_much("1e9"), how_much("nan")
+    (1200.5, 99.5, -3.0, None, None, None)
+    """
+    found = re.fullmatch(r"([+-]?[0-9]{1,15})(?:[.,]([0-9]{1,2}))?", text.strip())
+    return float(f"{found[1]}.{found[2] or 0}") if found else None
 
 
 def _lines(lines: list[BudgetLineInfo], hours: float, words: Words) -> Markup:

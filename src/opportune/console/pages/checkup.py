@@ -25,6 +25,9 @@ MEANINGS = {
     "fine": "it surely is not so",
     "unknown": "data are missing, or too few to tell",
 }
+CODE = 3
+"""Letters of the code of a currency."""
+
 MOST = 10
 """Cases that are shown of a check."""
 
@@ -50,7 +53,7 @@ def _check(one: HealthCheckInfo, words: Words) -> Markup:
         one.title, TONES[one.status], MEANINGS[one.status], one.status
     )
     figures = joined(
-        figure(each.name.replace("_", " "), _value(each.value, each.unit, words), f"{each.name} {each.meaning}",
+        figure(_named(each.name), _value(each.value, each.unit, words), f"{each.name} {each.meaning}",
                ", ".join(part for part in (_unit(each.unit), between(each.interval, _scale(each.unit), words)) if part))
         for each in one.evidence if each.value is not None
     )  # fmt: skip
@@ -83,15 +86,29 @@ def _cell(value: Any, words: Words) -> str:
     return words.number(value, 2) if isinstance(value, int | float) else str(value)
 
 
+def _named(name: str) -> str:
+    spaced = name.replace("_", " ")
+    return spaced[:1].upper() + spaced[1:]
+
+
 def _scale(unit: str) -> str:
-    return "share" if unit == "share" else ""
+    return "share" if unit.partition(" ")[0] in ("share", "relative") else ""
 
 
 def _unit(unit: str) -> str:
-    return "" if unit in ("share", "elasticity") else unit
+    kind, _, more = unit.partition(" ")
+    return more if kind in ("share", "relative", "elasticity") or _currency(unit) else unit
+
+
+def _currency(unit: str) -> str:
+    """Return the currency of money such as EUR a month; "" where it is none."""
+    kind = unit.partition(" ")[0]
+    return kind if len(kind) == CODE and kind.isupper() else ""
 
 
 def _value(value: float, unit: str, words: Words) -> str:
+    if currency := _currency(unit):
+        return words.money(value, currency)
     return said(value, _scale(unit), words)
 
 

@@ -14,10 +14,9 @@ from nicegui import ui
 
 from opportune.client import Client
 from opportune.console.frame import Desk
-from opportune.console.parts.asked import asked_why
 from opportune.console.parts.button import button
 from opportune.console.parts.card import card
-from opportune.console.parts.confirm import confirmed
+from opportune.console.parts.confirm import asked_why, confirmed
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.field import Choice, Field
 from opportune.console.parts.figure import empty, figure

@@ -154,7 +154,7 @@ def _tournament(told: dict[str, Any], words: Words) -> None:
         Shown[dict[str, Any]](lambda _: table("Models judged", heads, rows, right={2, 3})).show(told)
     with ui.element("section").classes("card"):
         intervals("What channels added, by models and holdouts together", "attribution-calibrated",
-                  "Conversions added, 90 % intervals", [
+                  "Conversions added, 90% intervals", [
                       Value(name, one["added"], *one["interval"]) for name, one in told["calibrated"].items()
                   ], words, share=False)  # fmt: skip
 

@@ -93,9 +93,9 @@ def show(desk: Desk) -> None:
         aside.show(data)
         ring.show(data.keys)
         arrived.show(tuple(came))
-        days = data.quality["days"]
-        scores = tuple(round(100 * day["score"], 2) for day in days if day["score"] is not None)
-        chart.show([day["day"] for day in days if day["score"] is not None], [Line("score in percent", scores)])
+        days = [day for day in data.quality["days"] if day["score"] is not None]
+        scores = tuple(round(100 * day["score"], 2) for day in days)
+        chart.show([day["day"] for day in days], [Line("score in percent", scores)], words.iso)
 
     def heard(pulse: Pulse) -> None:
         each = (one for one in pulse.happened if one.kind == "event" and source in ("", one.source))

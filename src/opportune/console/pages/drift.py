@@ -50,7 +50,10 @@ def drift(desk: Desk, over_time: ui.element) -> None:
         over_time.clear()
         draw(told)
 
-    later(desk, "see models", lambda hub: hub.drift(), replaced)
+    def failed() -> None:
+        waiting.show("The hub did not answer how it went over time; the last part of this page says more.")
+
+    later(desk, "see models", lambda hub: hub.drift(), replaced, failed)
 
 
 def _over_time(told: DriftInfo, words: Words) -> None:
@@ -63,7 +66,7 @@ def _over_time(told: DriftInfo, words: Words) -> None:
         return
     intervals(
         "AUC over time", "auc", "How well predictions ranked the answers of each period: the mean of the actions by "
-        "their answers, never pooled, with 95 % intervals",
+        "their answers, never pooled, with 95% intervals",
         [Value(words.day(one.at), one.auc or 0.0, *(one.interval or (0.0, 1.0))) for one in known], words, along=True,
     )  # fmt: skip
 
@@ -81,7 +84,7 @@ def _drifted(told: DriftInfo, words: Words) -> Markup:
                f"{words.day(told.split)}, {words.number(told.lately)} since"),
         figure("Came less predicted", words.points(told.drift),
                "The share of good answers minus the mean of the predictions in the last period, of all actions, with "
-               "its 95 % interval. Outside of 0, the world has changed faster than the model learns.",
+               "its 95% interval. Outside of 0, the world has changed faster than the model learns.",
                f"{words.points(low)} to {words.points(high)}, "
                f"{'it drifts' if strays else 'no drift seen'}, {words.number(last.answers)} answers" if last else
                "no answer yet", none=last is None),

@@ -30,6 +30,8 @@ SAYS = {
 SAID, ALWAYS, WAITS = tuple(SAYS), ("granted", "refused", "withdrawn"), {"requested": "waits"}
 """What a customer's last word amounts to; which of it is shown even if nobody said so."""
 
+WAITS_FOR = Markup('<div class="empty">Here as soon as the profiles are counted.</div>')
+
 PURPOSES = {"all": "everything", "ads": "ads", "marketing": "marketing"}
 
 
@@ -42,7 +44,8 @@ class Everybody:
     """The cards of the consent of all customers."""
 
     def __init__(self, desk: Desk) -> None:
-        words, self._told = desk.words, list[ConsentOverview]()
+        self._words, self._told = desk.words, list[ConsentOverview]()
+        words = self._words
         self._numbers = Shown[ConsentOverview](lambda told: figures(told, words), live=True)
         with card("How consent stands", self._standing_csv):
             self._standing = Shown[ConsentOverview](lambda told: standing(told, words))
@@ -67,8 +70,8 @@ class Everybody:
         said = {day: Counter[str]() for day in days}
         for one in told.days:
             said[one.day].update(one.said)
-        self._chart.show(days, [Line(name, tuple(said[day][name] for day in days))
-                                for name in ("granted", "refused", "withdrawn")])  # fmt: skip
+        lines = [Line(name, tuple(said[day][name] for day in days)) for name in ("granted", "refused", "withdrawn")]
+        self._chart.show(days, lines, self._words.iso)
 
     def _standing_csv(self) -> None:
         rows = [(one.purpose, one.channel, one.topic, one.basis, *(one.said.get(name, 0) for name in SAID), one.silent,
@@ -135,6 +138,8 @@ def _best(told: ConsentOverview, words: Words, at: str) -> Markup:
 
 def standing(told: ConsentOverview, words: Words) -> Markup:
     """Return how each purpose stands in each channel."""
+    if told.at is None:
+        return WAITS_FOR
     if not told.standing:
         return empty("Nobody said anything about consent yet.",
                      "Send `Consent Updated` with purpose, channel and status; docs/messages.md has an example.")
@@ -179,6 +184,8 @@ def reach(told: ConsentOverview, words: Words) -> Markup:
          _of(one.marketing, told.customers, words), _addressed(one, words), _of(one.service, told.customers, words))
         for one in told.reach
     ]  # fmt: skip
+    if told.at is None:
+        return WAITS_FOR
     if not rows:
         return empty("No channel is declared.", "Add `channels` to the catalog, and publish it.")
     heads: list[Head] = [
@@ -209,6 +216,8 @@ def history(told: ConsentOverview, words: Words) -> Markup:
 
 def origins(told: ConsentOverview, words: Words) -> Markup:
     """Return which wording and source the grants that hold have, and customers whose grant cannot be shown."""
+    if told.at is None:
+        return WAITS_FOR
     if not told.origins:
         return empty("No grant holds.", "Where a customer agrees, the wording that they saw and the source are here.")
     rows = [

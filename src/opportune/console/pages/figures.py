@@ -62,7 +62,7 @@ def _timeless(one: dict[str, Any]) -> dict[str, Any]:
 
 def _six(desk: Desk, found: list[dict[str, Any]], alerts: list[AlertInfo]) -> None:
     words = desk.words
-    with ui.element("div").classes("row").style("justify-content: flex-end; margin: -52px 0 -12px"):
+    with ui.element("div").classes("row ends"):
         button("csv", lambda: _save_six(found), quiet=True, help="Save the six figures as csv")
     Shown[list[dict[str, Any]]](lambda each: Markup('<div class="six">{}</div>').format(
         joined(_card(one, words, desk.query.get("since", "")) for one in each))).show(found)  # fmt: skip
@@ -144,7 +144,7 @@ def _rows(desk: Desk, one: dict[str, Any]) -> None:
             return
         if known:
             intervals(f"{one['title']} by {one['by']}", f"{one['figure']}-by-{one['by']}",
-                      f"{one['title']} by {one['by']} with 95 % intervals", [
+                      f"{one['title']} by {one['by']} with 95% intervals", [
                           Value(str(row["key"]), row["value"], *_ends(row)) for row in known
                       ], words, share=one["unit"] == "share")  # fmt: skip
         else:
@@ -158,7 +158,7 @@ def _rows(desk: Desk, one: dict[str, Any]) -> None:
 
 def _table(one: dict[str, Any], rows: list[dict[str, Any]], words: Words) -> Markup:
     more = [key for key in rows[0] if key not in OWN]
-    heads = (one["by"], one["title"], "95 % interval", "n", *(key.replace("_", " ") for key in more))
+    heads = (one["by"], one["title"], "95% interval", "n", *(key.replace("_", " ") for key in more))
     told = (
         (_key(one["by"], str(row["key"])), _value(row, one["unit"], words),
          between(row["interval"], one["unit"], words),
@@ -208,7 +208,7 @@ def _beside(one: dict[str, Any], words: Words) -> Markup:
         (each["name"].replace("_", " "), *beside_said(each, one, words), worded(each["meaning"]))
         for each in one["beside"]
     )  # fmt: skip
-    return table(f"Beside {one['title']}", ("what", "value", "95 % interval", "meaning"), rows, right={1, 2})
+    return table(f"Beside {one['title']}", ("what", "value", "95% interval", "meaning"), rows, right={1, 2})
 
 
 def _source(one: dict[str, Any]) -> Markup:

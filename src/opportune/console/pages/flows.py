@@ -14,6 +14,7 @@ from opportune.client import Client
 from opportune.console.frame import Desk
 from opportune.console.parts.button import button
 from opportune.console.parts.card import card
+from opportune.console.parts.confirm import confirmed
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty, figure
 from opportune.console.parts.shown import Shown, joined, once
@@ -68,9 +69,9 @@ def figures(sending: Sending, words: Words) -> Markup:
         figure("Kept back", words.number(whole["suppressed"]),
                "Consent, limits, situations or the time had changed when it was their turn, so they did not leave.",
                "the ledger says so, too", ("why", "/messages?state=suppressed#post")),
-        _share("Came back", gone, tried, "Addresses that do not exist; at 5 % of its last messages a flow pauses.",
+        _share("Came back", gone, tried, "Addresses that do not exist; at 5% of its last messages a flow pauses.",
                words),
-        _share("Called spam", spam, tried, "Complaints; mailbox providers want less than 0.1 %, 0.3 % pauses a flow.",
+        _share("Called spam", spam, tried, "Complaints; mailbox providers want less than 0.1%, 0.3% pauses a flow.",
                words),
         figure("Wait for you", words.number(stuck), "In doubt or dead: nothing becomes of them by themselves.",
                "in doubt or dead", ("look", f"/messages?state={'in_doubt' if whole['in_doubt'] else 'dead'}#post")),
@@ -128,6 +129,10 @@ class Flows:
         async def turn() -> None:
             about = f"{flow or 'requests'} in {channel}"
             if paused:
+                why = next((one.paused for one in self._told if (one.flow, one.channel) == (flow, channel)), "")
+                effect = f"What waits leaves as soon as it is due, and cannot be taken back. It was paused: {why}."
+                if not await confirmed(f"Resume {name}?", effect, "Resume it"):
+                    return
                 done = await self._desk.does("steer messages", f"resume {about}", lambda hub: hub.resume(channel, flow))
             else:
                 why = f"paused by {self._desk.session.name}"
@@ -137,7 +142,7 @@ class Flows:
                 self._desk.say(f"{name} {'goes on' if paused else 'sends nothing until somebody resumes it'}.")
                 self._again()
 
-        button(f"Resume {name}" if paused else f"Pause {name}", turn, quiet=not paused)
+        button(f"Resume {name}" if paused else f"Pause {name}", turn)
 
     def _drawn(self, flows: list[FlowMessages]) -> Markup:
         words = self._desk.words
@@ -187,7 +192,7 @@ def domains(told: list[DomainMessages], words: Words) -> Markup:
         ))  # fmt: skip
     heads: list[Head] = [
         "domain", ("sent", COUNTS["sent"]), ("came back", "Addresses that do not exist, at once or later"),
-        ("spam", "Called spam: providers want less than 0.1 %"),
+        ("spam", "Called spam: providers want less than 0.1%"),
     ]  # fmt: skip
     return table("Domains", heads, rows, {1, 2, 3})
 

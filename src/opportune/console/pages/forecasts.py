@@ -17,9 +17,9 @@ from opportune.console.parts.field import Choice
 from opportune.console.parts.figure import empty, figure
 from opportune.console.parts.lively import lively
 from opportune.console.parts.query import query
-from opportune.console.parts.shown import Shown, joined
+from opportune.console.parts.shown import Shown, joined, worded
 from opportune.console.words import Words
-from opportune.wire.foreseeing import EndInfo, ForecastInfo, Forecasts
+from opportune.wire.foreseeing import ComingInfo, EndInfo, ForecastInfo, Forecasts
 
 EVERY = 300.0
 """Seconds after which it is looked again: what is foretold of whole periods seldom changes."""
@@ -63,9 +63,9 @@ def _draw(desk: Desk, of: str, every: str, found: Forecasts, campaigns: list[tup
     if of:
         with card("Where it will end", lambda: _save_ends(of, ends)):
             Shown[Forecasts](lambda told: _ends(told, ends, words)).show(found)
-    with ui.element("div").classes("pair"):
-        for one in found.series:
-            if one.known:
+    if known := [one for one in found.series if one.known]:
+        with ui.element("div").classes("pair"):
+            for one in known:
                 with ui.element("section").classes("card"):
                     _series(one, found, words)
     if missing := [one for one in found.series if not one.known]:
@@ -89,7 +89,8 @@ def _ends(found: Forecasts, ends: list[tuple[ForecastInfo, EndInfo]], words: Wor
         ) + link
     drawn = joined(
         Markup("<div>{}<p><span class=\"tag {}\">{}</span></p></div>").format(
-            _end(one, end, found, words), TONES.get(end.ending, ""), ENDINGS[end.ending]
+            _end(one, end, found, words), TONES.get(end.ending, ""),
+            ENDINGS[end.ending] if one.money else ENDINGS[end.ending].replace("budget", "target"),
         )
         for one, end in ends
     )
@@ -125,7 +126,7 @@ def _series(one: ForecastInfo, found: Forecasts, words: Words) -> None:
 
 def _missing(missing: list[ForecastInfo]) -> Markup:
     lines = (Markup('<li><span class="strong">{}</span><span class="soft small">{}</span></li>').format(
-        one.title, one.meaning) for one in missing)  # fmt: skip
+        one.title, worded(one.meaning)) for one in missing)  # fmt: skip
     return Markup('<ul class="identities">{}</ul>').format(joined(lines))
 
 
@@ -135,27 +136,28 @@ def _label(at: datetime, every: str, words: Words) -> str:
 
 
 def _heard(one: ForecastInfo, found: Forecasts, words: Words) -> str:
-    told = f"{one.meaning} {words.number(one.total)} so far."
+    told = f"{one.meaning} {words.number(one.total)} in all."
     if one.coming:
         last, count = one.coming[-1], f"{len(one.coming)} {one.every}s"
-        told += f" Foretold for the last of {count}: {_between(last.value, last.low, last.high, words)}."
+        told += f" Foretold for the last of {count}: {_between(last, one, found, words)}."
     return told
 
 
-def _between(value: float, low: float | None, high: float | None, words: Words) -> str:
-    return f"{words.number(value)} ({words.number(low)} to {words.number(high)})"
+def _between(at: ComingInfo, one: ForecastInfo, found: Forecasts, words: Words) -> str:
+    value, low, high = (_amount(each, one, found, words) for each in (at.value, at.low, at.high))
+    return f"{value} ({low} to {high})"
 
 
 def _about(one: ForecastInfo, found: Forecasts, words: Words) -> Markup:
     if one.reason:
-        return Markup('<p class="small note">No forecast: {}. {} so far.</p>').format(
+        return Markup('<p class="small note">No forecast: {}. {} in all.</p>').format(
             one.reason, _amount(one.total, one, found, words)
         )
     first = one.coming[0]
     lines = [
         Markup('<span class="strong">{}</span> {} · {}').format(
-            _between(first.value, first.low, first.high, words), f"foretold for this {one.every}",
-            f"{_amount(one.total, one, found, words)} so far",
+            _between(first, one, found, words), f"foretold for this {one.every}",
+            f"{_amount(one.total, one, found, words)} in all, until now",
         ),
         Markup('<span title="{}">by {}: {}</span>').format(
             "The method that was best at foretelling its own past. Seasonal naive is what was one season ago.",

@@ -151,7 +151,8 @@ def _silent(found: list[PlaceFunnel], words: Words) -> Markup:
 
 def _unserved(told: FunnelInfo, words: Words, names: bool) -> Markup:
     if not told.unserved:
-        return empty("Everybody gets something somewhere.", "No customer of the sample is left without a candidate.")
+        held = "No customer of the sample is without a candidate; who is held out may get nothing all the same."
+        return empty("For everybody there is something somewhere.", held)
     head = Markup('<p>{} of {} customers ({}) have no candidate in any placement.</p>').format(
         words.number(told.unserved), words.number(told.customers), words.percent(told.unserved / told.customers, 0)
     )  # fmt: skip

@@ -11,6 +11,7 @@ from nicegui import ui
 
 from opportune.client import Client
 from opportune.console.frame import Desk
+from opportune.console.pages import trial_acts
 from opportune.console.pages.campaign import check_words
 from opportune.console.pages.trials import waits
 from opportune.console.parts.button import button
@@ -23,7 +24,7 @@ from opportune.console.parts.lively import lively, probed
 from opportune.console.parts.shown import Shown, worded
 from opportune.console.parts.table import table
 from opportune.wire.campaigning import CampaignInfo
-from opportune.wire.trying import Decided, ExperimentInfo, Freedom, LabStatus
+from opportune.wire.trying import ExperimentInfo, Freedom, LabStatus
 
 MOST = 40
 """Campaigns whose checks are looked at."""
@@ -83,13 +84,10 @@ def _test(desk: Desk, one: ExperimentInfo, again: Again) -> None:
             f"{arm} is what everybody in its audience gets until it expires, if the gate still lets it pass."
             if arm else "The test is over, and everybody gets what control gets."
         )  # fmt: skip
-        found: list[Decided] = []
         if await confirmed(f"Roll out {arm}?" if arm else "Keep control?", effect, "Decide") and await desk.does(
             "decide tests", f"{one.name}: {arm or 'control'}",
-            lambda hub: found.append(hub.decide_experiment(one.name, by, arm, why.value.strip())),
+            lambda hub: trial_acts.decide(hub, one.name, by, arm, why.value.strip(), []),
         ):  # fmt: skip
-            for lack in found[0].missing:
-                desk.say(f"The gate does not let it pass: {lack.what}. {lack.cure}", bad=True)
             await again()
 
     with _line("test", f"/lab?test={quote(one.name, safe='')}", one.name, text):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from markupsafe import Markup
 
 from opportune.console.parts.figure import empty
@@ -65,10 +67,16 @@ def _row(name: str, value: Value, fact: KnownFact | None, words: Words) -> tuple
     else:
         source = f"{fact.event}{f' ({fact.source})' if fact.source else ''}"
         evidence = "" if fact.evidence is None else f", {fact.evidence} {'event' if fact.evidence == 1 else 'events'}"
-        about = f"{words.ago(fact.at)}, {source}{evidence}" if fact.at else f"{source}{evidence}"
+        about = f"{_age(fact.at, words)}, {source}{evidence}" if fact.at else f"{source}{evidence}"
     whole = words.whole(fact.at) if fact and fact.at else ""
     told = Markup('<span class="soft small" title="{}">{}</span>').format(whole, about)
     return name, _strong(value, words), told
+
+
+def _age(at: datetime, words: Words) -> str:
+    """Return how old something is. Features that count in buckets know the beginning of the last one, no more."""
+    begins = not (at.second or at.microsecond or at.minute % 15)
+    return f"at most {words.ago(at)}" if begins else words.ago(at)
 
 
 def _strong(value: Value, words: Words) -> Markup:

@@ -21,8 +21,10 @@ def show(desk: Desk) -> None:
     test, belief = desk.query.get("test"), desk.query.get("hypothesis")
     view = "tests" if test else "hypotheses" if belief else desk.query.get("view", "hypotheses")
     view = view if view in VIEWS else "hypotheses"
-    with ui.element("div").classes("head"), ui.element("h1"):
-        ui.label("Lab")
+    with ui.element("div").classes("head"):
+        with ui.element("h1"):
+            ui.label("Lab")
+        ui.label("What you believe, how it is tested, and what was learned").classes("soft")
     views("Views of the lab", desk.page.path, {name: title for name, (title, _) in VIEWS.items()}, view)
     if test:
         one_trial.show(desk, test[:200])

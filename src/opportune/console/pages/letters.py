@@ -13,9 +13,8 @@ from nicegui import background_tasks, ui
 from opportune.client import Client
 from opportune.console.frame import Desk
 from opportune.console.pages.arriving import Data
-from opportune.console.parts.asked import asked_why
 from opportune.console.parts.button import button
-from opportune.console.parts.confirm import confirmed
+from opportune.console.parts.confirm import asked_why, confirmed
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.figure import empty
 from opportune.console.parts.shown import Shown, joined, worded
@@ -153,7 +152,9 @@ class Letters:
             await self._tried(f"{count} {what}", lambda hub: hub.retry_some("", *which))
 
     async def _retry_one(self, one: SetAside) -> None:
-        await self._tried(f"event {one.id}", lambda hub: hub.retry_some(one.id))
+        effect = "If it fits now it is taken as if it came today: it counts in profiles, and that cannot be undone."
+        if await confirmed("Try this event again?", effect, "Try it again"):
+            await self._tried(f"event {one.id}", lambda hub: hub.retry_some(one.id))
 
     async def _tried(self, about: str, work: Callable[[Client], object]) -> None:
         told: list[tuple[int, int]] = []

@@ -154,7 +154,7 @@ def _drawn(shift: ShiftInfo | None, words: Words) -> Markup:
                f"{words.number(shift.moved)} of {words.number(shift.decisions)}"),
         figure("Value a decision", words.money(shift.gained, shift.currency),
                "The mean of P x V, then minus now: what customers are likely to take, without levers. Below zero is "
-               "what the push costs. With its 95 % interval by customers.", between),
+               "what the push costs. With its 95% interval by customers.", between),
         figure("Silence", words.points((shift.silent[1] - shift.silent[0]) / max(shift.decisions, 1)),
                "Decisions without an action, then minus now.",
                f"{words.number(shift.silent[0])} now, {words.number(shift.silent[1])} then"),

@@ -76,7 +76,7 @@ def _bins(one: SeenInput, told: ActionInputs, words: Words) -> Markup:
     most = max((b.answers for b in one.bins), default=0) or 1
     heads: list[Head] = [
         "bin", ("answers", "Answers of customers in it, of the last of this action"),
-        ("said yes", "The share of good answers, with its 95 % interval (Wilson)"), ("moves", MOVES),
+        ("said yes", "The share of good answers, with its 95% interval (Wilson)"), ("moves", MOVES),
     ]  # fmt: skip
     rows = [
         (

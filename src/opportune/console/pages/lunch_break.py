@@ -40,6 +40,9 @@ TRIES = 20
 
 MOST = 1_000
 
+KEEPS, REWARDS = "retain", "reward"
+"""The issue of what keeps her, and the group of what thanks her."""
+
 CANCEL = {"type": "page", "name": "cancel", "properties": {"path": "/cancel"}}
 ORDER = {"type": "track", "event": "Order Completed", "properties": {"revenue": 49.0, "product": "bundle_silver"}}
 STEPS: tuple[tuple[dict[str, Any], str], ...] = (
@@ -47,7 +50,7 @@ STEPS: tuple[tuple[dict[str, Any], str], ...] = (
     (CANCEL, "She looks at the way out. One look is no wish to leave, and nothing changes."),
     ({"type": "page", "name": "help", "properties": {"path": "/help"}}, "She reads the help."),
     (CANCEL, "She looks at the way out again: she is leaving. Nothing is sold to her, and what keeps her wins."),
-    (ORDER, "She orders a bundle. The situation is over: nothing has to keep her, and her reward can win."),
+    (ORDER, "She orders a bundle. The situation is over: nothing has to keep her, and her reward wins."),
 )
 
 
@@ -150,8 +153,9 @@ def _ready(hub: Client, customer: str) -> bool:
     now = hub.decide(customer, HERO, peek=True).actions
     leaving = hub.decide(customer, HERO, peek=True, suppose=Supposed(events=[CANCEL, CANCEL])).actions
     bought = hub.decide(customer, HERO, peek=True, suppose=Supposed(events=[CANCEL, CANCEL, ORDER])).actions
-    issues = [offers[0].issue if offers else "retain" for offers in (now, bought)]
-    return bool(leaving) and leaving[0].issue == "retain" and "retain" not in issues
+    if not (now and leaving and bought):
+        return False
+    return now[0].issue != KEEPS and leaving[0].issue == KEEPS and bought[0].group == REWARDS
 
 
 def _past(customer: str) -> Iterator[dict[str, Any]]:

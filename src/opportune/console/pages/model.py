@@ -50,7 +50,7 @@ def _draw(desk: Desk, told: ModelHistory) -> None:
             if known:
                 with ui.element("section").classes("card"):
                     intervals("AUC over time", f"auc-{told.action}", "How well predictions ranked the answers of each "
-                              "period, with 95 % intervals", [
+                              "period, with 95% intervals", [
                                   Value(words.day(one.at), one.auc or 0.0, *(one.interval or (0.0, 1.0)))
                                   for one in known], words, along=True)  # fmt: skip
             with card("Predicted and come, over time", lambda: _save(told)):
@@ -71,14 +71,14 @@ def _figures(told: ModelHistory, words: Words) -> Markup:
     found = (
         figure("AUC", words.percent(told.auc) if told.auc is not None else "too few good or bad answers",
                "The chance that somebody who said yes had been given a higher P than somebody who did not, with its "
-               "95 % interval (DeLong). 50 % is guessing.",
+               "95% interval (DeLong). 50% is guessing.",
                f"{words.percent(low, 0)} to {words.percent(high, 0)}, {since}" if told.auc is not None else "",
                none=told.auc is None),
         figure("Answers", words.number(told.answers), "Answers of customers, each with the P that it was given before.",
                f"{words.number(good)} were good, {since}",
                link=("the action", f"/actions?name={quote(told.action, safe='')}")),
         figure("Drift", words.points(told.drift),
-               "What came minus what was predicted in the last period, with its 95 % interval. Outside of 0, the world "
+               "What came minus what was predicted in the last period, with its 95% interval. Outside of 0, the world "
                "has changed faster than the model learns.",
                f"{words.points(worst)} to {words.points(best)}" + (", it drifts" if drifts else ", no drift seen")),
     )  # fmt: skip
@@ -89,7 +89,7 @@ def _figures(told: ModelHistory, words: Words) -> Markup:
 
 def _calibration(told: ModelHistory, words: Words) -> Markup:
     heads: list[Head] = [("predicted", "The mean of the predictions"), ("came", "The share of good answers"),
-                         ("between", "Its 95 % interval (Wilson)"), "answers"]  # fmt: skip
+                         ("between", "Its 95% interval (Wilson)"), "answers"]  # fmt: skip
     return table("Calibration", heads, [
         (f"{words.percent(one.predicted)} predicted", words.percent(one.rate),
          between(one.interval, words), words.number(one.answers))

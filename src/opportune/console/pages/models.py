@@ -24,8 +24,8 @@ from opportune.console.words import Words
 from opportune.wire.judging import ModelAction, ModelsInfo
 
 AUC = (
-    "The chance that somebody who said yes had been given a higher P than somebody who did not: 50 % is guessing, "
-    "100 % is knowing. Each prediction is judged when its answer comes, before it is learned."
+    "The chance that somebody who said yes had been given a higher P than somebody who did not: 50% is guessing, "
+    "100% is knowing. Each prediction is judged when its answer comes, before it is learned."
 )
 CALIBRATION = "How far predictions are from what came, on average: 0 is exact."
 
@@ -64,7 +64,7 @@ def _draw(desk: Desk, told: ModelsInfo) -> None:
             ]  # fmt: skip
             points("Who says yes, and how well that is known", "models",
                    "Each bubble is an action: to the right it gets more yes, above it is known better who says yes, "
-                   "and its size is its answers; the line through it is the 95 % interval. The table below has all",
+                   "and its size is its answers; the line through it is the 95% interval. The table below has all",
                    ("said yes", "AUC"), found,
                    lambda name: ui.navigate.to(f"/models?name={quote(name, safe='')}"),
                    line=(0.5, "guessing"))  # fmt: skip
@@ -115,8 +115,8 @@ def _suspects(told: ModelsInfo, words: Words) -> Markup:
 
 def _actions(told: ModelsInfo, words: Words) -> Markup:
     heads: list[Head] = [
-        "action", ("said yes", "Good answers of all that were learned, with the 95 % interval (Wilson)"),
-        ("AUC", f"{AUC} With the 95 % interval (Hanley and McNeil)."),
+        "action", ("said yes", "Good answers of all that were learned, with the 95% interval (Wilson)"),
+        ("AUC", f"{AUC} With the 95% interval (Hanley and McNeil)."),
         ("calibration error", CALIBRATION), ("maturity", "The share of decisions that it takes part in"),
     ]  # fmt: skip
     rows = [

@@ -43,7 +43,8 @@ def show(desk: Desk) -> None:
             ui.label("Now")
         begun = ui.label("Waiting for the hub").classes("soft")
     tour(desk)
-    counts = Shown[Pulse](lambda pulse: _counts(pulse.today, pulse.beat, words, _midnight(pulse.now) if links else ""))
+    counts = Shown[Pulse](lambda pulse: _counts(
+        pulse.today, pulse.beat, words, _midnight(pulse.now) if links else "", _part(pulse.now)))  # fmt: skip
     with ui.element("div").classes("two"):
         with ui.element("div").classes("stack"):
             with card("Is it worth it?", lambda: _save_worth(last)):
@@ -88,12 +89,17 @@ def _beats(now: NowInfo, words: Words) -> tuple[list[str], list[Line]]:
 
 
 @lru_cache(maxsize=64)
-def _counts(today: Counts | None, beat: Beat | None, words: Words, since: str) -> Markup:
-    """Return the counts of today; `since` is when it began, "" for who may not see the decisions behind."""
+def _counts(today: Counts | None, beat: Beat | None, words: Words, since: str, part: float | None) -> Markup:
+    """Return the counts of today; `since` is when it began, "" for who may not see the decisions behind.
+
+    `part` of what was before is counted, None where (nearly) all of it is.
+    """
     if today is None:
         return Markup("")
 
     def beside(name: Literal["events", "decisions", "outcomes"]) -> str:
+        if part is not None:
+            return f"being counted: {words.percent(part, 0)}"
         return f"{words.number(getattr(beat.per_second, name))} a second" if beat else ""
 
     def link(name: str, **wanted: str) -> tuple[str, str] | None:
@@ -117,6 +123,10 @@ def _counts(today: Counts | None, beat: Beat | None, words: Words, since: str) -
     return Markup('<div class="grid">{}</div>').format(
         joined(Markup('<div class="card">{}</div>').format(one) for one in figures)
     )
+
+
+def _part(now: NowInfo | None) -> float | None:
+    return round(now.counted, 2) if now is not None and counting(now) else None
 
 
 @once

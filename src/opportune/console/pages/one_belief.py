@@ -23,7 +23,7 @@ from opportune.errors import NotFound
 from opportune.wire.trying import HypothesisInfo, NextTest
 
 WIDEST = 2.0
-"""What an interval may reach beyond the others before it is cut off: 200 %."""
+"""What an interval may reach beyond the others before it is cut off: 200%."""
 
 
 def show(desk: Desk, name: str) -> None:
@@ -59,7 +59,7 @@ def _draw(desk: Desk, one: HypothesisInfo) -> None:
                 values.append(Value("all flows", one.effect, *(one.interval or (None, None)), sum=True))
             if one.effect is not None and one.next_flow is not None:
                 values.append(Value("the next flow", one.effect, *one.next_flow, sum=True))
-            meaning = f"Effect on {one.metric} by flow, with 95 % intervals"
+            meaning = f"Effect on {one.metric} by flow, with 95% intervals"
             intervals("Flow by flow", f"flows-{one.name}", meaning, values, words, ends=_ends(values))
         else:
             Shown[str](lambda text: empty("No flow has been read.", text)).show(

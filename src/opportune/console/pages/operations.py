@@ -24,8 +24,10 @@ def show(desk: Desk) -> None:
     """Build the view, or the one campaign, that the address names."""
     view = desk.query.get("view", "board")
     view = view if view in VIEWS else "board"
-    with ui.element("div").classes("head"), ui.element("h1"):
-        ui.label("Operations")
+    with ui.element("div").classes("head"):
+        with ui.element("h1"):
+            ui.label("Operations")
+        ui.label("What is planned and live, what it costs and brings, and what needs mending").classes("soft")
     views("Views of operations", desk.page.path, {name: title for name, (title, _) in VIEWS.items()}, view)
     if desk.query.get("campaign"):
         campaign.show(desk)

@@ -75,8 +75,7 @@ class _Run:
         if run.state == "running":
             button("Pause", partial(self._do, "pause", lambda hub: hub.pause_outbound(name)), help=f"Pause {name}")
         if run.state == "paused":
-            button("Resume", partial(self._do, "resume", lambda hub: hub.resume_outbound(name)), primary=True,
-                   help=f"Resume {name}")  # fmt: skip
+            button("Resume", self._resume, primary=True, help=f"Resume {name}")
         if run.state in ("running", "paused"):
             button("Stop", partial(self._stop, run), danger=True, help=f"Stop {name}")
         if run.state in ("idle", "done", "stopped"):
@@ -92,6 +91,14 @@ class _Run:
         )
         if await confirmed(f"Begin {self._name}?", effect, "Begin it"):
             await self._do("begin", lambda hub: hub.run_outbound(self._name))
+
+    async def _resume(self) -> None:
+        effect = (
+            "It goes on where it was, and what its customers are to get leaves as soon as it is due. What has left "
+            "cannot be taken back."
+        )
+        if await confirmed(f"Resume {self._name}?", effect, "Let it go on"):
+            await self._do("resume", lambda hub: hub.resume_outbound(self._name))
 
     async def _stop(self, run: RunInfo) -> None:
         effect = (

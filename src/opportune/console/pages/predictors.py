@@ -10,10 +10,11 @@ from opportune.console.parts.card import card
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.field import Choice
 from opportune.console.parts.figure import empty
+from opportune.console.parts.share import FEW
 from opportune.console.parts.shown import Shown, joined
-from opportune.console.parts.table import table
+from opportune.console.parts.table import Head, table
 from opportune.console.words import Words
-from opportune.wire.judging import ModelInput, ModelsInfo
+from opportune.wire.judging import ModelBin, ModelInput, ModelsInfo
 
 SHOWN = 15
 """Predictors that are drawn."""
@@ -66,14 +67,24 @@ def _bins(one: ModelInput, words: Words) -> Markup:
             Markup('<span class="mono">{}</span>').format(b.bin),
             Markup('<span class="nowrap"><span class="meter"><i style="width: {:.0f}%"></i></span> {}</span>').format(
                 100 * b.answers / most if most else 0, words.number(b.answers, 0)),
-            words.percent(b.propensity) if b.answers else Markup('<span class="soft">nobody yet</span>'),
+            _said(b, words),
             _weight(b.weight, words),
         )
         for b in one.bins
     ]  # fmt: skip
-    return table(f"Bins of {one.name}", ["bin", ("answers", "The evidence: recent answers count more"),
-                 ("said yes", "(good + .5) / (answers + 1)"), ("moves", "What it adds to the log odds of a yes")],
-                 rows, {2, 3}, dense=True)  # fmt: skip
+    heads: list[Head] = [
+        "bin", ("answers", "The evidence: recent answers count more"),
+        ("said yes", "(good + .5) / (answers + 1); of few answers the counts"),
+        ("moves", "What it adds to the log odds of a yes"),
+    ]  # fmt: skip
+    return table(f"Bins of {one.name}", heads, rows, {2, 3}, dense=True)
+
+
+def _said(one: ModelBin, words: Words) -> Markup | str:
+    if one.answers < FEW:
+        told = f"{words.number(one.positives, 0)} of {words.number(one.answers, 0)}" if one.answers else "nobody yet"
+        return Markup('<span class="soft">{}</span>').format(told)
+    return words.percent(one.propensity)
 
 
 def _weight(weight: float | None, words: Words) -> str:

@@ -185,7 +185,7 @@ def _letter(made: Preview) -> None:
     try:
         ui.download.content(base64.b64decode(made.content["pdf"]), f"{made.action}.pdf", "application/pdf")
     except binascii.Error:
-        ui.notify("The letter is no PDF.")
+        ui.notify("The letter is no PDF.", classes="bad", icon="warning")
 
 
 def _sendable(one: ActionInfo) -> tuple[bool, str]:

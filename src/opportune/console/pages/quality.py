@@ -73,7 +73,7 @@ def faults_csv(data: Data, source: str) -> tuple[list[str], list[Sequence[object
 
 
 def _mostly(found: list[dict[str, Any]], kind: str, words: Words) -> str:
-    """Return what is wrong most often of a kind of check: a score of 0 % alone says nothing."""
+    """Return what is wrong most often of a kind of check: a score of 0% alone says nothing."""
     counts = Counter[str]()
     for one in found:
         if one["kind"] == kind and one["faults"]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from msgspec import UNSET
 from nicegui import ui
 
-from opportune.console.parts.shown import Shown, joined
+from opportune.console.parts.shown import Shown, joined, worded
 from opportune.console.words import Words
 from opportune.wire import Answered, Explanation, Lost, Mover, Won
 from opportune.wire.watching import PlacementInfo
@@ -101,7 +101,7 @@ def _at(one: Said, opened: bool, words: Words) -> Markup:
         inside, summary = lost(told.lost), ""
     else:
         sentence = Markup('<p class="small soft">{}</p>').format(_sum(won, words))
-        notes = joined(Markup('<p class="small soft">{}</p>').format(note) for note in told.notes)
+        notes = joined(Markup('<p class="small soft">{}</p>').format(worded(note)) for note in told.notes)
         whole = waterfall(won, words) + moved(won.moved_by, words) + notes
         inside, summary = whole + lost(told.lost), "Why this, and not another?"
     if summary:

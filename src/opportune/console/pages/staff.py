@@ -122,6 +122,9 @@ class Staff:
         if role == user.role:
             self._desk.say(f"{user.name} is {role} already.")
             return
+        own = f"You are {role} from now on, and only another administrator can change that back."
+        if user.name == self._desk.session.name and not await confirmed(f"Become {role}?", own, f"Become {role}"):
+            return
         if await self._desk.does(MANAGE, f"make {user.name} {role}",
                                  lambda _: self._desk.users.change_role(user.name, role)):  # fmt: skip
             self._desk.say(f"{user.name} is {role} from their next click on.")

@@ -28,6 +28,9 @@ EVERY = 3.0
 ALL = 1_000_000
 """Lines of the csv, at most."""
 
+LONGEST = 200
+"""Characters of the words that lines are found by."""
+
 FOREVER = 1 << 62
 
 
@@ -73,7 +76,7 @@ class Trail:
         since, until = (_day(asked.get(name, "")) for name in ("since", "until"))
         zone = self._desk.words.zone
         return self._desk.audit.found(
-            asked.get("who", ""), asked.get("what", ""),
+            asked.get("who", ""), asked.get("what", "")[:LONGEST],
             0 if since is None else int(datetime.combine(since, time(), zone).timestamp()),
             FOREVER if until is None else int(datetime.combine(until + timedelta(1), time(), zone).timestamp()),
             before, limit,
@@ -128,7 +131,13 @@ def drawn(lines: list[Line], asked: dict[str, str], words: Words) -> Markup:
 
 
 def _day(text: str) -> date | None:
+    """Return a day; None for what is none, and for years that no clock has seen.
+
+    >>> _day("2026-01-31"), _day("31.1."), _day("9999-12-31")
+    (datetime.date(2026, 1, 31), None, None)
+    """
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         return None
+    return found if 1970 <= found.year < 3000 else None

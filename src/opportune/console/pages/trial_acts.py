@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 
 from markupsafe import Markup
 from nicegui import ui
 
 from opportune.client import Client
-from opportune.console.frame import Desk
+from opportune.console.frame import Desk, NotDone
 from opportune.console.pages.trials import RUNS
 from opportune.console.parts.button import button
 from opportune.console.parts.card import card
@@ -51,6 +52,9 @@ class Acts:
 
     async def _start(self) -> None:
         share, why, by = self._percent(), self._why.value.strip(), self._desk.session.name
+        if share is None and self._share.value.strip():
+            self._desk.say("Say which share of the customers may be in it, such as 10; or leave it empty.", bad=True)
+            return
         found: list[StartedInfo] = []
         much = "the share that it had" if share is None else f"{share:.0%} of the customers"
         effect = f"{much[:1].upper()}{much[1:]} are drawn into its arms from now on. What is measured is laid down now."
@@ -95,12 +99,11 @@ class Acts:
         title = f"Roll out {arm}?" if arm else "Keep control?"
         if await confirmed(title, effect, "Decide") and await self._desk.does(
             "decide tests", f"{self._name}: {arm or 'control'}",
-            lambda hub: found.append(hub.decide_experiment(self._name, by, arm, why)),
+            lambda hub: decide(hub, self._name, by, arm, why, found),
         ):  # fmt: skip
-            if found[0].missing:
-                self._told.show(found[0])
-            else:
-                await self._again()
+            await self._again()
+        elif found:
+            self._told.show(found[0])
 
     async def _do(self, what: str, work: Callable[[Client], ExperimentInfo]) -> None:
         if await self._desk.does("run tests", f"{what} {self._name}", work):
@@ -108,9 +111,17 @@ class Acts:
 
     def _percent(self) -> float | None:
         try:
-            return float(self._share.value.replace("%", "").replace(",", ".")) / 100
+            found = float(self._share.value.replace("%", "").replace(",", ".")) / 100
         except ValueError:
             return None
+        return found if isfinite(found) else None
+
+
+def decide(hub: Client, name: str, by: str, arm: str, why: str, found: list[Decided]) -> None:
+    """Roll an arm out ("": keep control), and add the answer to `found`; raise `NotDone` where the gate says no."""
+    found.append(hub.decide_experiment(name, by, arm, why))
+    if lacks := found[0].missing:
+        raise NotDone(f"the gate does not let {arm} pass: {'; '.join(f'{one.what}. {one.cure}' for one in lacks)}")
 
 
 def _decided(found: Decided | None) -> Markup:

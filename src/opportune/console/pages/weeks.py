@@ -129,14 +129,14 @@ def _clashing(desk: Desk, found: list[ClashInfo]) -> None:
             f"{len(worst)} pairs of campaigns" + (f", the {CLASHES} closest are shown" if worst[CLASHES:] else "")
         ).classes("soft small")
         button("csv", lambda: _save_clashes(worst), quiet=True, help="Save all clashes as csv")
-    heads = ("campaigns", ("customers of both", "Of a sample of customers, to whom both may speak; 95 % interval."),
+    heads = ("campaigns", ("customers of both", "Of a sample of customers, to whom both may speak; 95% interval."),
              "weeks", ("what both want", "Contact limits without room for both, and placements."))  # fmt: skip
     Shown[list[ClashInfo]](lambda _: table("Campaigns that clash", heads, rows)).show(found)
 
 
 def _both(one: ClashInfo) -> Markup:
     return Markup(" and ").join(
-        Markup('<a class="breaks" href="/operations?campaign={}">{}</a>').format(quote(name, safe=""), name)
+        Markup('<a href="/operations?campaign={}">{}</a>').format(quote(name, safe=""), name)
         for name in one.campaigns
     )
 

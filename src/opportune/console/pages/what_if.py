@@ -27,7 +27,8 @@ class WhatIf:
         self._desk = desk
         self._person: Person | None = None
         self._supposed = _read(desk.query.get("suppose", ""))
-        with ui.element("section").classes("card"):
+        self._linked = bool(self._supposed.values or self._supposed.events)
+        with ui.element("section").classes("card") as self._card:
             with ui.element("div").classes("card-head"):
                 with ui.element("h2"):
                     ui.label("What if?")
@@ -97,6 +98,10 @@ class WhatIf:
             return False
         self._chips.show(supposed)
         self._result.show((supposed, answers, person))
+        if self._linked:  # whoever follows a link that supposes something is to see what came of it
+            self._linked = False
+            with self._card:
+                ui.run_javascript(f"getHtmlElement({self._card.id}).scrollIntoView({{block: 'center'}})")
         return True
 
 
@@ -152,13 +157,13 @@ def _compared(supposed: Supposed, answers: dict[str, Answered], person: Person, 
         changed = Markup('<span class="tag good">changes</span>') if before != after else Markup("")
         rows.append(
             Markup(
-                '<tr><td>{}</td><td>{}<br><span class="soft small">{}</span></td>'
+                '<tr><th scope="rowgroup" colspan="2">{}</th></tr><tr><td>{}<br><span class="soft small">{}</span></td>'
                 '<td><span class="strong">{}</span> {}<br><span class="soft small">{}</span></td></tr>'
             ).format(place.name, before, _worth(now, words), after, changed, _worth(then, words))
         )
     return Markup(
         '<div class="scroll" tabindex="0" role="group" aria-label="Now and then">'
-        '<table class="plain"><thead><tr><th>placement</th><th>now</th><th>then</th></tr></thead>'
+        '<table class="plain"><thead><tr><th scope="col">now</th><th scope="col">then</th></tr></thead>'
         "<tbody>{}</tbody></table></div>"
     ).format(joined(rows))
 

@@ -70,17 +70,18 @@ def _holdout(one: HoldoutInfo, words: Words) -> Markup:
     grid = Markup('<div class="grid">{}</div>').format(joined(figures))
     if not one.effects:
         return grid + empty("No metric is measured of it yet.", "Declare `metrics:` of events in the catalog.")
-    rows = ((each.metric, words.number(each.rest_value, 3), words.number(each.held_value, 3), _effect(each, words),
+    rows = ((each.metric, words.number(each.rest_value, 3), words.number(each.held_value, 3), added(each, words),
              words.number(each.p, 3), f"since {words.day(each.since)}") for each in one.effects)  # fmt: skip
     first = one.effects[0]
     heads = (
         "metric", f"the others ({words.number(first.rest)})", f"held out ({words.number(first.held)})",
-        ("what we add", "Relative to those held out; 95 % interval."), "p", "time",
+        ("what we add", "Relative to those held out; 95% interval."), "p", "time",
     )  # fmt: skip
     return grid + table(f"What {one.name} shows", heads, rows, right={1, 2, 4})
 
 
-def _effect(each: HeldEffect, words: Words) -> Markup:
+def added(each: HeldEffect, words: Words) -> Markup:
+    """Return what we add to a metric, with its interval; in words where it is no share of what was without us."""
     if each.relative is None or each.relative_interval is None:
         return Markup('<span class="soft small">{}</span>').format(each.sentence)
     low, high = (effect_of(end, words) for end in each.relative_interval)

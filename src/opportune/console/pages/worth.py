@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
+from opportune.console.pages.without import added
 from opportune.console.parts.figure import figure
 from opportune.console.parts.shown import joined, once, worded
 from opportune.console.parts.table import table
@@ -19,6 +20,8 @@ CARE = "Declare `pulse` in the catalog to ask. Beside people who are held out it
 
 COUNTED = 0.995
 """The part of what was before that has to be counted before figures are said to be missing."""
+
+EFFECT = "Relative to those held out, with its 95% interval."
 
 Link = tuple[str, str] | None
 
@@ -67,7 +70,7 @@ def _added(now: NowInfo, words: Words, link: Link) -> tuple[Markup, Markup]:
         if share.value is None
         else figure(name, words.percent(share.value), meaning, _about(share, words), link)
     )
-    told = "Yes to the hub minus yes to chance, in percentage points, with its 95 % interval (Newcombe)."
+    told = "Yes to the hub minus yes to chance, in percentage points, with its 95% interval (Newcombe)."
     arms = "standing arms", "/lab?view=holdouts"
     if added.value is None or added.interval is None:
         return beside, figure("Choosing adds", _none(now, added.reason or "not known yet"), told, link=arms, none=True)
@@ -105,10 +108,11 @@ def _value(now: NowInfo, words: Words) -> Markup:
             "What contacts add beside customers whom nobody contacts: {} ({})</p>"
         ).format(worded(now.no_value), held)
     rows = (
-        (one.metric, words.number(one.rest_value, 2), words.number(one.held_value, 2), one.sentence)
+        (one.metric, words.number(one.rest_value, 2), words.number(one.held_value, 2), added(one, words))
         for one in now.value
     )
-    shown = table("What contacts add", ("metric", "may be contacted", "held out", "what contacts add"), rows)
+    heads = ("metric", "may be contacted", "held out", ("what contacts add", EFFECT))
+    shown = table("What contacts add", heads, rows, right={1, 2})
     return shown + Markup('<p class="soft small">{}{}</p>').format("Who is held out, and what leaks: ", held)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from nicegui import ui
 
 from opportune.console.parts.button import button
-from opportune.console.parts.chart import COLORS, GREY
+from opportune.console.parts.chart import COLORS, FONT, GREY, TOLD
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.png import save_png
 
@@ -60,8 +60,9 @@ def _options(known: Sequence[tuple[str, float]], coming: Sequence[Coming]) -> di
     within = {**plain, "showSymbol": False, "stack": "band", "silent": True, "lineStyle": {"opacity": 0},
               "tooltip": {"show": False}}  # fmt: skip
     return {
+        "textStyle": FONT,
         "grid": {"left": 8, "right": 24, "top": 14, "bottom": 4, "containLabel": True},
-        "tooltip": {"trigger": "axis", "renderMode": "richText", "confine": True},
+        "tooltip": {"trigger": "axis", **TOLD},
         "xAxis": {"type": "category", "boundaryGap": False, "data": labels, **axis,
                   "axisLabel": {**label, "alignMinLabel": "left", "alignMaxLabel": "right"}},
         "yAxis": {"type": "value", "max": most, "splitLine": {"lineStyle": {"color": GREY, "opacity": 0.25}}, **axis},

@@ -10,7 +10,7 @@ from typing import Any
 from nicegui import ui
 
 from opportune.console.parts.button import button
-from opportune.console.parts.chart import COLORS, GREY
+from opportune.console.parts.chart import COLORS, FONT, GREY
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.png import save_png
 from opportune.console.words import Words
@@ -67,6 +67,11 @@ def _short(label: str) -> str:
     return label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"
 
 
+def _neat(end: float | None) -> bool:
+    """Return whether an end of a scale is a number to be written: a chosen one may lie anywhere."""
+    return end is None or float(end).is_integer()
+
+
 def _options(values: Sequence[Value], along: bool, ends: tuple[float, float] | None, share: bool) -> dict[str, Any]:
     axis = {"axisLabel": {"color": GREY}, "axisLine": {"lineStyle": {"color": GREY}}}
     scale = 100 if share else 1
@@ -75,11 +80,12 @@ def _options(values: Sequence[Value], along: bool, ends: tuple[float, float] | N
     names = [one.label if along else one.label + APART * i for i, one in enumerate(shown)]
     known = [scale * end for one in shown for end in (one.value, one.low, one.high) if end is not None] or [0.0]
     edge = (min(known) if least is None else least, max(known) if most is None else most)
-    unit = " %" if share else ""
+    unit = "%" if share else ""
     numbers = {
         "type": "value", "scale": True, "min": least, "max": most,
         "splitLine": {"lineStyle": {"color": GREY, "opacity": 0.25}}, **axis,
-        "axisLabel": {"color": GREY, "formatter": f"{{value}}{unit}", "hideOverlap": True},
+        "axisLabel": {"color": GREY, "formatter": f"{{value}}{unit}", "hideOverlap": True,
+                      "showMinLabel": _neat(least), "showMaxLabel": _neat(most)},
     }  # fmt: skip
     labels = {"type": "category", "data": names, "inverse": not along, "axisTick": {"show": False}, **axis}
     series: list[dict[str, Any]] = []
@@ -108,6 +114,7 @@ def _options(values: Sequence[Value], along: bool, ends: tuple[float, float] | N
             },
         })  # fmt: skip
     return {
+        "textStyle": FONT,
         "grid": {"left": 12, "right": 28, "top": 12, "bottom": 8, "containLabel": True},
         "xAxis": labels if along else numbers, "yAxis": numbers if along else labels, "series": series,
     }  # fmt: skip

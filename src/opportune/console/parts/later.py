@@ -21,8 +21,14 @@ Again = Callable[[], Awaitable[None]]
 WAITING = Markup('<div class="empty" role="status">The hub is being asked.</div>')
 
 
-def later(desk: Desk, what: str, work: Callable[[Client], T], draw: Callable[[T], None]) -> Again:
-    """Ask the hub something that a role may see, and draw the answer here; return what does so again."""
+def later(
+    desk: Desk, what: str, work: Callable[[Client], T], draw: Callable[[T], None],
+    failed: Callable[[], object] = lambda: None,
+) -> Again:  # fmt: skip
+    """Ask the hub something that a role may see, and draw the answer here; return what does so again.
+
+    Where there is no answer that is said here; `failed` is called for what waits elsewhere.
+    """
     place = ui.element("div").classes("stack").props("aria-busy=true")
     with place:
         Shown[Markup](lambda text: text).show(WAITING)
@@ -37,6 +43,7 @@ def later(desk: Desk, what: str, work: Callable[[Client], T], draw: Callable[[T]
             if found is None:
                 cure = desk.hub.trouble or "The message says why. Load the page again once that is mended."
                 Shown[str](lambda text: empty("The hub did not answer this.", text)).show(cure)
+                failed()
             else:
                 draw(found)
 

@@ -22,6 +22,9 @@ from opportune.errors import OpportuneError
 
 T = TypeVar("T")
 
+PATIENCE = 5.0
+"""Seconds that a browser has to say what its reader is at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
@@ -93,11 +96,18 @@ class _Lively(Generic[T]):
     async def _news(self, found: T | Failed) -> None:
         """Draw what is new, unless that takes something out of the reader's hands."""
         self._next = found
-        if self._drawn is not None and await self._place.client.run_javascript(BUSY % self._place.id, timeout=5.0):
+        if self._drawn is not None and await self._asked(BUSY, True):
             self._bar.set_visibility(True)
             return
         if self._next is found and self._differs(found):
             await self._renew(found)
+
+    async def _asked(self, script: str, silent: object) -> object:
+        """Return what a script of the browser says, or `silent` where it sleeps or its line is cut."""
+        try:
+            return await self._place.client.run_javascript(script % self._place.id, timeout=PATIENCE)
+        except TimeoutError:
+            return silent
 
     def _differs(self, found: T | Failed) -> bool:
         part, drawn = self._part, self._drawn
@@ -108,7 +118,7 @@ class _Lively(Generic[T]):
     async def _renew(self, found: T | Failed | None) -> None:
         """Draw what is new; what the reader opened opens again."""
         if self._drawn is not None:
-            await self._place.client.run_javascript(KEEP % self._place.id, timeout=5.0)
+            await self._asked(KEEP, 0)
         if found is None or self._place.is_deleted:
             return
         self._drawn = found

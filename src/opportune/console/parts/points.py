@@ -11,7 +11,7 @@ from typing import Any
 from nicegui import ui
 
 from opportune.console.parts.button import button
-from opportune.console.parts.chart import COLORS, GREY
+from opportune.console.parts.chart import COLORS, FONT, GREY, TOLD
 from opportune.console.parts.csv import download_csv
 from opportune.console.parts.png import save_png
 
@@ -94,7 +94,7 @@ def _options(
         return {
             "type": "value", "name": name, "nameLocation": "middle", "nameGap": gap,
             "min": low_high[0], "max": low_high[1], "interval": _step(*low_high),
-            "nameTextStyle": {"color": GREY}, "axisLabel": {"color": GREY, "formatter": "{value} %"},
+            "nameTextStyle": {"color": GREY}, "axisLabel": {"color": GREY, "formatter": "{value}%"},
             "splitLine": {"lineStyle": {"color": GREY, "opacity": 0.2}}, "axisLine": {"lineStyle": {"color": GREY}},
         }  # fmt: skip
 
@@ -126,8 +126,9 @@ def _options(
             "lineStyle": dashes, "label": {"formatter": line[1], "color": GREY, "position": "insideEndBottom"},
         }})  # fmt: skip
     return {
+        "textStyle": FONT,
         "grid": {"left": 30, "right": 36, "top": 30, "bottom": 34, "containLabel": True},
-        "tooltip": {"trigger": "item", "renderMode": "richText", "confine": True},
+        "tooltip": {"trigger": "item", **TOLD},
         "xAxis": axis(axes[0], 28, sides[0]), "yAxis": axis(axes[1], 46, sides[1]), "series": series,
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ from opportune.console.parts.figure import figure
 from opportune.console.words import Words
 
 WIDE = 0.25
-"""From which width of its 95 % interval on a share is not told as one number: 25 percentage points."""
+"""From which width of its 95% interval on a share is not told as one number: 25 percentage points."""
 
 FEW = 20
 """Answers below which it is not either."""
@@ -64,5 +64,5 @@ def _counts(positives: int, answers: int, words: Words) -> str:
 
 
 def _why(positives: int, answers: int, interval: Interval, words: Words) -> str:
-    told = f"{words.percent(positives / answers)}, but the 95 % interval is {between(interval, words)}"
+    told = f"{words.percent(positives / answers)}, but the 95% interval is {between(interval, words)}"
     return f"Too few answers to tell a share: {told}"
