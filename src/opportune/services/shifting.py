@@ -45,7 +45,7 @@ class _Shift:
     def __init__(self, hub: Hub, then: Plan) -> None:
         new = then.catalog
         self._hub, self._new, self._plan = hub, new, hub.plan
-        self._other = _other(hub.brain, new)
+        self._models = _models(hub.brain, new)
         self._then = Snapshots(then, hub.ledger, underway(new, hub.trials.all()))
         self._names = sorted(set(self._plan.places) & set(self._then.plan.places))
         self._actions = Counter[str](), Counter[str]()
@@ -59,10 +59,10 @@ class _Shift:
         if self._hub.plan is not self._plan:
             raise Stale("another catalog went live in this moment; ask again")
         now, seed = self._hub.clock.now(), hash64("sample", view.customer)
-        brain = self._hub.brain
+        before, after = self._models or (self._hub.brain, self._hub.brain)
         moved, gain = 0, 0.0
         for name in self._names:
-            sides = (self._hub.snapshots, brain), (self._then, self._other or brain)
+            sides = (self._hub.snapshots, before), (self._then, after)
             asked = [snapshots.of(view, brain, [name], now, seed) for snapshots, brain in sides]
             chose = list[tuple[str, ...]]()
             for side, (snapshot, request) in enumerate(asked):
@@ -116,13 +116,16 @@ class _Shift:
                 self._caps[side][cap.name] += scope is None or own[level] == scope
 
 
-def _other(brain: Brain, new: Catalog) -> Brain | None:
-    """Return the model as it would begin with a catalog; None where that is the live one, which nobody need copy."""
+def _models(brain: Brain, new: Catalog) -> tuple[Brain, Brain] | None:
+    """Return the model as it is, and as it would begin with a catalog, both out of the way of what is learned meanwhile.
+
+    None where the live one serves both at each moment, and nobody need copy it.
+    """
     if (brain.inputs, brain.actions) == (inputs_of(new), keys_of(new)):
         return None
-    other = Brain.restore(brain.snapshot())
-    other.align(inputs_of(new), keys_of(new))
-    return other
+    then = Brain.restore(data := brain.snapshot())
+    then.align(inputs_of(new), keys_of(new))
+    return Brain.restore(data), then
 
 
 def _interval(gains: list[float]) -> tuple[float, tuple[float, float] | None]:
