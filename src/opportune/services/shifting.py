@@ -117,7 +117,7 @@ class _Shift:
 
 
 def _models(brain: Brain, new: Catalog) -> tuple[Brain, Brain] | None:
-    """Return the model as it is, and as it would begin with a catalog, both out of the way of what is learned meanwhile.
+    """Return the model as it is, and as it would begin with a catalog, both away from what is learned meanwhile.
 
     None where the live one serves both at each moment, and nobody need copy it.
     """
