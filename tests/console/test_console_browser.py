@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,23 +72,47 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="module")
-def console(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
-    folder = tmp_path_factory.mktemp("console") / "shop"
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def console(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
+    with opened(browser, tmp_path_factory.mktemp("console") / "shop") as made:
+        made.cookies["admin"] = first_in(made).context.storage_state()
+        yield made
+
+
+@contextmanager
+def opened(browser: Browser, folder: Path) -> Iterator[Open]:
+    """Serve a hub and a console that nobody has signed in to."""
     server = Server(folder)
     usual = (folder / "hub.yaml").read_text("utf-8")
     certain = usual.replace("explore: thompson", "explore: greedy\n  random_share: 0")
     (folder / "hub.yaml").write_text(certain, "utf-8")
-    with server, sync_playwright() as playwright:
+    with server:
         process = subprocess.Popen([*OPPORTUNE, str(folder), "--port", "0", "--json"], stdout=subprocess.PIPE)
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         try:
             assert process.stdout is not None
             told = json.loads(process.stdout.readline())
             yield Open(server, folder, told["address"], told["link"], browser)
         finally:
-            browser.close()
             process.send_signal(signal.SIGINT)
             assert process.wait(20) in (0, 130, -signal.SIGINT)
+
+
+def first_in(console: Open) -> Page:
+    """Let the administrator in by the first link."""
+    page = console.page("nobody")
+    page.goto(console.link)
+    page.fill("[name=password]", PASSWORD)
+    page.fill("[name=again]", PASSWORD)
+    page.click("text=Choose it and sign in")
+    expect(page).to_have_url(f"{console.address}/now")
+    return page
 
 
 @pytest.fixture
@@ -98,31 +123,26 @@ def maya(console: Open) -> str:
     return "maya"
 
 
-def test_the_first_link_lets_the_administrator_in_once_and_now_is_live(console: Open) -> None:
-    page = console.page()
-    page.goto(console.address + "/now")
-    expect(page).to_have_url(f"{console.address}/sign-in?next=%2Fnow")
-    page.goto(console.link)
-    page.fill("[name=password]", PASSWORD)
-    page.fill("[name=again]", PASSWORD)
-    page.click("text=Choose it and sign in")
-    expect(page).to_have_url(f"{console.address}/now")
-    console.cookies["admin"] = page.context.storage_state()
+def test_the_first_link_lets_the_administrator_in_once_and_now_is_live(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, tmp_path / "shop") as console:
+        stranger = console.page("nobody")
+        stranger.goto(console.address + "/now")
+        expect(stranger).to_have_url(f"{console.address}/sign-in?next=%2Fnow")
+        page = first_in(console)
 
-    expect(page.locator("h1")).to_have_text("Now")
-    events = page.locator(".figure", has_text="Events today").locator(".value")
-    expect(events).to_have_text("0")
-    console.hub.ingest({"type": "page", "userId": "ana", "name": "home"})
-    expect(page.locator(".feed")).to_contain_text("Page Viewed", timeout=SOON)
-    expect(events).to_have_text("1", timeout=SOON)
-    assert page.reload() is not None
+        expect(page.locator("h1")).to_have_text("Now")
+        events = page.locator(".figure", has_text="Events today").locator(".value")
+        expect(events).to_have_text("0")
+        console.hub.ingest({"type": "page", "userId": "ana", "name": "home"})
+        expect(page.locator(".feed")).to_contain_text("Page Viewed", timeout=SOON)
+        expect(events).to_have_text("1", timeout=SOON)
+        assert page.reload() is not None
 
-    again = console.page("nobody")
-    again.goto(console.link)
-    expect(again.locator("h1")).to_have_text("This link is no longer good")
-    answer = page.request.get(f"{console.address}/now").headers
-    assert "unsafe-inline" not in answer["content-security-policy"].partition("script-src")[2].partition(";")[0]
-    assert answer["x-frame-options"] == "DENY"
+        stranger.goto(console.link)
+        expect(stranger.locator("h1")).to_have_text("This link is no longer good")
+        answer = page.request.get(f"{console.address}/now").headers
+        assert "unsafe-inline" not in answer["content-security-policy"].partition("script-src")[2].partition(";")[0]
+        assert answer["x-frame-options"] == "DENY"
 
 
 def test_cancellation_clicks_arrive_and_the_retention_action_rises_and_wins(console: Open, maya: str) -> None:
@@ -246,14 +266,18 @@ def test_an_identity_is_taken_apart_after_a_question_that_names_the_effect(conso
 
 
 def test_roles_hold_on_the_server(console: Open) -> None:
+    console.hub.ingest([
+        {"type": "page", "anonymousId": "device-2", "name": "home"},
+        {"type": "identify", "userId": "together", "anonymousId": "device-2"},
+    ])  # fmt: skip
     made = console.command("users", "add", "vera", "--role", "marketing manager")
     page = console.page("nobody")
     page.goto(console.address + made["path"])
     page.fill("[name=password]", PASSWORD)
     page.fill("[name=again]", PASSWORD)
     page.click("text=Choose it and sign in")
-    page.goto(f"{console.address}/customer?id=joined")
-    expect(page.locator(".head h2")).to_have_text("joined")
+    page.goto(f"{console.address}/customer?id=together")
+    expect(page.locator(".head h2")).to_have_text("together")
     expect(page.get_by_text("Take apart")).to_have_count(0)
     card = page.locator(".card", has=page.get_by_role("heading", name="What if?"))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from opportune.bench.learn import Figure, figure
+from opportune.bench.memory import peak_gib
 from opportune.lab.spec import load_analysis
 
 EXPOSURES = 10_000_000
@@ -115,7 +115,7 @@ def main(spec: str) -> None:
     told = analyze(load_analysis(spec))
     seconds, after = time.perf_counter() - begin, os.times()
     used = after.user + after.system - cpu.user - cpu.system
-    gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    gib = peak_gib()
     print(json.dumps({"seconds": seconds, "cpu": used, "gib": gib, "answer": told}))
 
 

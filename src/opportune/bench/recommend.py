@@ -11,7 +11,6 @@ Of the made-up events six in ten are within a customer's own theme of 200 items,
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ import numpy as np
 from opportune.bench import redeem
 from opportune.bench.engine import of
 from opportune.bench.learn import Figure, data_folder, figure
+from opportune.bench.memory import peak_gib
 from opportune.clock import DAY, MINUTE
 from opportune.recommend.evaluate import HitRates, hit_rate, read_table
 from opportune.recommend.model import dump, load, train
@@ -144,7 +144,7 @@ def _train(file: Path, *sizes: int) -> dict[str, float]:
     data = dump(train(rows, ids=ids))
     taken = {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
     file.write_bytes(data)
-    return {**taken, "gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
+    return {**taken, "gib": peak_gib()}
 
 
 if __name__ == "__main__":

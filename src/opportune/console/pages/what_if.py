@@ -157,13 +157,13 @@ def _compared(supposed: Supposed, answers: dict[str, Answered], person: Person, 
         changed = Markup('<span class="tag good">changes</span>') if before != after else Markup("")
         rows.append(
             Markup(
-                '<tr><th scope="rowgroup" colspan="2">{}</th></tr><tr><td>{}<br><span class="soft small">{}</span></td>'
-                '<td><span class="strong">{}</span> {}<br><span class="soft small">{}</span></td></tr>'
+                '<tr><td><span class="soft small">{}</span><br>{}<br><span class="soft small">{}</span></td>'
+                '<td><br><span class="strong">{}</span> {}<br><span class="soft small">{}</span></td></tr>'
             ).format(place.name, before, _worth(now, words), after, changed, _worth(then, words))
         )
     return Markup(
         '<div class="scroll" tabindex="0" role="group" aria-label="Now and then">'
-        '<table class="plain"><thead><tr><th scope="col">now</th><th scope="col">then</th></tr></thead>'
+        '<table class="plain"><thead><tr><th scope="col">where, and now</th><th scope="col">then</th></tr></thead>'
         "<tbody>{}</tbody></table></div>"
     ).format(joined(rows))
 
