@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 OPPORTUNE = str(Path(sys.executable).parent / "opportune")
 WAIT = 60_000
@@ -41,16 +39,10 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    chromium = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), "")
-    if not chromium:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no Chromium: run `make clients`")
-        pytest.skip("there is no Chromium: run `make clients`")
+def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     folder = tmp_path_factory.mktemp("demo") / "company"
     words = OPPORTUNE, "demo", "--dir", str(folder), "--port", "0", "--customers", "60", "--seconds", "600"
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
             link = next(m[0] for line in process.stdout if (m := re.search(r"http://[\d.:]+/welcome/[\w-]+", line)))
@@ -59,7 +51,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             page.wait_for_url("**/now")
             yield Demo(folder, link.partition("/welcome")[0], browser, page.context.storage_state())
         finally:
-            browser.close()
             process.send_signal(signal.SIGTERM)
             process.stdout.read()  # type: ignore[union-attr]
 

@@ -44,6 +44,7 @@ from opportune.wire.judging import Judging
 from opportune.wire.mending import Mending
 from opportune.wire.offering import Offering
 from opportune.wire.pages import PageAnswer, PageRequest
+from opportune.wire.recalling import Recalling
 from opportune.wire.recommending import Recommending
 from opportune.wire.renting import Renting
 from opportune.wire.requesting import Requesting
@@ -86,7 +87,7 @@ class Transport(Protocol):
 
 class Client(
     Campaigning, Caring, Configuring, Consenting, Equipping, Foreseeing, Gauging, Informing, Inspecting, Judging,
-    Keeping, Mending, Offering, Recommending, Renting, Requesting, Sending, Steering, Trying, Watching,
+    Keeping, Mending, Offering, Recalling, Recommending, Renting, Requesting, Sending, Steering, Trying, Watching,
 ):  # fmt: skip
     """A hub at a URL. `key` is a server key; what changes the hub itself needs an admin key.
 

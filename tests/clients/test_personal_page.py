@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -10,7 +9,6 @@ from typing import Any, NamedTuple
 import pytest
 from devtools import Chromium
 from page_site import Site
-from pinned_clients import chromium
 
 from opportune.api.beside import beside
 from opportune.api.serving import listen
@@ -51,11 +49,7 @@ def site(served: Served) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def started() -> Iterator[Chromium]:
-    if chromium() is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no Chromium: run `make clients`")
-        pytest.skip("there is no Chromium: run `make clients`")
+def started(chromium: str) -> Iterator[Chromium]:
     with Chromium() as browser:
         browser.width(1000, 700)
         yield browser

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from devtools import Chromium
-from pinned_clients import chromium
 
 from opportune.api.beside import beside
 from opportune.api.pages.address import mark
@@ -88,11 +87,7 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Chromium]:
-    if chromium() is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no Chromium: run `make clients`")
-        pytest.skip("there is no Chromium: run `make clients`")
+def browser(chromium: str) -> Iterator[Chromium]:
     with Chromium() as browser:
         yield browser
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +10,6 @@ from typing import Any, NamedTuple
 
 import pytest
 from devtools import Chromium
-from pinned_clients import chromium
 
 from opportune.api.beside import beside
 from opportune.api.serving import listen
@@ -77,11 +75,7 @@ def _order(name: str, *products: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def started() -> Iterator[Chromium]:
-    if chromium() is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no Chromium: run `make clients`")
-        pytest.skip("there is no Chromium: run `make clients`")
+def started(chromium: str) -> Iterator[Chromium]:
     with Chromium() as browser:
         browser.width(1000, 800)
         # the script comes later on a busy machine than the .3 s for which the shop's style hides what it fills

@@ -3,120 +3,43 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from opportune.client import Client
+from opened import PASSWORD, Opened, opened
 from serving import Server
 
-PASSWORD = "correct horse battery staple"
 HOSTILE = "<script>window.taken=1</script><img src=x onerror='window.taken=1'>"
 STORY = Path("stories/lunch_break.jsonl")
 SOON = 10_000
 """Milliseconds from an event to the screen, on a machine that others share: some hundred where nobody does."""
 
 
-@dataclass
-class Open:
-    """A console that is open, its hub, and the browser of its administrator."""
-
-    server: Server
-    folder: Path
-    address: str
-    link: str
-    browser: Browser
-    cookies: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def hub(self) -> Client:
-        return Client(self.server.address, self.server.admin)
-
-    def page(self, user: str = "admin") -> Page:
-        """Return an empty page of somebody who signed in before, that fails the test when a script of it throws."""
-        context = self.browser.new_context(storage_state=self.cookies.get(user), locale="en-GB")
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: pytest.fail(f"a script of the page threw: {error}"))
-        return page
-
-    def command(self, *words: str) -> dict[str, Any]:
-        """Run `opportune console WORDS`."""
-        return dict(json.loads(subprocess.check_output([*OPPORTUNE, *words, "--dir", self.folder, "--json"])))
-
-
 expect.set_options(timeout=10_000)
-OPPORTUNE = (str(Path(sys.executable).with_name("opportune")), "console")
 
 
 @pytest.fixture(scope="module")
-def chromium() -> str:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next((path for name in names if (path := shutil.which(name))), "")
-    if not found:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no Chromium: run `make clients`")
-        pytest.skip("there is no Chromium: run `make clients`")
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield found
-        found.close()
-
-
-@pytest.fixture(scope="module")
-def console(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
-    with opened(browser, tmp_path_factory.mktemp("console") / "shop") as made:
-        made.cookies["admin"] = first_in(made).context.storage_state()
+def console(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    with certain(tmp_path_factory.mktemp("console") / "shop") as server, opened(server, browser) as made:
+        made.sign_in()
         yield made
 
 
-@contextmanager
-def opened(browser: Browser, folder: Path) -> Iterator[Open]:
-    """Serve a hub and a console that nobody has signed in to."""
+def certain(folder: Path) -> Server:
+    """Return a server whose answers are not drawn."""
     server = Server(folder)
     usual = (folder / "hub.yaml").read_text("utf-8")
-    certain = usual.replace("explore: thompson", "explore: greedy\n  random_share: 0")
-    (folder / "hub.yaml").write_text(certain, "utf-8")
-    with server:
-        process = subprocess.Popen([*OPPORTUNE, str(folder), "--port", "0", "--json"], stdout=subprocess.PIPE)
-        try:
-            assert process.stdout is not None
-            told = json.loads(process.stdout.readline())
-            yield Open(server, folder, told["address"], told["link"], browser)
-        finally:
-            process.send_signal(signal.SIGINT)
-            assert process.wait(20) in (0, 130, -signal.SIGINT)
-
-
-def first_in(console: Open) -> Page:
-    """Let the administrator in by the first link."""
-    page = console.page("nobody")
-    page.goto(console.link)
-    page.fill("[name=password]", PASSWORD)
-    page.fill("[name=again]", PASSWORD)
-    page.click("text=Choose it and sign in")
-    expect(page).to_have_url(f"{console.address}/now")
-    return page
+    greedy = usual.replace("explore: thompson", "explore: greedy\n  random_share: 0")
+    (folder / "hub.yaml").write_text(greedy, "utf-8")
+    return server
 
 
 @pytest.fixture
-def maya(console: Open) -> str:
+def maya(console: Opened) -> str:
     """A customer at lunch, as the story has her, before she looks at the way out."""
     lines = (json.loads(line) for line in (console.folder / STORY).read_text("utf-8").splitlines())
     console.hub.ingest([{**line, "messageId": f"{line['messageId']}-again"} for line in lines][:9])
@@ -124,11 +47,12 @@ def maya(console: Open) -> str:
 
 
 def test_the_first_link_lets_the_administrator_in_once_and_now_is_live(browser: Browser, tmp_path: Path) -> None:
-    with opened(browser, tmp_path / "shop") as console:
-        stranger = console.page("nobody")
+    with certain(tmp_path / "shop") as server, opened(server, browser) as console:
+        stranger = console.stranger()
         stranger.goto(console.address + "/now")
         expect(stranger).to_have_url(f"{console.address}/sign-in?next=%2Fnow")
-        page = first_in(console)
+        page = console.sign_in()
+        expect(page).to_have_url(f"{console.address}/now")
 
         expect(page.locator("h1")).to_have_text("Now")
         events = page.locator(".figure", has_text="Events today").locator(".value")
@@ -145,7 +69,7 @@ def test_the_first_link_lets_the_administrator_in_once_and_now_is_live(browser: 
         assert answer["x-frame-options"] == "DENY"
 
 
-def test_cancellation_clicks_arrive_and_the_retention_action_rises_and_wins(console: Open, maya: str) -> None:
+def test_cancellation_clicks_arrive_and_the_retention_action_rises_and_wins(console: Opened, maya: str) -> None:
     page = console.page()
     page.goto(f"{console.address}/customer")
     page.fill("[name=id]", maya)
@@ -168,7 +92,7 @@ def test_cancellation_clicks_arrive_and_the_retention_action_rises_and_wins(cons
     assert page.evaluate("window.same") == 1, "the page was not loaded again"
 
 
-def test_what_if_and_why_not_change_nothing(console: Open, maya: str) -> None:
+def test_what_if_and_why_not_change_nothing(console: Opened, maya: str) -> None:
     who = "supposed"
     known = {"tenure_months": 26, "plan": "silver", "autopay": True, "has_tv": True, "lines": 2}
     console.hub.ingest([{"type": "identify", "userId": who, "traits": known}, *(
@@ -200,7 +124,7 @@ def test_what_if_and_why_not_change_nothing(console: Open, maya: str) -> None:
     assert (console.hub.profile(who).values, console.hub.status().events) == (before.values, events)
 
 
-def test_a_line_of_the_feed_leads_to_its_decision_which_replays(console: Open, maya: str) -> None:
+def test_a_line_of_the_feed_leads_to_its_decision_which_replays(console: Opened, maya: str) -> None:
     made = console.hub.decide(maya, "app.home.hero")
     action = made.actions[0].action
     console.hub.respond(str(made.decision_id), action, "impression")
@@ -229,7 +153,7 @@ def test_a_line_of_the_feed_leads_to_its_decision_which_replays(console: Open, m
     expect(page.locator("body")).to_contain_text("The hub did not answer this.")
 
 
-def test_what_customers_write_stays_text(console: Open) -> None:
+def test_what_customers_write_stays_text(console: Opened) -> None:
     console.hub.ingest([
         {"type": "identify", "userId": HOSTILE, "traits": {"plan": HOSTILE, "tenure_months": 12}},
         {"type": "track", "userId": HOSTILE, "event": HOSTILE, "properties": {HOSTILE: HOSTILE}},
@@ -247,7 +171,7 @@ def test_what_customers_write_stays_text(console: Open) -> None:
     assert page.locator("main img, main script").count() == 0
 
 
-def test_an_identity_is_taken_apart_after_a_question_that_names_the_effect(console: Open) -> None:
+def test_an_identity_is_taken_apart_after_a_question_that_names_the_effect(console: Opened) -> None:
     console.hub.ingest([
         {"type": "page", "anonymousId": "device-1", "name": "home"},
         {"type": "identify", "userId": "joined", "anonymousId": "device-1"},
@@ -265,13 +189,13 @@ def test_an_identity_is_taken_apart_after_a_question_that_names_the_effect(conso
     assert ("admin", "undo joins") in {(line["who"], line["what"]) for line in trail["lines"]}
 
 
-def test_roles_hold_on_the_server(console: Open) -> None:
+def test_roles_hold_on_the_server(console: Opened) -> None:
     console.hub.ingest([
         {"type": "page", "anonymousId": "device-2", "name": "home"},
         {"type": "identify", "userId": "together", "anonymousId": "device-2"},
     ])  # fmt: skip
     made = console.command("users", "add", "vera", "--role", "marketing manager")
-    page = console.page("nobody")
+    page = console.stranger()
     page.goto(console.address + made["path"])
     page.fill("[name=password]", PASSWORD)
     page.fill("[name=again]", PASSWORD)
@@ -299,8 +223,8 @@ def test_roles_hold_on_the_server(console: Open) -> None:
     expect(page).to_have_url(f"{console.address}/sign-in?next=%2Fnow")
 
 
-def test_who_guesses_is_locked_out_and_strangers_reach_nothing(console: Open) -> None:
-    page = console.page("nobody")
+def test_who_guesses_is_locked_out_and_strangers_reach_nothing(console: Opened) -> None:
+    page = console.stranger()
     for _ in range(6):
         page.goto(f"{console.address}/sign-in")
         page.fill("[name=name]", "guessed")
@@ -308,7 +232,7 @@ def test_who_guesses_is_locked_out_and_strangers_reach_nothing(console: Open) ->
         page.click("text=Sign in >> nth=-1")
     expect(page.get_by_role("alert")).to_contain_text("Too many tries")
 
-    cookie = {one["name"]: one["value"] for one in console.cookies["admin"]["cookies"]}
+    cookie = {one["name"]: one["value"] for one in console.cookies["cookies"]}
     with httpx.Client(base_url=console.address, cookies=cookie, trust_env=False) as http:
         assert http.get("/now").status_code == 200
         assert http.post("/sign-out").status_code == 403, "a form of another site says no origin of ours"
@@ -325,7 +249,7 @@ def test_who_guesses_is_locked_out_and_strangers_reach_nothing(console: Open) ->
         assert httpx.get(socket, headers={**upgrade, **headers}, trust_env=False).status_code == 403
 
 
-def test_a_hub_that_goes_away_is_told_calmly_and_found_again(console: Open) -> None:
+def test_a_hub_that_goes_away_is_told_calmly_and_found_again(console: Opened) -> None:
     page = console.page()
     page.goto(f"{console.address}/now")
     expect(page.locator(".figure").first).to_be_visible()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 from idp import CLIENT, SECRET, Idp
+from playwright.sync_api import Browser, expect
 
 from opportune.console import oidc as settings
 from opportune.console.audit import Audit
@@ -321,30 +321,23 @@ def test_a_provider_that_is_away_or_another_is_told_in_words(tmp_path: Path) -> 
     book.close()
 
 
-def test_in_a_browser_from_a_deep_link_to_the_page_and_out_at_the_provider_too(served: Served) -> None:
-    from playwright.sync_api import expect, sync_playwright
-
-    chromium = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), "")
-    if not chromium:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no Chromium: run `make clients`")
-        pytest.skip("there is no Chromium: run `make clients`")
+def test_in_a_browser_from_a_deep_link_to_the_page_and_out_at_the_provider_too(
+    served: Served, browser: Browser
+) -> None:
     served.idp.people["emil"] = {**ANA, "sub": "e-5", "preferred_username": "emil"}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_context(timezone_id="Asia/Tokyo").new_page()
-        refused: list[str] = []
-        page.on("console", lambda told: refused.append(told.text) if "Content Security Policy" in told.text else None)
-        page.goto(f"{served.address}/lab?view=tests")
-        page.get_by_role("link", name="Sign in with Acme <b>").click()
-        page.get_by_role("link", name="emil").click()
-        expect(page).to_have_url(f"{served.address}/lab?view=tests", timeout=20_000)
-        expect(page.locator(".who-am-i")).to_contain_text("analyst", timeout=20_000)
-        page.get_by_role("button", name="Sign out").click()
-        expect(page).to_have_url(f"{served.address}/sign-in", timeout=20_000)
-        assert served.idp.left[-1]["client_id"] == CLIENT
-        assert refused == []
-        browser.close()
+    page = browser.new_context(timezone_id="Asia/Tokyo").new_page()
+    refused: list[str] = []
+    page.on("console", lambda told: refused.append(told.text) if "Content Security Policy" in told.text else None)
+    page.goto(f"{served.address}/lab?view=tests")
+    page.get_by_role("link", name="Sign in with Acme <b>").click()
+    page.get_by_role("link", name="emil").click()
+    expect(page).to_have_url(f"{served.address}/lab?view=tests", timeout=20_000)
+    expect(page.locator(".who-am-i")).to_contain_text("analyst", timeout=20_000)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(f"{served.address}/sign-in", timeout=20_000)
+    assert served.idp.left[-1]["client_id"] == CLIENT
+    assert refused == []
+    page.context.close()
     book = Book(served.folder / ".opportune" / "console.db")
     assert book.rows("SELECT count(*) FROM sessions WHERE zone = 'Asia/Tokyo'") == [(0,)], "and the session is over"
     book.close()

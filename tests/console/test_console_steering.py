@@ -2,85 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
+from opened import Opened, card, opened
 from opportune.client import Client
 from serving import Server
 
-PASSWORD = "correct horse battery staple"
 HOSTILE = "<script>window.taken=1</script><img src=x onerror='window.taken=1'>"
 LEVER = "actions.family_line.lever"
-OPPORTUNE = (str(Path(sys.executable).with_name("opportune")), "console")
 expect.set_options(timeout=15_000)
 
 
-@dataclass
-class Steered:
-    """A console, its hub with some customers who answered, and the browser of its administrator."""
-
-    server: Server
-    folder: Path
-    address: str
-    browser: Browser
-    cookies: Any = None
-
-    @property
-    def hub(self) -> Client:
-        return Client(self.server.address, self.server.admin)
-
-    def page(self) -> Page:
-        page = self.browser.new_context(storage_state=self.cookies, locale="en-GB").new_page()
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: pytest.fail(f"a script of the page threw: {error}"))
-        return page
-
-    def sign_in(self, link: str) -> Page:
-        page = self.page()
-        page.goto(link)
-        page.fill("[name=password]", PASSWORD)
-        page.fill("[name=again]", PASSWORD)
-        page.click("text=Choose it and sign in")
-        expect(page.locator(".stage h1").first).to_be_visible()
-        return page
-
-    def card(self, page: Page, heading: str) -> Any:
-        return page.locator(".card", has=page.get_by_role("heading", name=heading, exact=True))
-
-
 @pytest.fixture(scope="module")
-def steered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steered]:
-    chromium = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), "")
-    if not chromium:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no Chromium: run `make clients`")
-        pytest.skip("there is no Chromium: run `make clients`")
-    folder = tmp_path_factory.mktemp("steered") / "shop"
-    with Server(folder) as server, sync_playwright() as playwright:
+def steered(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    """A console whose hub has some customers who answered."""
+    with Server(tmp_path_factory.mktemp("steered") / "shop") as server:
         _live_through(Client(server.address, server.admin))
-        process = subprocess.Popen([*OPPORTUNE, str(folder), "--port", "0", "--json"], stdout=subprocess.PIPE)
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        try:
-            assert process.stdout is not None
-            told = json.loads(process.stdout.readline())
-            found = Steered(server, folder, told["address"], browser)
-            found.cookies = found.sign_in(told["link"]).context.storage_state()
+        with opened(server, browser) as found:
+            found.sign_in()
             yield found
-        finally:
-            browser.close()
-            process.send_signal(signal.SIGINT)
-            assert process.wait(20) in (0, 130, -signal.SIGINT)
 
 
 def _live_through(hub: Client) -> None:
@@ -101,10 +44,10 @@ def _live_through(hub: Client) -> None:
                 hub.respond(answer.decision_id, one.action, "accept" if number % 3 else "reject")
 
 
-def test_a_lever_is_tried_applied_with_a_reason_and_undone(steered: Steered) -> None:
+def test_a_lever_is_tried_applied_with_a_reason_and_undone(steered: Opened) -> None:
     page, facts = steered.page(), steered.hub.status().facts
     page.goto(f"{steered.address}/actions")
-    catalog = steered.card(page, "The catalog")
+    catalog = card(page, "The catalog")
     catalog.get_by_label("Find").fill("cem")
     catalog.get_by_text("Find", exact=True).last.click()
     expect(catalog.locator("tbody tr")).to_have_count(
@@ -112,12 +55,12 @@ def test_a_lever_is_tried_applied_with_a_reason_and_undone(steered: Steered) -> 
     )
     catalog.get_by_role("link", name="family_line").click()
     expect(page).to_have_url(f"{steered.address}/actions?name=family_line")
-    expect(steered.card(page, "Whom its policy lets through")).to_contain_text("tenure_months >= 6")
-    expect(steered.card(page, "What it says")).to_contain_text("The second line for half")
-    steered.card(page, "What it says").get_by_label("Treatment").select_option("mail")
+    expect(card(page, "Whom its policy lets through")).to_contain_text("tenure_months >= 6")
+    expect(card(page, "What it says")).to_contain_text("The second line for half")
+    card(page, "What it says").get_by_label("Treatment").select_option("mail")
     expect(page.frame_locator("iframe.preview").locator("body")).to_contain_text("second line")
 
-    levers = steered.card(page, "Levers")
+    levers = card(page, "Levers")
     levers.get_by_label("Own lever").fill("-50")
     levers.get_by_role("button", name="See what shifts").click()
     expect(levers).to_contain_text("Value a decision")
@@ -130,58 +73,56 @@ def test_a_lever_is_tried_applied_with_a_reason_and_undone(steered: Steered) -> 
     dialog = page.get_by_role("alertdialog")
     expect(dialog).to_contain_text("actions.family_line.lever: the default -> -50")
     dialog.get_by_role("button", name="Apply it").click()
-    expect(steered.card(page, "History")).to_contain_text(HOSTILE)
+    expect(card(page, "History")).to_contain_text(HOSTILE)
     [entry] = steered.hub.overlay().entries
     assert (entry.path, entry.value, entry.author, entry.reason) == (LEVER, -50, "admin", HOSTILE)
 
     page.goto(f"{steered.address}/actions?view=changes")
-    expect(steered.card(page, "On top of the files")).to_contain_text(LEVER)
+    expect(card(page, "On top of the files")).to_contain_text(LEVER)
     page.get_by_text("Undo", exact=True).click()
-    expect(steered.card(page, "On top of the files")).to_contain_text("Nothing lies on top of the files")
+    expect(card(page, "On top of the files")).to_contain_text("Nothing lies on top of the files")
     assert steered.hub.overlay().entries == []
     assert page.evaluate("window.taken") is None
-    trail = json.loads(subprocess.check_output([*OPPORTUNE, "audit", "--dir", steered.folder, "--json"]))
+    trail = steered.command("audit")
     assert [line["what"] for line in trail["lines"] if line["who"] == "admin"].count("move levers") == 2
 
 
-def test_who_may_not_move_levers_can_try_them_at_most(steered: Steered) -> None:
-    command = [*OPPORTUNE, "users", "add", "nils", "--role", "analyst", "--dir", str(steered.folder), "--json"]
-    made = json.loads(subprocess.check_output(command))
-    other = Steered(steered.server, steered.folder, steered.address, steered.browser)
-    page = other.sign_in(steered.address + made["path"])
+def test_who_may_not_move_levers_can_try_them_at_most(steered: Opened) -> None:
+    made = steered.command("users", "add", "nils", "--role", "analyst")
+    page = steered.sign_in(made["path"])
     page.goto(f"{steered.address}/actions?name=family_line&lever=-50")
-    levers = steered.card(page, "Levers")
+    levers = card(page, "Levers")
     expect(levers).to_contain_text("Value a decision")
     expect(levers.get_by_role("button", name="Apply it")).to_be_hidden()
     page.goto(f"{steered.address}/actions?view=changes")
-    expect(steered.card(page, "Versions")).to_contain_text("Version 1")
+    expect(card(page, "Versions")).to_contain_text("Version 1")
     expect(page.get_by_text("Undo", exact=True)).to_have_count(0)
     page.goto(f"{steered.address}/actions?name=%3Cscript%3Ewindow.taken%3D1%3C/script%3E")
     expect(page.locator(".empty")).to_contain_text("did not answer")
     assert page.evaluate("window.taken") is None
 
 
-def test_models_and_funnel_say_what_the_hub_says(steered: Steered) -> None:
+def test_models_and_funnel_say_what_the_hub_says(steered: Opened) -> None:
     page, hub = steered.page(), steered.hub
     page.goto(f"{steered.address}/models")
     told = next(one for one in hub.models().actions if one.action == "family_line")
-    row = steered.card(page, "Action by action").locator("tr", has_text="family_line")
+    row = card(page, "Action by action").locator("tr", has_text="family_line")
     expect(row.locator("td").nth(1)).to_contain_text(f"of {told.answers}")
-    expect(steered.card(page, "Too good to be true")).to_contain_text("Nothing is.")
-    bins = steered.card(page, "What it has seen of one")
+    expect(card(page, "Too good to be true")).to_contain_text("Nothing is.")
+    bins = card(page, "What it has seen of one")
     bins.get_by_label("Predictor").select_option("plan")
     expect(bins.locator("tbody")).to_contain_text("(rest)")  # few customers of each plan: not told apart
     page.wait_for_url("**/models?predictor=plan")
     row.get_by_role("link").click()
     expect(page.locator(".figure", has_text="Answers")).to_contain_text(str(told.answers))
-    expect(steered.card(page, "Are its chances what they say?").locator("canvas")).to_be_visible()
+    expect(card(page, "Are its chances what they say?").locator("canvas")).to_be_visible()
     seen = next(one for one in hub.action_inputs("family_line").inputs if one.name == "tenure_months")
-    card = steered.card(page, "Bin by bin")
-    card.get_by_label("Predictor").select_option("tenure_months")
-    expect(card.locator("tbody tr")).to_have_count(len(seen.bins))
-    expect(card.locator("tbody tr").first).to_contain_text("±")
+    shown = card(page, "Bin by bin")
+    shown.get_by_label("Predictor").select_option("tenure_months")
+    expect(shown.locator("tbody tr")).to_have_count(len(seen.bins))
+    expect(shown.locator("tbody tr").first).to_contain_text("±")
     with page.expect_download() as saved:
-        card.get_by_role("button", name="Save Bin by bin as csv").click()
+        shown.get_by_role("button", name="Save Bin by bin as csv").click()
     lines = saved.value.path().read_text("utf-8-sig").splitlines()
     assert len(lines) == 1 + len(seen.bins)
     assert lines[1].split(",")[2:4] == [str(seen.bins[0].answers), str(seen.bins[0].positives)]
@@ -190,38 +131,38 @@ def test_models_and_funnel_say_what_the_hub_says(steered: Steered) -> None:
     page.goto(f"{steered.address}/funnel?where=web.home.banner")
     expect(page.locator(".figure", has_text="Something to say")).to_contain_text(f"of {found.customers}")
     place = next(one for one in found.places if one.placement == "web.home.banner")
-    falls = steered.card(page, "Where actions fall").locator(".fall")
+    falls = card(page, "Where actions fall").locator(".fall")
     expect(falls.first).to_contain_text(f"{sum(place.fell.values())}")
     expect(falls).to_have_count(1 + len({*place.fell} - {"in"}))
     with page.expect_download() as saved:
-        steered.card(page, "Where actions fall").get_by_role("button", name="Save Where actions fall as csv").click()
+        card(page, "Where actions fall").get_by_role("button", name="Save Where actions fall as csv").click()
     lines = saved.value.path().read_text("utf-8-sig").splitlines()
     assert f"web.home.banner,web,{place.decisions},in,{place.chosen}" in lines
     assert page.evaluate("window.taken") is None
 
 
-def test_whether_the_world_has_moved_is_said_with_what_chance_brings(steered: Steered) -> None:
+def test_whether_the_world_has_moved_is_said_with_what_chance_brings(steered: Opened) -> None:
     page, told = steered.page(), steered.hub.drift()
     page.goto(f"{steered.address}/models")
-    card = steered.card(page, "Has the world moved?")
-    expect(card.locator(".figure", has_text="Predictors that moved")).to_contain_text(f"of {len(told.inputs)}")
+    shown = card(page, "Has the world moved?")
+    expect(shown.locator(".figure", has_text="Predictors that moved")).to_contain_text(f"of {len(told.inputs)}")
     first = told.inputs[0]
-    expect(card.locator("tbody tr").first).to_contain_text(first.name)
-    expect(card.locator("tbody tr").first.locator(".tag")).to_have_text(first.verdict)
-    expect(steered.card(page, "AUC over time")).to_be_visible()
+    expect(shown.locator("tbody tr").first).to_contain_text(first.name)
+    expect(shown.locator("tbody tr").first.locator(".tag")).to_have_text(first.verdict)
+    expect(card(page, "AUC over time")).to_be_visible()
     with page.expect_download() as saved:
-        card.get_by_role("button", name="Save Has the world moved? as csv").click()
+        shown.get_by_role("button", name="Save Has the world moved? as csv").click()
     assert len(saved.value.path().read_text("utf-8-sig").splitlines()) == 1 + sum(len(i.bins) for i in told.inputs)
 
 
-def test_an_action_says_since_when_it_is_live(steered: Steered) -> None:
+def test_an_action_says_since_when_it_is_live(steered: Opened) -> None:
     page, first = steered.page(), steered.hub.action("family_line").history[-1]
     assert (first.version, first.text) == (0, "actions.family_line: went live")
     page.goto(f"{steered.address}/actions?name=family_line")
-    expect(steered.card(page, "History").locator(".lineage > li").last).to_contain_text("went live")
+    expect(card(page, "History").locator(".lineage > li").last).to_contain_text("went live")
 
 
-def test_placements_that_would_say_the_same_are_one_card_and_parts_are_reached(steered: Steered) -> None:
+def test_placements_that_would_say_the_same_are_one_card_and_parts_are_reached(steered: Opened) -> None:
     page, hub = steered.page(), steered.hub
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{steered.address}/customer?id=c1")
@@ -238,18 +179,18 @@ def test_placements_that_would_say_the_same_are_one_card_and_parts_are_reached(s
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_a_page_printed_has_what_was_read_and_nothing_to_click(steered: Steered) -> None:
+def test_a_page_printed_has_what_was_read_and_nothing_to_click(steered: Opened) -> None:
     page = steered.page()
     page.emulate_media(media="print", color_scheme="dark")
     page.goto(f"{steered.address}/actions")
-    expect(steered.card(page, "The catalog")).to_be_visible()
+    expect(card(page, "The catalog")).to_be_visible()
     expect(page.locator(".q-drawer")).to_be_hidden()
     expect(page.get_by_role("button", name="Save The catalog as csv")).to_be_hidden()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
 
 
-def test_pages_at_the_side_stand_in_groups(steered: Steered) -> None:
+def test_pages_at_the_side_stand_in_groups(steered: Opened) -> None:
     page = steered.page()
     page.goto(f"{steered.address}/actions")
     side = page.get_by_role("navigation", name="Pages")

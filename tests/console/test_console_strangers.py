@@ -6,13 +6,7 @@ import ast
 import csv
 import inspect
 import io
-import json
-import os
 import re
-import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,9 +17,9 @@ from urllib.parse import quote, urlsplit
 import hostile
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from opportune.client import Client
+from opened import Opened, opened
 from opportune.console import roles
 from opportune.console.book import Book
 from opportune.console.door import COOKIE
@@ -34,7 +28,6 @@ from opportune.console.table import PAGES
 from opportune.console.users import Users
 from serving import Server
 
-OPPORTUNE = (str(Path(sys.executable).with_name("opportune")), "console")
 CANARY = "canaryzq"
 """In everything that is known of one customer, and nowhere else."""
 
@@ -42,19 +35,10 @@ WHO = quote(hostile.TEXTS["markup"][:200], safe="")
 
 
 @dataclass
-class World:
-    """A console that is open, its hub, and who is signed in: by role."""
+class World(Opened):
+    """A hub in which strangers wrote, its console, and who is signed in: by role."""
 
-    server: Server
-    folder: Path
-    address: str
-    browser: Browser
-    log: Path
     tokens: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def hub(self) -> Client:
-        return Client(self.server.address, self.server.admin)
 
     def cookie(self, role: str) -> tuple[str, str]:
         """Return the cookie of somebody with a role, who signed in just now."""
@@ -74,28 +58,12 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    chromium = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), "")
-    if not chromium:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no Chromium: run `make clients`")
-        pytest.skip("there is no Chromium: run `make clients`")
+def world(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("strangers") / "shop"
     hostile.write(folder)
-    with Server(folder) as server, sync_playwright() as playwright:
-        log = folder.with_name("console.log")
-        command = [*OPPORTUNE, str(folder), "--port", "0", "--json"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log.open("wb"))
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        try:
-            assert process.stdout is not None
-            made = World(server, folder, json.loads(process.stdout.readline())["address"], browser, log)
-            hostile.fill(made.hub)
-            yield made
-        finally:
-            browser.close()
-            process.send_signal(signal.SIGINT)
-            process.wait(20)
+    with Server(folder) as server, opened(server, browser) as made:
+        hostile.fill(made.hub)
+        yield World(made.server, made.address, made.link, made.browser, made.log)
 
 
 def settled(page: Page, address: str) -> None:

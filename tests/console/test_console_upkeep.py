@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, expect
 
-from opportune.client import Client
+from opened import PASSWORD, Opened, card, opened
 from opportune.console.pages.preview import document
 from opportune.errors import NotFound
 from opportune.wire.sending import Preview
 from serving import Server
 
-PASSWORD, OTHER = "correct horse battery staple", "quiet rivers carry seven stones"
+OTHER = "quiet rivers carry seven stones"
 HOSTILE = "<script>window.taken=1</script><img src=x onerror='window.taken=1'>"
-OPPORTUNE = (str(Path(sys.executable).with_name("opportune")), "console")
 SLOW, MOST = 15_000, 14
 expect.set_options(timeout=SLOW)
 
@@ -45,35 +36,8 @@ outbound: [{name: slow, placement: email.any, throttle: 0.2}]
 """
 
 
-@dataclass
-class Kept:
-    """A console, its hub, and the browser of its administrator. `refuses`: what the provider says no to."""
-
-    server: Server
-    folder: Path
-    address: str
-    browser: Browser
-    refuses: set[str]
-    cookies: Any = None
-
-    @property
-    def hub(self) -> Client:
-        return Client(self.server.address, self.server.admin)
-
-    def page(self, path: str) -> Page:
-        page = self.browser.new_context(storage_state=self.cookies, locale="en-GB").new_page()
-        page.set_default_timeout(SLOW)
-        page.on("pageerror", lambda error: pytest.fail(f"a script of the page threw: {error}"))
-        page.goto(path if path.startswith("http") else self.address + path)
-        return page
-
-
 def look_of(frame: FrameLocator) -> str:
     return str(frame.locator("html").evaluate("(root) => getComputedStyle(root).colorScheme"))
-
-
-def card(page: Page, heading: str) -> Locator:
-    return page.locator(".card", has=page.get_by_role("heading", name=heading, exact=True))
 
 
 @pytest.fixture(scope="module")
@@ -100,37 +64,18 @@ def provider() -> Iterator[tuple[str, set[str]]]:
 
 
 @pytest.fixture(scope="module")
-def kept(provider: tuple[str, set[str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next((path for name in names if (path := shutil.which(name))), "")
-    if not found:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no Chromium: run `make clients`")
-        pytest.skip("there is no Chromium: run `make clients`")
+def kept(
+    provider: tuple[str, set[str]], browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Opened]:
     folder = tmp_path_factory.mktemp("upkeep") / "shop"
     server = Server(folder)
     (folder / "policies.yaml").write_text("", "utf-8")  # no quiet hours: messages leave whenever this runs
     (folder / "flows.yaml").write_text(FLOWS.replace("URL", provider[0]), "utf-8")
     (folder / "events.yaml").write_text(PLAN, "utf-8")
-    with server, sync_playwright() as playwright:
-        process = subprocess.Popen([*OPPORTUNE, str(folder), "--port", "0", "--json"], stdout=subprocess.PIPE)
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        try:
-            assert process.stdout is not None
-            told = json.loads(process.stdout.readline())
-            made = Kept(server, folder, told["address"], browser, provider[1])
-            made.hub.ingest(event for number in range(MOST) for event in customer(f"c{number}"))
-            page = made.page(told["link"])
-            page.fill("[name=password]", PASSWORD)
-            page.fill("[name=again]", PASSWORD)
-            page.click("text=Choose it and sign in")
-            page.wait_for_url("**/now")
-            made.cookies = page.context.storage_state()
-            yield made
-        finally:
-            browser.close()
-            process.send_signal(signal.SIGINT)
-            assert process.wait(20) in (0, 130, -signal.SIGINT)
+    with server, opened(server, browser) as made:
+        made.hub.ingest(event for number in range(MOST) for event in customer(f"c{number}"))
+        made.sign_in()
+        yield made
 
 
 def customer(who: str) -> Iterator[dict[str, Any]]:
@@ -140,7 +85,7 @@ def customer(who: str) -> Iterator[dict[str, Any]]:
            "properties": {"purpose": "marketing", "channel": "email", "status": "granted"}}  # fmt: skip
 
 
-def test_events_that_break_the_plan_are_seen_and_tried_again_once_it_is_mended(kept: Kept) -> None:
+def test_events_that_break_the_plan_are_seen_and_tried_again_once_it_is_mended(kept: Opened) -> None:
     key = kept.hub.new_key("write", "web").key
     assert isinstance(key, str)
     page = kept.page("/data")
@@ -191,8 +136,11 @@ def test_events_that_break_the_plan_are_seen_and_tried_again_once_it_is_mended(k
     assert page.locator("main img, main script").count() == 0
 
 
-def test_a_run_begins_pauses_and_goes_on_and_a_dead_message_is_sent_again(kept: Kept) -> None:
-    kept.refuses.add("c0@acme.example")
+def test_a_run_begins_pauses_and_goes_on_and_a_dead_message_is_sent_again(
+    kept: Opened, provider: tuple[str, set[str]]
+) -> None:
+    refuses = provider[1]
+    refuses.add("c0@acme.example")
     page = kept.page("/messages")
     run = page.locator(".say", has_text="slow")
     expect(run).to_contain_text("It has not run yet")
@@ -216,7 +164,7 @@ def test_a_run_begins_pauses_and_goes_on_and_a_dead_message_is_sent_again(kept: 
     post = card(page, "Messages one by one")
     page.goto(f"{kept.address}/messages?state=dead")
     expect(post.locator(".line")).to_contain_text("c0")
-    kept.refuses.clear()
+    refuses.clear()
     post.get_by_role("button", name="Send all dead again", exact=True).click()
     page.get_by_role("alertdialog").get_by_text("Send them again", exact=True).click()
     expect(post).to_contain_text("Dead: no message")
@@ -225,7 +173,7 @@ def test_a_run_begins_pauses_and_goes_on_and_a_dead_message_is_sent_again(kept: 
     expect(flows).to_contain_text("paused by admin")
 
 
-def test_a_message_is_shown_in_light_and_dark_and_runs_nothing(kept: Kept) -> None:
+def test_a_message_is_shown_in_light_and_dark_and_runs_nothing(kept: Opened) -> None:
     page = kept.page("/messages?action=more_data&treatment=mail&look=dark&screen=desk")
     frame = page.locator("iframe.screen")
     expect(frame).to_have_attribute("sandbox", "")
@@ -248,7 +196,7 @@ def test_a_message_is_shown_in_light_and_dark_and_runs_nothing(kept: Kept) -> No
     expect(page.locator(".q-notification")).to_contain_text("there is no customer 'nobody'")
 
 
-def test_a_customer_who_asks_is_forgotten_and_the_trail_says_who_did_it(kept: Kept) -> None:
+def test_a_customer_who_asks_is_forgotten_and_the_trail_says_who_did_it(kept: Opened) -> None:
     page = kept.page("/trust?id=c2")
     expect(card(page, "What a customer agreed to").locator("tr", has_text="marketing")).to_contain_text("granted")
     everybody = card(page, "How consent stands").locator("tr", has_text="email marketing")
@@ -327,7 +275,7 @@ def test_a_customer_who_asks_is_forgotten_and_the_trail_says_who_did_it(kept: Ke
     expect(other).to_have_url(f"{kept.address}/sign-in?next=%2Ftrust")
 
 
-def test_a_key_is_made_shown_once_rotated_and_revoked_and_says_when_it_was_used(kept: Kept) -> None:
+def test_a_key_is_made_shown_once_rotated_and_revoked_and_says_when_it_was_used(kept: Opened) -> None:
     page = kept.page("/data")
     keys = card(page, "Keys")
     keys.get_by_label("Name of the source").fill(HOSTILE[:90])

@@ -2,87 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import worked
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from opportune.client import Client
+from opened import Opened, card, opened
 from opportune.console.pages.beliefs import matches
 from opportune.console.pages.credit import holdouts
 from opportune.console.parts.intervals import Value, _options
 from opportune.errors import BadInput
 from serving import Server
 
-PASSWORD = "correct horse battery staple"
-OPPORTUNE = (str(Path(sys.executable).with_name("opportune")), "console")
 expect.set_options(timeout=15_000)
 
 
-@dataclass
-class Work:
-    """A console, its hub, and the browser of its administrator."""
-
-    server: Server
-    address: str
-    browser: Browser
-    cookies: Any = None
-
-    @property
-    def hub(self) -> Client:
-        return Client(self.server.address, self.server.admin)
-
-    def page(self, path: str = "", cookies: Any = None) -> Page:
-        page = self.browser.new_context(storage_state=cookies or self.cookies, locale="en-GB").new_page()
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: pytest.fail(f"a script of the page threw: {error}"))
-        if path:
-            page.goto(self.address + path)
-        return page
-
-    def sign_in(self, path: str) -> Any:
-        page = self.browser.new_context(locale="en-GB").new_page()
-        page.goto(self.address + path)
-        page.fill("[name=password]", PASSWORD)
-        page.fill("[name=again]", PASSWORD)
-        page.click("text=Choose it and sign in")
-        page.wait_for_url(lambda url: "/welcome/" not in url)
-        return page.context.storage_state()
-
-
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
-    chromium = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), "")
-    if not chromium:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no Chromium: run `make clients`")
-        pytest.skip("there is no Chromium: run `make clients`")
+def work(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     folder = tmp_path_factory.mktemp("work") / "shop"
     worked.write(folder, customers=120)
-    with Server(folder) as server, sync_playwright() as playwright:
-        process = subprocess.Popen([*OPPORTUNE, str(folder), "--port", "0", "--json"], stdout=subprocess.PIPE)
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        try:
-            assert process.stdout is not None
-            told = json.loads(process.stdout.readline())
-            opened = Work(server, told["address"], browser)
-            opened.cookies = opened.sign_in(told["link"].removeprefix(told["address"]))
-            yield opened
-        finally:
-            browser.close()
-            process.send_signal(signal.SIGINT)
-            process.wait(20)
+    with Server(folder) as server, opened(server, browser) as found:
+        found.sign_in()
+        yield found
 
 
 VIEWS = ("/now", "/customer?id=c1", "/decisions", "/actions", "/operations?view=figures", "/lab", "/data")
@@ -101,7 +46,7 @@ OTHERS = (
         pytest.param("dark", VIEWS + OTHERS, marks=pytest.mark.long),
     ],
 )
-def test_axe_finds_no_serious_fault(work: Work, scheme: Any, paths: tuple[str, ...]) -> None:
+def test_axe_finds_no_serious_fault(work: Opened, scheme: Any, paths: tuple[str, ...]) -> None:
     context = work.browser.new_context(storage_state=work.cookies, bypass_csp=True, color_scheme=scheme)
     page = context.new_page()
     for path in paths:
@@ -114,15 +59,11 @@ def test_axe_finds_no_serious_fault(work: Work, scheme: Any, paths: tuple[str, .
     context.close()
 
 
-def card(page: Page, heading: str) -> Locator:
-    return page.locator(".card", has=page.get_by_role("heading", name=heading, exact=True))
-
-
-def stage(work: Work, name: str) -> str:
+def stage(work: Opened, name: str) -> str:
     return next(row.stage for row in work.hub.campaigns() if row.name == name)
 
 
-def test_a_campaign_is_moved_where_its_checks_are_passed_and_nowhere_else(work: Work) -> None:
+def test_a_campaign_is_moved_where_its_checks_are_passed_and_nowhere_else(work: Opened) -> None:
     page = work.page("/operations")
     build = page.get_by_role("listitem", name="Stage build", exact=True)
     expect(build).to_contain_text("Spring is here")
@@ -154,7 +95,7 @@ def test_a_campaign_is_moved_where_its_checks_are_passed_and_nowhere_else(work: 
     assert stage(work, "autumn") == "hypothesis"
 
 
-def test_tasks_are_done_money_is_entered_once_and_an_approval_is_of_a_person(work: Work) -> None:
+def test_tasks_are_done_money_is_entered_once_and_an_approval_is_of_a_person(work: Opened) -> None:
     page = work.page("/operations?campaign=spring")
     page.get_by_label("It is done: Brief the designers").click()
     expect(page.get_by_label("Open it again: Brief the designers")).to_be_visible()
@@ -175,10 +116,9 @@ def test_tasks_are_done_money_is_entered_once_and_an_approval_is_of_a_person(wor
     assert work.hub.campaign("spring").tasks[0].done
 
 
-def test_who_may_not_move_a_campaign_sees_no_way_to(work: Work) -> None:
-    made = json.loads(subprocess.check_output(
-        [*OPPORTUNE, "users", "add", "rea", "--role", "read-only", "--dir", work.server.folder, "--json"]))  # fmt: skip
-    page = work.page("/operations?campaign=spring", work.sign_in(made["path"]))
+def test_who_may_not_move_a_campaign_sees_no_way_to(work: Opened) -> None:
+    page = work.sign_in(work.command("users", "add", "rea", "--role", "read-only")["path"])
+    page.goto(f"{work.address}/operations?campaign=spring")
     expect(card(page, "Money and hours")).to_be_visible()
     for text in ("Move it", "Enter it", "Approve it as it is", "It is done"):
         expect(page.get_by_text(text, exact=True)).to_have_count(0)
@@ -187,7 +127,7 @@ def test_who_may_not_move_a_campaign_sees_no_way_to(work: Work) -> None:
     expect(page.get_by_text("Stop it")).to_have_count(0)
 
 
-def test_the_calendar_shows_what_is_on_and_what_clashes(work: Work) -> None:
+def test_the_calendar_shows_what_is_on_and_what_clashes(work: Opened) -> None:
     page = work.page("/operations?view=calendar")
     expect(page.locator("table.calendar tr", has_text="Spring is here").locator("td.on").first).to_be_visible()
     expect(card(page, "Clashes")).to_contain_text("autumn and spring")
@@ -195,7 +135,7 @@ def test_the_calendar_shows_what_is_on_and_what_clashes(work: Work) -> None:
     page.wait_for_url("**from=**")
 
 
-def test_the_six_figures_say_their_interval_their_target_and_what_is_behind_them(work: Work) -> None:
+def test_the_six_figures_say_their_interval_their_target_and_what_is_behind_them(work: Opened) -> None:
     page = work.page("/operations?view=figures")
     expect(page.locator(".six .card")).to_have_count(6)
     velocity = page.locator(".six .card", has_text="Campaign velocity")
@@ -210,7 +150,7 @@ def test_the_six_figures_say_their_interval_their_target_and_what_is_behind_them
     assert "spring" in Path(saved.value.path()).read_text("utf-8-sig")
 
 
-def test_forecasts_say_where_a_campaign_ends_and_what_they_were_asked(work: Work) -> None:
+def test_forecasts_say_where_a_campaign_ends_and_what_they_were_asked(work: Opened) -> None:
     page = work.page("/operations?view=forecasts")
     expect(card(page, "Decisions by week")).to_contain_text("No forecast: most days are 0")
     page.locator("select").first.select_option("spring")
@@ -228,7 +168,7 @@ def test_forecasts_say_where_a_campaign_ends_and_what_they_were_asked(work: Work
     assert sum(float(row.rsplit(",", 3)[1]) for row in rows[1:]) == work.hub.campaign("spring", goal=True).goal.value  # type: ignore[union-attr]
 
 
-def test_what_a_colleague_does_is_seen_and_nothing_is_taken_out_of_a_hand(work: Work) -> None:
+def test_what_a_colleague_does_is_seen_and_nothing_is_taken_out_of_a_hand(work: Opened) -> None:
     sees, types, does = (work.page("/operations?campaign=autumn") for _ in range(3))
     for page in (sees, types, does):
         expect(card(page, "Money and hours")).to_contain_text("of 1,500 used")
@@ -258,7 +198,7 @@ def _enter(page: Page, much: str, named: str) -> None:
     money.get_by_text("Enter it").click()
 
 
-def test_a_goal_stands_beside_its_target(work: Work) -> None:
+def test_a_goal_stands_beside_its_target(work: Opened) -> None:
     page = work.page("/operations?campaign=spring")
     about, goal = card(page, "What it is for"), work.hub.campaign("spring", goal=True).goal
     assert goal is not None
@@ -268,7 +208,7 @@ def test_a_goal_stands_beside_its_target(work: Work) -> None:
     expect(about.get_by_role("link", name="bold_hello").first).to_be_visible()
 
 
-def test_who_waits_for_a_yes_gets_it_where_it_is_asked_for(work: Work) -> None:
+def test_who_waits_for_a_yes_gets_it_where_it_is_asked_for(work: Opened) -> None:
     page = work.page("/lab?view=gates")
     waits = card(page, "Waiting for a person")
     expect(waits).to_contain_text("someone else's approval")
@@ -279,7 +219,7 @@ def test_who_waits_for_a_yes_gets_it_where_it_is_asked_for(work: Work) -> None:
     assert (given.by, given.stands) == ("admin", True)
 
 
-def test_health_attribution_tools_and_reports(work: Work) -> None:
+def test_health_attribution_tools_and_reports(work: Opened) -> None:
     page = work.page("/operations?view=health")
     expect(card(page, "From marketing to sales")).to_contain_text("Next: send the events")
     page.goto(f"{work.address}/operations?view=attribution")
@@ -302,7 +242,7 @@ def test_health_attribution_tools_and_reports(work: Work) -> None:
     expect(page.locator("pre.file")).to_contain_text("Marketing this week")
 
 
-def test_past_learning_is_found_and_flows_are_pooled(work: Work) -> None:
+def test_past_learning_is_found_and_flows_are_pooled(work: Opened) -> None:
     page = work.page("/lab")
     expect(page.locator(".lineage > li")).to_have_count(3)
     page.get_by_role("searchbox").fill("not sure enough")
@@ -316,7 +256,7 @@ def test_past_learning_is_found_and_flows_are_pooled(work: Work) -> None:
     assert all(name in told for name in ("bold_hello bold", "bold_letter bold", "bold_extra bold", "all flows"))
 
 
-def test_the_gate_refuses_with_its_reasons_and_a_person_keeps_control(work: Work) -> None:
+def test_the_gate_refuses_with_its_reasons_and_a_person_keeps_control(work: Opened) -> None:
     page = work.page("/lab?view=tests")
     page.get_by_role("link", name="bold_later").click()
     expect(card(page, "orders, bold against control, look by look")).to_be_visible()
@@ -339,7 +279,7 @@ def test_the_gate_refuses_with_its_reasons_and_a_person_keeps_control(work: Work
     expect(card(page, "What learns freely, and what does not")).to_contain_text("propensity P")
 
 
-def test_what_a_catalog_says_stays_text(work: Work) -> None:
+def test_what_a_catalog_says_stays_text(work: Opened) -> None:
     page = work.page()
     for path in ("/operations", "/operations?campaign=hostile", "/operations?view=calendar", "/lab?hypothesis=hostile",
                  "/lab?find=%3Cimg%20src%3Dx%20onerror%3D%22window.taken%3D1%22%3E"):  # fmt: skip

@@ -10,9 +10,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from opportune.wire import Supposed, Value, Why
-from opportune.wire.calling import given, quoted
+from opportune.wire.calling import Calling, given, quoted
 from opportune.wire.caring import CareCompared
-from opportune.wire.recalling import Recalling
 from opportune.wire.trying import HeldEffect
 
 if TYPE_CHECKING:
@@ -192,7 +191,7 @@ class WhyRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     suppose: Supposed | None = None
 
 
-class Watching(Recalling):
+class Watching(Calling):
     """The methods of `Client` for those who watch a hub at work."""
 
     _transport: Transport
